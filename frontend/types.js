@@ -130,6 +130,10 @@
  * @property {string|null} busy the command under way
  * @property {Problem|null} problem the last refusal, until dismissed
  * @property {boolean} reducedMotion
+ * @property {boolean} dark the theme on the screen, whoever chose it
+ * @property {boolean} diverged the newest loss or a parameter is NaN or infinite
+ * @property {Moment|null} settled the last whole record; the moment itself unless an iteration is half done
+ * @property {boolean} loaded the list of runs has been answered once
  */
 
 /** RFC 9457. @typedef {{type: string, title: string, status: number, detail: string, errors?: any[]}} Problem */
