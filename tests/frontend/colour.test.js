@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { contrast, ENDS, weightColour } from "../../frontend/lib/colour.js";
+
+const CARDS = /** @type {[boolean, string][]} */ ([[false, "#ffffff"], [true, "#151c25"]]);
+const channels = (/** @type {string} */ hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+
+test("the ends and the middle of the ramp are the ones that are announced", () => {
+  assert.equal(weightColour(-2, 2, false), ENDS.light.negative);
+  assert.equal(weightColour(0, 2, false), ENDS.light.zero);
+  assert.equal(weightColour(2, 2, true), ENDS.dark.positive);
+});
+
+test("beyond the scale the colour stays at its end", () => {
+  assert.equal(weightColour(Infinity, 1, false), ENDS.light.positive);
+  assert.equal(weightColour(-9, 1, true), ENDS.dark.negative);
+});
+
+test("what is no number is grey", () => assert.equal(weightColour(NaN, 1, false), ENDS.light.zero));
+
+test("every colour keeps 3:1 against its card", () => {
+  for (const [dark, card] of CARDS) {
+    for (let value = -1; value <= 1; value += 1 / 64) {
+      const colour = weightColour(value, 1, dark);
+      assert.ok(contrast(colour, card) >= 3, `${value} ${colour} on ${card}: ${contrast(colour, card)}`);
+    }
+  }
+});
+
+test("below zero red outweighs blue, above it blue outweighs red", () => {
+  for (const [dark] of CARDS) {
+    for (const value of [0.1, 0.3, 0.6, 1]) {
+      const [red, , blue] = channels(weightColour(-value, 1, dark));
+      const [coldRed, , coldBlue] = channels(weightColour(value, 1, dark));
+      assert.ok(red > blue && coldBlue > coldRed, `${value} dark ${dark}`);
+    }
+  }
+});
+
+test("contrast is WCAG's", () => {
+  assert.equal(contrast("#000000", "#ffffff"), 21);
+  assert.equal(contrast("#777777", "#ffffff").toFixed(2), "4.48");
+});
