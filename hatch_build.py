@@ -1,7 +1,7 @@
 """Put the third-party browser modules into frontend/vendor, as package-lock.json fixes them.
 
-Knows nothing about the page that loads them. Runs before every wheel, editable install and source archive; when
-frontend/vendor is already what the lock file asks for, it does nothing and needs neither npm nor a network.
+Knows nothing about the page that loads them. Runs before every wheel, editable install and source archive;
+when frontend/vendor is already what the lock file asks for, it does nothing and needs neither npm nor a network.
 """
 
 import hashlib
@@ -74,12 +74,6 @@ def install(root: Path, folder: Path) -> None:
 
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(root / name, folder / name)
-    done = npm(
-        ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"],
-        return_completed_process=True,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"npm ci failed, so frontend/vendor could not be filled:\n{done.stdout}{done.stderr}")
+    code = npm(["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
+    if code:
+        raise RuntimeError(f"npm ci ended with {code}, so frontend/vendor could not be filled")

@@ -1,0 +1,15 @@
+"""Print what livegrad depends on, one requirement a line, so that an image layer can hold it. Needs nothing installed."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+
+def main(pyproject: str) -> None:
+    """Write the dependencies that the pyproject.toml names to stdout."""
+    project = tomllib.loads(Path(pyproject).read_text())["project"]
+    print("\n".join(project["dependencies"]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
