@@ -1,0 +1,224 @@
+// Where everything in the network drawing stands, in pixels. Knows nothing about values, colours or the DOM.
+//
+//   input ──fan── lane ─┬ hidden unit ┬─ lane ──fan── output
+//                       └ bias │ plot ┘        bias │ plot
+//
+// A lane is a column of straight edge pieces, one per hidden unit, that carry a sign, two arrows and a mark.
+// When rows get too low for their arrows, neighbours take turns in `stagger` lanes side by side.
+
+/** @typedef {{x: number, y: number, width: number, height: number}} Box */
+/**
+ * Slots of one parameter's marks.
+ * @typedef {Object} Slots
+ * @property {number} y the line that arrows stand on
+ * @property {number} sign x of the sign's middle
+ * @property {number} gradient x of the violet arrow
+ * @property {number} change x of the green arrow
+ * @property {number} note x of the middle of "≠" or "nan"
+ * @property {Box} cell what the cursor may hit
+ */
+/** @typedef {{path: string, slots: Slots}} Edge */
+/** @typedef {{box: Box, plot: Box|null, bias: Slots}} Node a place that computes: hidden unit or output */
+/**
+ * @typedef {Object} Plan
+ * @property {number} width
+ * @property {number} height
+ * @property {number} scale of type and strokes; 1 at 720 × 640
+ * @property {boolean} narrow a phone
+ * @property {boolean} roomy units have plots
+ * @property {number} pitch from row to row
+ * @property {number} sign half the size of a sign
+ * @property {number} arrow length of the longest arrow
+ * @property {Box} input
+ * @property {Edge[]} incoming input → unit j
+ * @property {Node[]} units
+ * @property {Edge[]} outgoing unit j → output
+ * @property {Node} output
+ * @property {{x: number, y: number}[]} headings middles: input, hidden layer, activation, output layer, output
+ * @property {Box} legend
+ */
+
+/** The size that scale 1 is made for. */
+const NORMAL = { width: 720, height: 640 };
+/** Rows lower than this get no plot. */
+const ROOMY = 19;
+/** An arrow needs about this much room to show its size. */
+const READABLE = 16;
+
+const clamp = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
+  Math.max(low, Math.min(high, value));
+const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
+/** Onto the middle of a pixel, where a thin line is sharp. */
+const crisp = (/** @type {number} */ value) => Math.floor(value) + 0.5;
+
+/**
+ * @param {number} width of the drawing, pixels
+ * @param {number} height
+ * @param {number} hidden number of hidden units, at least 1
+ * @returns {Plan}
+ */
+export function arrange(width, height, hidden) {
+  const frame = measureFrame(width, height, hidden);
+  const rows = Array.from({ length: hidden }, (_, j) => crisp(frame.first + j * frame.pitch));
+  const places = measureColumns(frame);
+  const middle = (rows[0] + rows[hidden - 1]) / 2;
+  const input = around(places.input, places.inputWidth, middle, frame.end);
+  const output = nodeAt(places.output, middle, frame.outputHeight, places.outputPlot, frame);
+  /** @param {number} j 0…hidden−1 → −1…1 */
+  const spread = (j) => (hidden === 1 ? 0 : (2 * j) / (hidden - 1) - 1);
+  return {
+    width, height, scale: frame.scale, narrow: frame.narrow, roomy: frame.roomy, pitch: frame.pitch,
+    sign: frame.sign, arrow: frame.arrow, input, output,
+    units: rows.map((y) => nodeAt(places.unit, y, frame.unitHeight, places.plot, frame)),
+    incoming: rows.map((y, j) => {
+      const port = middle + spread(j) * input.height * 0.36;
+      const turn = (j % frame.stagger) * frame.slots;
+      return {
+        path: fan(input.x + input.width, port, places.left, y, places.unit),
+        slots: slotsAt(places.left + turn, y, frame),
+      };
+    }),
+    outgoing: rows.map((y, j) => {
+      const port = middle + spread(j) * output.box.height * 0.4;
+      const turn = (j % frame.stagger) * frame.slots;
+      return {
+        path: fan(places.output, port, places.right + frame.lane, y, places.right),
+        slots: slotsAt(places.right + turn, y, frame),
+      };
+    }),
+    headings: headingsOf(frame, places),
+    legend: { x: frame.margin, y: height - frame.legend, width: width - 2 * frame.margin, height: frame.legend },
+  };
+}
+
+/** Everything that follows from the height: rows, type, arrows. @typedef {ReturnType<typeof measureFrame>} Frame */
+/** @param {number} width @param {number} height @param {number} hidden */
+function measureFrame(width, height, hidden) {
+  const narrow = width < 560;
+  const scale = narrow ? 1 : clamp(Math.min(width / NORMAL.width, height / NORMAL.height), 0.9, 2.4);
+  const margin = narrow ? 8 : 20 * scale;
+  const head = narrow ? 44 : 58 * scale;
+  const legend = narrow ? 148 : 84 * scale;
+  const body = height - head - legend;
+  const pitch = Math.min(body / hidden, 84 * scale);
+  const roomy = pitch >= ROOMY;
+  const sign = clamp(pitch * 0.13, 2, 5.5 * scale);
+  const arrow = roomy ? clamp(pitch * 0.42, 7, 26 * scale) : Math.min(pitch * 1.1, 9);
+  const stagger = roomy ? 1 : Math.min(hidden, clamp(Math.ceil(READABLE / pitch), 1, 3));
+  const step = narrow ? 8 : clamp(pitch * 0.27, 7, 13 * scale);
+  const slots = 2 * sign + 2 + 2 * step + (roomy ? 1.2 : 0.9) * step;
+  return {
+    width, narrow, scale, margin, head, pitch, roomy, sign, arrow, step, stagger, slots,
+    lane: stagger * slots,
+    first: head + (body - (hidden - 1) * pitch) / 2,
+    end: clamp(hidden * pitch * 0.3, 44 * scale, 64 * scale),
+    unitHeight: roomy ? Math.min(pitch * 0.86, 64 * scale) : Math.max(pitch * 0.72, 3),
+    outputHeight: clamp(hidden * pitch * 0.3, 70 * scale, 108 * scale),
+    legend,
+  };
+}
+
+/** @typedef {ReturnType<typeof measureColumns>} Columns left edges and widths */
+/** @param {Frame} frame */
+function measureColumns(frame) {
+  const { width, narrow, scale, margin, unitHeight, roomy, lane, slots } = frame;
+  const inputWidth = narrow ? 34 : 64 * scale;
+  const plot = roomy ? (narrow ? 32 : unitHeight * 1.65) : 0;
+  const outputPlot = narrow ? 52 : 116 * scale;
+  const unitWidth = slots + plot;
+  const outputWidth = slots + outputPlot;
+  const fanWidth = (width - 2 * margin - inputWidth - unitWidth - outputWidth - 2 * lane) / 2;
+  const left = margin + inputWidth + fanWidth;
+  const unit = left + lane;
+  const right = unit + unitWidth;
+  return {
+    input: margin, inputWidth, left, unit, unitWidth, plot, right,
+    output: right + lane + fanWidth, outputWidth, outputPlot, fanWidth,
+  };
+}
+
+/** @param {Frame} frame @param {Columns} places */
+function headingsOf({ narrow, scale, lane }, places) {
+  const y = narrow ? 16 : 24 * scale;
+  const middles = [
+    places.input + places.inputWidth / 2,
+    places.left - places.fanWidth / 2 + lane / 2,
+    places.unit + places.unitWidth / 2,
+    places.right + (lane + places.fanWidth) / 2,
+    places.output + places.outputWidth / 2,
+  ];
+  return middles.map((x) => ({ x: round(x), y }));
+}
+
+/** @param {number} x @param {number} width @param {number} middle @param {number} height @returns {Box} */
+const around = (x, width, middle, height) => ({
+  x: crisp(x), y: crisp(middle - height / 2), width: Math.round(width), height: Math.round(height),
+});
+
+/** @param {number} x @param {number} y @param {number} height @param {number} plot @param {Frame} frame @returns {Node} */
+function nodeAt(x, y, height, plot, frame) {
+  const box = around(x, frame.slots + plot, y, height);
+  const inner = { x: box.x + frame.slots, y: box.y, width: box.width - frame.slots, height: box.height };
+  return { box, plot: plot > 0 ? inner : null, bias: slotsAt(x, y, frame) };
+}
+
+/** @param {number} x left end @param {number} y @param {Frame} frame @returns {Slots} */
+function slotsAt(x, y, { sign, step, slots, pitch, roomy }) {
+  const gradient = x + 2 * sign + 2 + step * 0.5;
+  return {
+    y,
+    sign: round(x + sign + 1),
+    gradient: round(gradient),
+    change: round(gradient + step),
+    note: round(gradient + step * (roomy ? 2 : 1.8)),
+    cell: { x: round(x), y: round(y - pitch / 2), width: round(slots), height: round(pitch) },
+  };
+}
+
+/**
+ * An edge: a curve from a port at the fan's narrow end to the lane, then straight through it.
+ * @param {number} portX @param {number} portY @param {number} bendX @param {number} y @param {number} endX
+ */
+function fan(portX, portY, bendX, y, endX) {
+  const half = round((portX + bendX) / 2);
+  return `M${round(portX)} ${round(portY)}C${half} ${round(portY)} ${half} ${y} ${round(bendX)} ${y}H${round(endX)}`;
+}
+
+/** Slots of a parameter by its place in named_parameters(). @param {Plan} plan @param {number} parameter @param {number} index */
+export function slotsOf(plan, parameter, index) {
+  if (parameter === 0) return plan.incoming[index].slots;
+  if (parameter === 1) return plan.units[index].bias;
+  return parameter === 2 ? plan.outgoing[index].slots : plan.output.bias;
+}
+
+/**
+ * An arrow standing on (0, 0): up when `length` is positive, down when negative.
+ * @param {number} length pixels, signed
+ * @param {number} weight width of the stem
+ */
+export function arrowPath(length, weight) {
+  const size = Math.abs(length);
+  const head = Math.min(size, weight * 2.1);
+  const half = weight * 1.45;
+  const stem = weight / 2;
+  const up = length > 0 ? -1 : 1;
+  const neck = round(up * (size - head));
+  const tip = round(up * size);
+  const [s, h] = [round(stem), round(half)];
+  return `M${-s} 0V${neck}H${-h}L0 ${tip}L${h} ${neck}H${s}V0Z`;
+}
+
+/**
+ * A line through points; broken, so empty, when one of them is no number.
+ * @param {Float64Array} xs pixels
+ * @param {Float64Array} ys pixels
+ */
+export function linePath(xs, ys) {
+  let path = "";
+  for (let i = 0; i < xs.length; i++) {
+    const y = Math.round(ys[i] * 10) / 10;
+    if (!Number.isFinite(y)) return "";
+    path += `${i ? "L" : "M"}${Math.round(xs[i] * 10) / 10} ${y}`;
+  }
+  return path;
+}

@@ -1,0 +1,168 @@
+// The network, large: every parameter's value, gradient and change. Composes the drawing and listens to the cursor
+// and the keyboard; knows nothing about the socket or the other views.
+
+import { Mark } from "./network/mark.js";
+import { Picture } from "./network/picture.js";
+import { Scene } from "./network/scene.js";
+import { drawSkeleton } from "./network/skeleton.js";
+import { Tooltip } from "./network/tooltip.js";
+
+/** @import { Layout, Moment, RunData, State, Store, Target, View } from "../types.js" */
+
+const DESCRIPTION = "The network: arrow keys walk through its parameters and units, Enter keeps one selected";
+
+/** Pages may hold more than one drawing; ids inside must not collide. */
+let mounted = 0;
+
+/** @param {HTMLElement} element @param {Store} store @returns {View} */
+export function mount(element, store) {
+  const drawing = new Drawing(element, store);
+  return { draw: (state) => drawing.draw(state), unmount: () => drawing.unmount() };
+}
+
+class Drawing {
+  /** @type {Scene|null} */
+  #scene = null;
+  /** @type {Mark|null} */
+  #skeleton = null;
+  /** @type {Picture|null} */
+  #picture = null;
+  /** What the scene was made from. @type {{run: string|undefined, layout: Layout|null, data: RunData|null, hidden: number|undefined}} */
+  #made = { run: undefined, layout: null, data: null, hidden: undefined };
+  /** What was drawn last, to draw nothing when nothing changed. @type {{moment: Moment|null, dark: boolean, isAtRest: boolean}} */
+  #drawn = { moment: null, dark: false, isAtRest: false };
+  /** Set by the first measurement. @type {{width: number, height: number}|null} */
+  #size = null;
+  /** What was hovered or focused here, rather than in another card: only that gets a tooltip. @type {Target|null} */
+  #own = null;
+  /** @type {State|null} */
+  #state = null;
+
+  /** @param {HTMLElement} element @param {Store} store */
+  constructor(element, store) {
+    this.store = store;
+    this.id = `network-${++mounted}`;
+    this.frame = element.appendChild(document.createElement("div"));
+    this.frame.className = "network";
+    this.svg = new Mark("svg", null, { class: "drawing", role: "application", "aria-label": DESCRIPTION });
+    this.frame.append(this.svg.node);
+    this.tooltip = new Tooltip(this.frame);
+    this.sizes = new ResizeObserver(([entry]) => this.#resize(entry.contentRect));
+    this.sizes.observe(this.frame);
+    this.#listen();
+  }
+
+  unmount() {
+    this.sizes.disconnect();
+    this.frame.remove();
+  }
+
+  /** @param {State} state */
+  draw(state) {
+    this.#state = state;
+    if (this.#size === null) return;
+    const { layout, moment, run } = state;
+    if (layout === null || layout.parameters.length !== 4 || moment === null) {
+      this.#wait(run?.config.hidden);
+      return;
+    }
+    const scene = this.#sceneFor(state, layout);
+    this.#drawMoment(scene, state, moment);
+    scene.halo.draw(state.target);
+    this.tooltip.draw(this.#own === null ? null : state.target, this.#picture, scene.plan, scene.activation);
+  }
+
+  /** @param {Scene} scene @param {State} state @param {Moment} moment */
+  #drawMoment(scene, state, moment) {
+    const { dark } = state;
+    const isAtRest = state.run?.state !== "running";
+    const drawn = this.#drawn;
+    if (moment === drawn.moment && dark === drawn.dark && isAtRest === drawn.isAtRest) return;
+    this.#drawn = { moment, dark, isAtRest };
+    scene.picture.take(state, moment);
+    scene.draw(state, moment);
+  }
+
+  /** The scene for this run in this size; the scales live on as long as the run is the same. @param {State} state @param {Layout} layout */
+  #sceneFor(state, layout) {
+    const { run, data } = state;
+    const made = this.#made;
+    if (this.#scene !== null && made.layout === layout && made.data === data && made.run === run?.id) return this.#scene;
+    if (this.#picture === null || made.layout !== layout || made.run !== run?.id) this.#picture = new Picture(layout);
+    const hadFocus = this.svg.node.contains(document.activeElement);
+    this.#clear();
+    const { width, height } = /** @type {{width: number, height: number}} */ (this.#size);
+    this.#scene = new Scene(this.svg, this.#picture, state, width, height, this.id);
+    this.#made = { run: run?.id, layout, data, hidden: undefined };
+    if (hadFocus) this.#scene.rove.stop.node.focus();
+    return this.#scene;
+  }
+
+  /** @param {number|undefined} hidden */
+  #wait(hidden) {
+    if (this.#size === null || (this.#skeleton !== null && this.#made.hidden === hidden)) return;
+    this.#clear();
+    this.#made = { run: undefined, layout: null, data: null, hidden };
+    this.#skeleton = drawSkeleton(this.svg, this.#size.width, this.#size.height, hidden);
+    this.svg.set("aria-busy", "true");
+    this.tooltip.draw(null, null, null, "none");
+  }
+
+  #clear() {
+    this.#scene?.root.node.remove();
+    this.#skeleton?.node.remove();
+    this.#scene = this.#skeleton = null;
+    this.#drawn = { moment: null, dark: false, isAtRest: false };
+    this.svg.set("aria-busy", null);
+  }
+
+  /** Called by the browser with sizes that it has anyway: drawing itself never asks for any. @param {DOMRectReadOnly} box */
+  #resize({ width, height }) {
+    if (width < 1 || height < 1) return;
+    this.#size = { width: Math.round(width), height: Math.round(height) };
+    this.svg.set("viewBox", `0 0 ${this.#size.width} ${this.#size.height}`);
+    this.#made.layout = null;
+    this.#made.hidden = -1;
+    if (this.#state !== null) this.draw(this.#state);
+  }
+
+  #listen() {
+    const { node } = this.svg;
+    node.addEventListener("pointerover", ({ target }) => this.#aim(this.#scene?.targetAt(target) ?? null));
+    node.addEventListener("pointerleave", () => this.#aim(this.#focused()));
+    node.addEventListener("focusin", ({ target }) => this.#aim(this.#scene?.targetAt(target) ?? null));
+    node.addEventListener("focusout", () => this.#aim(null));
+    node.addEventListener("click", ({ target }) => this.#pin(this.#scene?.targetAt(target) ?? null));
+    node.addEventListener("keydown", (event) => this.#press(event));
+  }
+
+  /** @param {Target|null} target */
+  #aim(target) {
+    if (target === this.#own) return;
+    this.#own = target;
+    this.store.dispatch({ type: "target", target });
+  }
+
+  /** @param {Target|null} target */
+  #pin(target) {
+    if (target === null) return;
+    this.#scene?.rove.follow(target);
+    this.store.dispatch({ type: "pin", target });
+  }
+
+  /** What the keyboard rests on, if a person can see that it does. */
+  #focused() {
+    const { activeElement } = document;
+    const isSeen = activeElement !== null && this.svg.node.contains(activeElement) && activeElement.matches(":focus-visible");
+    return isSeen ? (this.#scene?.targetAt(activeElement) ?? null) : null;
+  }
+
+  /** Arrow keys belong to the drawing while it has the focus. @param {KeyboardEvent} event */
+  #press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || this.#scene === null) return;
+    if (event.key === "Enter") this.#pin(this.#scene.targetAt(event.target));
+    else if (!this.#scene.rove.press(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}

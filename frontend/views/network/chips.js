@@ -1,0 +1,44 @@
+// A bias: a square on its unit, in the weight colours, with its sign and its arrows. Knows nothing about edges.
+
+import { Mark } from "./mark.js";
+import { colourOf, signPath, Strand } from "./strand.js";
+
+/** @import { Plan, Slots } from "../../lib/geometry.js" */
+/** @import { ArrowPaths } from "./arrows.js" */
+/** @import { Picture } from "./picture.js" */
+
+export class Chip {
+  /** @type {number|undefined} */
+  #sign = undefined;
+
+  /**
+   * @param {Mark} parent
+   * @param {Picture} picture
+   * @param {Plan} plan
+   * @param {Slots} slots
+   * @param {ArrowPaths} paths
+   * @param {number} parameter
+   * @param {number} index
+   */
+  constructor(parent, picture, plan, slots, paths, parameter, index) {
+    this.strand = new Strand(parent, "chip", picture, slots, paths, parameter, index);
+    this.target = this.strand.target;
+    this.half = plan.sign;
+    const side = { x: slots.sign - this.half, y: slots.y - this.half, width: 2 * this.half, height: 2 * this.half };
+    this.square = new Mark("rect", this.strand.body, { class: "square", rx: this.half * 0.35, ...side });
+    this.glyph = new Mark("path", this.strand.body, {
+      class: "sign",
+      transform: `translate(${slots.sign} ${slots.y})`,
+    });
+  }
+
+  /** @param {Picture} picture */
+  draw(picture) {
+    const value = this.strand.draw(picture);
+    this.square.set("fill", colourOf(value, picture));
+    if (Object.is(Math.sign(value), this.#sign)) return;
+    this.#sign = Math.sign(value);
+    this.glyph.set("d", signPath(value, this.half));
+    this.square.set("stroke-dasharray", Number.isFinite(value) ? null : "2 2");
+  }
+}

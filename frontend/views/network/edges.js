@@ -1,0 +1,55 @@
+// A weight: a line whose colour is sign and size, and whose width is size. Knows nothing about units.
+
+import { Mark } from "./mark.js";
+import { colourOf, signPath, Strand } from "./strand.js";
+
+/** @import { Edge as Place, Plan } from "../../lib/geometry.js" */
+/** @import { ArrowPaths } from "./arrows.js" */
+/** @import { Picture } from "./picture.js" */
+
+export class Edge {
+  /** @type {number|undefined} */
+  #sign = undefined;
+
+  /**
+   * @param {Mark} parent
+   * @param {Picture} picture
+   * @param {Plan} plan
+   * @param {Place} place
+   * @param {ArrowPaths} paths
+   * @param {number} parameter
+   * @param {number} index
+   */
+  constructor(parent, picture, plan, place, paths, parameter, index) {
+    this.strand = new Strand(parent, "edge", picture, place.slots, paths, parameter, index);
+    this.target = this.strand.target;
+    this.path = place.path;
+    const { sign, y } = place.slots;
+    this.thickest = Math.min(5.6 * plan.scale, Math.max(1.6, plan.pitch * 0.26));
+    this.half = plan.sign;
+    const { body } = this.strand;
+    this.line = new Mark("path", body, { class: "line", d: place.path });
+    new Mark("path", body, { class: "hit", d: place.path, "stroke-width": Math.max(8, Math.min(plan.pitch, 16)) });
+    this.bead = new Mark("circle", body, { class: "bead", cx: sign, cy: y, r: plan.sign });
+    this.glyph = new Mark("path", body, { class: "sign", transform: `translate(${sign} ${y})` });
+  }
+
+  /** @param {Picture} picture */
+  draw(picture) {
+    const value = this.strand.draw(picture);
+    const colour = colourOf(value, picture);
+    this.line.set("stroke", colour);
+    this.line.set("stroke-width", this.#width(Math.abs(value) / picture.weights.bound));
+    this.bead.set("fill", colour);
+    if (Object.is(Math.sign(value), this.#sign)) return;
+    this.#sign = Math.sign(value);
+    this.glyph.set("d", signPath(value, this.half));
+    this.line.set("stroke-dasharray", Number.isFinite(value) ? null : "4 4");
+  }
+
+  /** In tenths of a pixel. @param {number} share of the scale */
+  #width(share) {
+    const thickness = Number.isFinite(share) ? 0.8 + (this.thickest - 0.8) * Math.min(share, 1) : 1.2;
+    return String(Math.round(thickness * 10) / 10);
+  }
+}

@@ -1,0 +1,145 @@
+// What colours, widths and lengths mean, with the numbers at their ends. Knows nothing about single parameters.
+
+import { weightColour } from "../../lib/colour.js";
+import { format } from "../../lib/format.js";
+import { Mark } from "./mark.js";
+
+/** @import { Plan } from "../../lib/geometry.js" */
+/** @import { ArrowPaths } from "./arrows.js" */
+/** @import { Picture } from "./picture.js" */
+
+const STOPS = 16;
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** A power of ten as it is written by hand: 10⁻³. @param {number} value */
+export function powerText(value) {
+  const exponent = Math.round(Math.log10(value));
+  const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");
+  return `10${exponent < 0 ? "⁻" : ""}${digits}`;
+}
+
+/** @type {Record<string, string>} */
+const OPTIMIZERS = { sgd: "SGD", adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop" };
+
+/** Where the three parts of the legend begin. @param {Plan} plan */
+function partsOf({ legend, narrow, scale }) {
+  if (narrow) {
+    const at = (/** @type {number} */ y) => ({ x: legend.x + 4, y: legend.y + y });
+    return { weights: at(16), gradients: at(58), changes: at(102) };
+  }
+  const y = legend.y + 30 * scale;
+  const at = (/** @type {number} */ share) => ({ x: legend.x + legend.width * share, y });
+  return { weights: at(0), gradients: at(0.285), changes: at(0.675) };
+}
+
+export class Legend {
+  /** @type {boolean|null} */
+  #dark = null;
+
+  /**
+   * @param {Mark} parent
+   * @param {Plan} plan
+   * @param {Picture} picture
+   * @param {ArrowPaths} paths
+   * @param {string} optimizer config's kind
+   * @param {string} gradientId of the colour ramp to make
+   */
+  constructor(parent, plan, picture, paths, optimizer, gradientId) {
+    const parts = partsOf(plan);
+    this.group = new Mark("g", parent, { class: "legend" });
+    this.#addRamp(parts.weights, plan, gradientId);
+    this.gradients = new ArrowLegend(this.group, "gradient", parts.gradients, plan, paths, picture.gradients.decades);
+    this.changes = new ArrowLegend(this.group, "change", parts.changes, plan, paths, picture.changes.decades);
+    this.gradients.title.say("−.grad: downhill");
+    this.changes.title.say(`Δ: what ${OPTIMIZERS[optimizer] ?? optimizer} really did`);
+  }
+
+  /** Thin in the middle, thick at the ends: as the edges are. @param {{x: number, y: number}} at @param {Plan} plan @param {string} id */
+  #addRamp({ x, y }, { narrow, scale }, id) {
+    const [width, half] = [narrow ? 130 : 150 * scale, 5 * scale];
+    const ramp = new Mark("linearGradient", this.group, { id });
+    this.stops = Array.from({ length: STOPS + 1 }, (_, i) => new Mark("stop", ramp, { offset: i / STOPS }));
+    const middle = x + width / 2;
+    const bow = `M${x} ${y - half}L${middle} ${y - 0.6}L${x + width} ${y - half}V${y + half}L${middle} ${y + 0.6}L${x} ${y + half}Z`;
+    new Mark("path", this.group, { class: "ramp", d: bow, fill: `url(#${id})` });
+    const below = y + half + 14 * scale;
+    const word = (/** @type {string} */ anchor, /** @type {number} */ at) =>
+      new Mark("text", this.group, { class: "tick", x: at, y: below, "text-anchor": anchor });
+    this.low = word("start", x);
+    this.high = word("end", x + width);
+    word("middle", middle).say("0");
+    const title = { class: "title", x: narrow ? x + width + 14 : x, y: narrow ? y + 4 : y - half - 9 * scale };
+    new Mark("text", this.group, title).say("weight, bias");
+  }
+
+  /** @param {Picture} picture */
+  draw(picture) {
+    const { bound } = picture.weights;
+    this.low.say(format(-bound, 2));
+    this.high.say(format(bound, 2));
+    this.gradients.scale(picture.gradients);
+    this.changes.scale(picture.changes);
+    this.gradients.say(gradientWords(picture), picture.gradStates.includes("stale") ? "stale" : "fresh");
+    this.changes.say(changeWords(picture), "fresh");
+    if (picture.dark !== this.#dark) this.#paint(picture.dark);
+  }
+
+  /** @param {boolean} dark */
+  #paint(dark) {
+    this.#dark = dark;
+    this.stops?.forEach((stop, i) => stop.set("stop-color", weightColour((2 * i) / STOPS - 1, 1, dark)));
+  }
+}
+
+/** @param {Picture} picture */
+function gradientWords({ gradStates }) {
+  if (gradStates.every((state) => state === "none")) return ".grad is None: no backward() yet";
+  if (gradStates.includes("stale")) return "pale: stale, of an earlier backward()";
+  return "↑ makes the number larger, ↓ smaller";
+}
+
+/** @param {Picture} picture */
+function changeWords({ hasChanges, disagreements }) {
+  if (!hasChanges) return "appears once step() is done";
+  return disagreements === 0 ? "every one along its −.grad" : `≠ against its −.grad: ${disagreements}`;
+}
+
+/** One kind of arrow: a row of growing ones with the ends of their scale, and what they mean. */
+class ArrowLegend {
+  /**
+   * @param {Mark} parent
+   * @param {"gradient"|"change"} kind
+   * @param {{x: number, y: number}} at
+   * @param {Plan} plan
+   * @param {ArrowPaths} paths
+   * @param {number} decades
+   */
+  constructor(parent, kind, { x, y }, plan, paths, decades) {
+    const { scale, narrow } = plan;
+    const step = 10.5 * scale;
+    const foot = y + 6 * scale;
+    this.group = new Mark("g", parent, { class: "sample" });
+    for (let i = 0; i <= decades; i++) {
+      const place = `translate(${Math.round(x + (i + 0.5) * step)} ${foot})`;
+      new Mark("path", this.group, { class: `arrow ${kind}`, transform: place, d: paths.path(i / decades, true) });
+    }
+    const below = foot + 13 * scale;
+    this.low = new Mark("text", this.group, { class: "tick", x, y: below });
+    this.high = new Mark("text", this.group, { class: "tick", x: x + (decades + 1) * step, y: below, "text-anchor": "end" });
+    const left = x + (decades + 1) * step + (narrow ? 12 : 9) * scale;
+    this.title = new Mark("text", this.group, { class: `title ${kind}`, x: left, y: y - 4 * scale });
+    this.words = new Mark("text", this.group, { class: "words", x: left, y: y + 12 * scale });
+  }
+
+  /** @param {{bound: number, floor: number}} scale */
+  scale({ bound, floor }) {
+    this.low.say(powerText(floor));
+    this.high.say(powerText(bound));
+  }
+
+  /** @param {string} words @param {string} state */
+  say(words, state) {
+    this.words.say(words);
+    this.group.set("data-state", state);
+  }
+}

@@ -1,0 +1,93 @@
+// What one drawing of the network needs from the state: the numbers, and the scales they are drawn with.
+// Knows nothing about elements or pixels.
+
+import { steadyLogScale, steadyScale } from "../../lib/scale.js";
+
+/** @import { GradState, Layout, Moment, State } from "../../types.js" */
+
+/** Arrows span so many powers of ten; what is smaller has none. */
+const DECADES = 4;
+
+/** One for the life of the drawing of a run, refilled for every moment, so that drawing allocates nothing. */
+export class Picture {
+  weights = steadyScale();
+  gradients = steadyLogScale(DECADES);
+  changes = steadyLogScale(DECADES);
+  dark = false;
+  /** Whether there is time for words: names for screen readers are kept current when nothing runs. */
+  isAtRest = true;
+  /** Whether .grad and Δ belong to one iteration, so that both may be drawn. */
+  hasChanges = false;
+  /** How many changes go against their −.grad; counted while drawing. */
+  disagreements = 0;
+
+  /** @param {Layout} layout */
+  constructor(layout) {
+    this.layout = layout;
+    this.values = new Float32Array(layout.floats);
+    /** @type {Float32Array|null} */
+    this.before = null;
+    /** @type {GradState[]} */
+    this.gradStates = [];
+    /** @type {Moment|null} */
+    this.moment = null;
+  }
+
+  /** @param {State} state @param {Moment} moment */
+  take(state, moment) {
+    this.dark = state.dark;
+    this.isAtRest = state.run?.state !== "running";
+    this.disagreements = 0;
+    if (moment === this.moment) return;
+    this.moment = moment;
+    this.values = moment.values;
+    this.before = moment.before;
+    this.gradStates = moment.gradStates;
+    this.hasChanges = moment.phase === "step" && moment.before !== null;
+    this.#rescale();
+  }
+
+  /** @param {number} parameter @param {number} index */
+  value(parameter, index) {
+    return this.values[this.layout.parameters[parameter].value + index];
+  }
+
+  /** NaN when there is none. @param {number} parameter @param {number} index */
+  gradient(parameter, index) {
+    if (this.gradStates[parameter] === "none") return NaN;
+    return this.values[this.layout.parameters[parameter].gradient + index];
+  }
+
+  /** After − before; NaN when not known. @param {number} parameter @param {number} index */
+  change(parameter, index) {
+    if (this.before === null) return NaN;
+    const at = this.layout.parameters[parameter].value + index;
+    return this.values[at] - this.before[at];
+  }
+
+  /** @param {number} parameter @returns {GradState} */
+  gradState(parameter) {
+    return this.gradStates[parameter] ?? "none";
+  }
+
+  /** One scale for all parameters, so that they compare. */
+  #rescale() {
+    let [weight, gradient, change] = [0, 0, 0];
+    this.layout.parameters.forEach(({ size }, parameter) => {
+      for (let i = 0; i < size; i++) {
+        weight = larger(weight, this.value(parameter, i));
+        gradient = larger(gradient, this.gradient(parameter, i));
+        change = larger(change, this.change(parameter, i));
+      }
+    });
+    this.weights.update(weight);
+    this.gradients.update(gradient);
+    if (this.hasChanges) this.changes.update(change);
+  }
+}
+
+/** The larger magnitude; what is not finite does not count. @param {number} most @param {number} value */
+function larger(most, value) {
+  const size = Math.abs(value);
+  return size > most && size < Infinity ? size : most;
+}

@@ -1,0 +1,62 @@
+// One tab stop for the whole drawing: arrow keys walk from element to element. Knows nothing about values.
+
+/** @import { Target } from "../../types.js" */
+
+/** @typedef {{target: Target, node: SVGElement}} Stop */
+
+/** What a key does to [column, row]. @type {Record<string, (column: number, row: number, rows: number) => [number, number]>} */
+const MOVES = {
+  ArrowLeft: (column, row) => [column - 1, row],
+  ArrowRight: (column, row) => [column + 1, row],
+  ArrowUp: (column, row) => [column, row - 1],
+  ArrowDown: (column, row) => [column, row + 1],
+  Home: (column) => [column, 0],
+  End: (column, _, rows) => [column, rows - 1],
+};
+
+export class Rove {
+  #column = 0;
+  /** Kept while passing the input and the output, which have one row only. */
+  #row = 0;
+
+  /** @param {Stop[][]} columns from left to right, each from top to bottom */
+  constructor(columns) {
+    this.columns = columns;
+    this.stop.node.setAttribute("tabindex", "0");
+  }
+
+  /** Where the keyboard is. @returns {Stop} */
+  get stop() {
+    const column = this.columns[this.#column];
+    return column[Math.min(this.#row, column.length - 1)];
+  }
+
+  /** Go where a key leads. @param {string} key @returns {boolean} whether it leads anywhere */
+  press(key) {
+    const move = MOVES[key];
+    if (move === undefined) return false;
+    const rows = this.columns[this.#column].length;
+    const [column, row] = move(this.#column, this.#row, rows);
+    if (column < 0 || column >= this.columns.length) return true;
+    const single = this.columns[column].length === 1;
+    this.#go(column, single ? this.#row : Math.max(0, Math.min(row, this.columns[column].length - 1)));
+    this.stop.node.focus();
+    return true;
+  }
+
+  /** Follow a click. @param {Target} target */
+  follow(target) {
+    this.columns.forEach((stops, column) => {
+      const row = stops.findIndex((stop) => stop.target === target);
+      if (row >= 0) this.#go(column, stops.length === 1 ? this.#row : row);
+    });
+  }
+
+  /** @param {number} column @param {number} row */
+  #go(column, row) {
+    this.stop.node.setAttribute("tabindex", "-1");
+    this.#column = column;
+    this.#row = row;
+    this.stop.node.setAttribute("tabindex", "0");
+  }
+}

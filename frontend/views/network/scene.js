@@ -1,0 +1,102 @@
+// Everything that is drawn for one network in one size. Made anew when either changes; knows nothing about events.
+
+import { arrange } from "../../lib/geometry.js";
+import { ArrowPaths } from "./arrows.js";
+import { Chip } from "./chips.js";
+import { Edge } from "./edges.js";
+import { Flow } from "./flow.js";
+import { Halo } from "./halo.js";
+import { drawHeadings } from "./headings.js";
+import { Legend } from "./legend.js";
+import { Mark } from "./mark.js";
+import { Rove } from "./rove.js";
+import { Input, inputRange, Output, Unit, UnitRange } from "./units.js";
+
+/** @import { Moment, State, Target } from "../../types.js" */
+/** @import { Stop } from "./rove.js" */
+/** @import { Picture } from "./picture.js" */
+
+/** @typedef {{target: Target, node: SVGElement, draw: (picture: Picture) => void}} Element */
+
+const [HIDDEN_WEIGHT, HIDDEN_BIAS, OUTPUT_WEIGHT, OUTPUT_BIAS] = [0, 1, 2, 3];
+
+export class Scene {
+  /** Which element a node belongs to. @type {WeakMap<Node, Target>} */
+  targets = new WeakMap();
+
+  /**
+   * @param {Mark} svg
+   * @param {Picture} picture
+   * @param {State} state
+   * @param {number} width
+   * @param {number} height
+   * @param {string} id prefix for ids in the page
+   */
+  constructor(svg, picture, state, width, height, id) {
+    this.picture = picture;
+    this.hidden = picture.layout.parameters[HIDDEN_BIAS].size;
+    this.plan = arrange(width, height, this.hidden);
+    this.activation = state.run?.config.activation ?? "tanh";
+    this.root = new Mark("g", svg, { class: this.plan.roomy ? "scene" : "scene crowded" });
+    drawHeadings(this.root, this.plan, picture.layout, state.run, state.data);
+    this.halo = new Halo(this.root, this.plan);
+    const paths = new ArrowPaths(this.plan);
+    this.ranges = new UnitRange(this.activation, inputRange(state.data));
+    this.columns = this.#addColumns(state, paths, id);
+    this.flow = new Flow(this.root, this.plan);
+    this.legend = new Legend(this.root, this.plan, picture, paths, state.run?.config.optimizer.kind ?? "", `${id}-ramp`);
+    for (const { target, node } of this.columns.flat()) this.targets.set(node, target);
+    this.rove = new Rove(/** @type {Stop[][]} */ (this.columns));
+  }
+
+  /** In reading order, which is painting order too. @param {State} state @param {ArrowPaths} paths @param {string} id @returns {Element[][]} */
+  #addColumns(state, paths, id) {
+    const { plan, picture, root } = this;
+    const layer = (/** @type {string} */ name) => new Mark("g", root, { class: name });
+    const edges = (/** @type {import("../../lib/geometry.js").Edge[]} */ places, /** @type {number} */ parameter) => {
+      const group = layer("edges");
+      return places.map((place, j) => strand(new Edge(group, picture, plan, place, paths, parameter, j)));
+    };
+    const input = [whole(new Input(layer("ends"), plan, state.data))];
+    const incoming = edges(plan.incoming, HIDDEN_WEIGHT);
+    const outgoing = edges(plan.outgoing, OUTPUT_WEIGHT);
+    const middle = layer("units");
+    const units = plan.units.map((node, j) => whole(new Unit(middle, plan, node, j, this.ranges)));
+    const chips = plan.units.map(({ bias }, j) => strand(new Chip(middle, picture, plan, bias, paths, HIDDEN_BIAS, j)));
+    const end = layer("ends");
+    const output = [whole(new Output(end, plan, state.data, this.activation, `${id}-clip`))];
+    const last = [strand(new Chip(end, picture, plan, plan.output.bias, paths, OUTPUT_BIAS, 0))];
+    return [input, incoming, chips, units, outgoing, last, output];
+  }
+
+  /** The numbers. @param {State} state @param {Moment} moment */
+  draw(state, moment) {
+    this.ranges.update(this.picture, this.hidden);
+    for (const column of this.columns) for (const element of column) element.draw(this.picture);
+    this.legend.draw(this.picture);
+    this.flow.draw(state, moment);
+  }
+
+  /** The target that a node is part of. @param {EventTarget|null} node @returns {Target|null} */
+  targetAt(node) {
+    for (let at = /** @type {Node|null} */ (node); at !== null && at !== this.root.node; at = at.parentNode) {
+      const target = this.targets.get(at);
+      if (target !== undefined) return target;
+    }
+    return null;
+  }
+}
+
+/** @param {Edge|Chip} made @returns {Element} */
+const strand = (made) => ({
+  target: made.target,
+  node: made.strand.group.node,
+  draw: (picture) => made.draw(picture),
+});
+
+/** @param {Unit|Input|Output} made @returns {Element} */
+const whole = (made) => ({
+  target: made.target,
+  node: made.group.node,
+  draw: (picture) => made.draw(picture),
+});
