@@ -90,6 +90,8 @@
  * @property {Axis} y
  */
 
+/** A built-in data set (`GET /api/datasets`). @typedef {{name: string, title: string, description: string, x: Axis, y: Axis, points: {x: number[], y: number[]}}} DataSet */
+
 /**
  * What the cursor or the keyboard rests on.
  * @typedef {{kind: "parameter", parameter: number, index: number}
@@ -133,6 +135,12 @@
  * @property {boolean} dark the theme on the screen, whoever chose it
  * @property {boolean} diverged the newest loss or a parameter is NaN or infinite
  * @property {Moment|null} settled the last whole record; the moment itself unless an iteration is half done
+ * @property {Target|null} hovered what the cursor or the focus rests on now
+ * @property {Target|null} pin what was clicked
+ * @property {{time: number, step: number}[]} marks when which step was finished, in the last moments
+ * @property {"loading"|"ready"} torch whether the server's warm trainer has imported it
+ * @property {string|null} missing the run that was asked for and is not there
+ * @property {string} [opened] id of the run on the screen, or about to be
  * @property {boolean} loaded the list of runs has been answered once
  */
 

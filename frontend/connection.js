@@ -1,0 +1,149 @@
+// One run's stream: attaches, acknowledges what was drawn, comes back by itself, fetches what the stream leaves out.
+// Knows nothing about views; it turns what arrives into actions.
+
+import { problemOf } from "./api.js";
+import { seriesNames } from "./history.js";
+import { decodeFrame, decodeMessage } from "./protocol.js";
+/** @import { Api } from "./api.js" */
+/** @import { Layout, Store } from "./types.js" */
+/** @import { Stats } from "./clock.js" */
+
+const RETRY_MS = { first: 250, most: 5000 };
+const POINTS = 800; // of each series of the past
+
+/**
+ * The world around a connection; tests bring their own.
+ * @typedef {Object} Surroundings
+ * @property {Store} store
+ * @property {Pick<Api, "run"|"series"|"data"|"record">} api
+ * @property {Stats} stats
+ * @property {(path: string) => WebSocket} open
+ * @property {(callback: () => void, ms: number) => unknown} later
+ */
+
+/** @typedef {{drawn: () => void, retry: () => void, close: () => void}} Connection */
+
+/** @param {string} id @param {Surroundings} surroundings @returns {Connection} */
+export function connect(id, { store, api, stats, open, later }) {
+  /** @type {WebSocket|null} */
+  let socket = null;
+  /** @type {Layout|null} */
+  let layout = null;
+  /** @type {number[]} steps of frames that are received and not yet drawn */
+  let undrawn = [];
+  /** The step whose predecessor was asked for last; a failed call is not repeated before the next step. */
+  let askedBefore = -1;
+  let failures = 0;
+  let isClosed = false;
+
+  function attach() {
+    if (isClosed || socket !== null) return;
+    undrawn = [];
+    socket = open(`/api/runs/${encodeURIComponent(id)}/stream?flow=ack`);
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => receive(data);
+    socket.onclose = lose;
+  }
+
+  function lose() {
+    socket = null;
+    undrawn = [];
+    if (isClosed) return;
+    store.dispatch({ type: "connection", connection: "lost" });
+    const ms = Math.min(RETRY_MS.first * 2 ** failures++, RETRY_MS.most);
+    later(attach, ms * (0.75 + Math.random() / 2));
+    void api.run(id).catch(giveUpOn);
+  }
+
+  /** A run that was deleted will not come back. @param {unknown} error */
+  function giveUpOn(error) {
+    if (isClosed || problemOf(error).status !== 404) return;
+    isClosed = true;
+    store.dispatch({ type: "missing", id });
+  }
+
+  /** @param {string|ArrayBuffer} data */
+  function receive(data) {
+    if (isClosed) return;
+    const started = performance.now();
+    try {
+      if (typeof data === "string") read(data);
+      else take(data);
+    } catch (error) {
+      complain(error);
+    }
+    stats.received(performance.now() - started);
+  }
+
+  /** What is not understood is said once; the stream starts afresh. @param {unknown} error */
+  function complain(error) {
+    const problem = { ...problemOf(error), title: "The stream says something this page does not understand" };
+    store.dispatch({ type: "problem", problem });
+    socket?.close();
+  }
+
+  /** @param {string} text */
+  function read(text) {
+    const message = decodeMessage(text);
+    if (message.kind === "hello") greet(message);
+    if (message.kind === "state") store.dispatch({ type: "state", run: message.run });
+    if (message.kind === "error") {
+      store.dispatch({ type: "problem", problem: { type: "about:blank", status: 0, ...message } });
+    }
+  }
+
+  /** @param {{run: import("./types.js").Run, layout: Layout|null}} hello */
+  function greet(hello) {
+    layout = hello.layout;
+    failures = 0;
+    store.dispatch({ type: "hello", run: hello.run, layout });
+    if (store.state.data === null) void load(api.data(id), (data) => ({ type: "data", data }));
+    if (layout !== null && hello.run.step > 0) {
+      void load(api.series(id, seriesNames(layout), POINTS), (series) => ({ type: "past", series }));
+    }
+  }
+
+  /** @template T @param {Promise<T>} answer @param {(value: T) => import("./types.js").Action} actionOf */
+  async function load(answer, actionOf) {
+    try {
+      const value = await answer;
+      if (!isClosed) store.dispatch(actionOf(value));
+    } catch (error) {
+      if (!isClosed) store.dispatch({ type: "problem", problem: problemOf(error) });
+    }
+  }
+
+  /** @param {ArrayBuffer} buffer */
+  function take(buffer) {
+    const frame = decodeFrame(buffer, layout);
+    store.dispatch({ type: "frame", frame });
+    stats.stamped(frame.time);
+    undrawn.push(frame.first + frame.count - 1);
+  }
+
+  function drawn() {
+    for (const step of undrawn) socket?.send(JSON.stringify({ kind: "ack", step }));
+    undrawn = [];
+    fetchBefore();
+  }
+
+  /** The change Δ of the record on the screen needs the one before; while training runs the stream brings it. */
+  function fetchBefore() {
+    const { run, settled } = store.state;
+    if (settled === null || settled.step === 0 || settled.before !== null || run?.state === "running") return;
+    const step = settled.step - 1;
+    if (askedBefore === step) return;
+    askedBefore = step;
+    void load(api.record(id, step), (buffer) => ({ type: "before", step, values: decodeFrame(buffer, layout).values.slice() }));
+  }
+
+  attach();
+  return {
+    drawn,
+    retry: attach,
+    close() {
+      isClosed = true;
+      socket?.close();
+    },
+  };
+}

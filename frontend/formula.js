@@ -1,0 +1,106 @@
+// The formula of one gradient, as symbols that know their idea, and as a number.
+// Pure. Knows the one-hidden-layer network and the mean squared error; nothing about elements.
+
+import { forward, unit } from "./lib/forward.js";
+/** @import { Layout, RunConfig, Target } from "./types.js" */
+/** @import { Activation } from "./lib/forward.js" */
+
+/** @typedef {"gradient"|"loss"|"answer"|"data"|"weight"|"sum"} Idea */
+/** @typedef {{text: string, idea: Idea, sub?: string, sup?: string, means?: string}} Symbol means: in words */
+
+/** Where a parameter stands in named_parameters(). */
+const PLACE = { hiddenWeight: 0, hiddenBias: 1, outputWeight: 2, outputBias: 3 };
+const LETTERS = ["w", "b", "v", "c"];
+
+/** @param {string} text @param {Idea} idea @param {Partial<Symbol>} [more] @returns {Symbol} */
+const symbol = (text, idea, more = {}) => ({ text, idea, ...more });
+
+/**
+ * ∂L/∂(the target) of one parameter's element.
+ * @param {Target & {kind: "parameter"}} target
+ * @param {RunConfig} config
+ * @returns {Symbol[]}
+ */
+export function gradientFormula({ parameter, index }, { activation }) {
+  const sub = parameter === PLACE.outputBias ? undefined : String(index);
+  const left = [symbol("∂L", "loss"), symbol("/", "sum"), symbol(`∂${LETTERS[parameter]}`, "gradient", { sub })];
+  const error = [
+    symbol(" = ", "sum"),
+    symbol("Σ", "sum", { sub: "i", means: "over the points" }),
+    symbol(" 2/n ", "sum", { means: "the mean of squares, differentiated" }),
+    symbol("(", "sum"),
+    symbol("y_pred", "answer", { sub: "i" }),
+    symbol(" − ", "sum"),
+    symbol("y", "data", { sub: "i" }),
+    symbol(")", "sum"),
+  ];
+  return [...left, ...error, ...chain(parameter, index, activation)];
+}
+
+/** What stands behind the error, by the chain rule. @param {number} parameter @param {number} j @param {Activation} activation @returns {Symbol[]} */
+function chain(parameter, j, activation) {
+  const times = symbol(" · ", "sum");
+  const h = symbol("h", "answer", { sub: `${j},i`, means: `what unit ${j} answers` });
+  const v = symbol("v", "weight", { sub: String(j), means: `the weight from unit ${j} to the output` });
+  const x = symbol("x", "data", { sub: "i" });
+  if (parameter === PLACE.outputBias) return [];
+  if (parameter === PLACE.outputWeight) return [times, h];
+  const slope = slopeOf(h, activation);
+  const inner = [times, v, ...(slope.length > 0 ? [times, ...slope] : [])];
+  return parameter === PLACE.hiddenWeight ? [...inner, times, x] : inner;
+}
+
+/** The activation's derivative, in terms of what the unit answers. @param {Symbol} h @param {Activation} activation @returns {Symbol[]} */
+function slopeOf(h, activation) {
+  const one = symbol("(1 − ", "sum");
+  const end = symbol(")", "sum");
+  if (activation === "tanh") return [one, { ...h, sup: "2" }, end];
+  if (activation === "sigmoid") return [h, one, h, end];
+  if (activation === "relu") return [symbol("[", "sum"), h, symbol(" > 0]", "sum", { means: "1 where the unit is on, else 0" })];
+  return [];
+}
+
+/**
+ * What a hidden unit computes. @param {number} j @param {RunConfig} config @returns {Symbol[]}
+ */
+export function unitFormula(j, { activation }) {
+  const sub = String(j);
+  const inside = [symbol("w", "weight", { sub }), symbol("·", "sum"), symbol("x", "data"), symbol(" + ", "sum"), symbol("b", "weight", { sub })];
+  const left = [symbol("h", "answer", { sub }), symbol(" = ", "sum")];
+  if (activation === "none") return [...left, ...inside];
+  return [...left, symbol(`${activation}(`, "sum"), ...inside, symbol(")", "sum")];
+}
+
+/** What the output computes. @returns {Symbol[]} */
+export function outputFormula() {
+  return [symbol("y_pred", "answer"), symbol(" = ", "sum"), symbol("Σ", "sum", { sub: "j" }), symbol(" ", "sum"), symbol("v", "weight", { sub: "j" }), symbol(" · ", "sum"), symbol("h", "answer", { sub: "j" }), symbol(" + ", "sum"), symbol("c", "weight")];
+}
+
+/**
+ * The same gradient as a number, over all the points that are given.
+ * @param {Float32Array} values the parameters that the forward pass saw
+ * @param {Layout} layout
+ * @param {Activation} activation
+ * @param {{x: number[], y: number[]}} points
+ * @param {Target & {kind: "parameter"}} target
+ */
+export function gradientAt(values, layout, activation, points, { parameter, index }) {
+  let sum = 0;
+  points.x.forEach((x, i) => {
+    const error = forward(values, layout, activation, x) - points.y[i];
+    sum += (2 / points.x.length) * error * inner(values, layout, activation, x, parameter, index);
+  });
+  return sum;
+}
+
+/** @param {Float32Array} values @param {Layout} layout @param {Activation} activation @param {number} x @param {number} parameter @param {number} j */
+function inner(values, layout, activation, x, parameter, j) {
+  if (parameter === PLACE.outputBias) return 1;
+  const h = unit(values, layout, activation, j, x);
+  if (parameter === PLACE.outputWeight) return h;
+  const v = values[layout.parameters[PLACE.outputWeight].value + j];
+  return v * SLOPES[activation](h) * (parameter === PLACE.hiddenWeight ? x : 1);
+}
+
+/** @type {Record<Activation, (h: number) => number>} */
+const SLOPES = { tanh: (h) => 1 - h * h, sigmoid: (h) => h * (1 - h), relu: (h) => (h > 0 ? 1 : 0), none: () => 1 };

@@ -1,0 +1,154 @@
+// What the charts show of a run: rows of (step, loss, validation loss, gradient norms), bounded.
+// Pure: knows nothing about drawing or where rows come from. Every row is one true record; thinning only leaves
+// rows out, and never one that holds the smallest or the largest value of a line in its neighbourhood.
+
+import { numberOf } from "./protocol.js";
+/** @import { History, Layout, Scalar } from "./types.js" */
+
+export const CAPACITY = 6144; // rows; a chart is some hundred pixels wide
+
+/** @param {number} parameters @param {number} [capacity] @returns {History} */
+export function createHistory(parameters, capacity = CAPACITY) {
+  const line = () => new Float64Array(capacity);
+  const norms = Array.from({ length: parameters }, line);
+  return { steps: line(), loss: line(), validation: line(), norms, length: 0 };
+}
+
+/** @param {History} history */
+function linesOf(history) {
+  return [history.loss, history.validation, ...history.norms];
+}
+
+/**
+ * Add the records of a frame.
+ * @param {History} history
+ * @param {Layout} layout
+ * @param {number} first step of the first record
+ * @param {Float32Array} values
+ */
+export function appendRecords(history, layout, first, values) {
+  const loss = layout.scalars.get("loss") ?? 0;
+  const validation = layout.scalars.get("validation_loss");
+  const count = values.length / layout.floats;
+  for (let i = 0; i < count; i++) {
+    const at = i * layout.floats;
+    const row = openRow(history, first + i);
+    history.loss[row] = values[at + loss];
+    history.validation[row] = validation === undefined ? NaN : values[at + validation];
+    layout.parameters.forEach(({ gradient, size }, p) => {
+      history.norms[p][row] = norm(values, at + gradient, size);
+    });
+  }
+}
+
+/**
+ * Make room for one row, after all rows of smaller steps: a run that goes on from an older step rewrites its future.
+ * @param {History} history @param {number} step @returns {number} its place
+ */
+function openRow(history, step) {
+  while (history.length > 0 && history.steps[history.length - 1] >= step) history.length--;
+  if (history.length === history.steps.length) thin(history);
+  history.steps[history.length] = step;
+  return history.length++;
+}
+
+/** Euclidean norm; NaN when the gradient is None. @param {ArrayLike<number>} values @param {number} from @param {number} size */
+export function norm(values, from, size) {
+  let sum = 0;
+  for (let i = from; i < from + size; i++) sum += values[i] * values[i];
+  return Math.sqrt(sum);
+}
+
+/**
+ * Leave out at least half of the rows; of every bucket the extremes of every line stay.
+ * @param {History} history
+ */
+export function thin(history) {
+  const lines = linesOf(history);
+  const bucket = 4 * lines.length; // at most 2 rows a line stay
+  const last = history.length - 1;
+  let kept = 0;
+  for (let from = 0; from <= last; from += bucket) {
+    for (const row of extremes(lines, from, Math.min(from + bucket, history.length))) {
+      moveRow(history, lines, row, kept++);
+    }
+  }
+  history.length = kept;
+}
+
+/** @param {Float64Array[]} lines @param {number} from @param {number} to @returns {number[]} rows in order */
+function extremes(lines, from, to) {
+  const rows = new Set([from]);
+  for (const line of lines) {
+    let low = -1;
+    let high = -1;
+    for (let i = from; i < to; i++) {
+      if (!Number.isFinite(line[i])) continue;
+      if (low < 0 || line[i] < line[low]) low = i;
+      if (high < 0 || line[i] > line[high]) high = i;
+    }
+    if (low >= 0) rows.add(low).add(high);
+  }
+  return [...rows].sort((a, b) => a - b);
+}
+
+/** @param {History} history @param {Float64Array[]} lines @param {number} from @param {number} to */
+function moveRow(history, lines, from, to) {
+  history.steps[to] = history.steps[from];
+  for (const line of lines) line[to] = line[from];
+}
+
+/**
+ * The names to ask `GET /series` for.
+ * @param {Layout} layout
+ */
+export function seriesNames(layout) {
+  return ["loss", "validation_loss", ...layout.parameters.map(({ name }) => `gradient_norm/${name}`)];
+}
+
+/**
+ * Put the past, as `GET /series` answers it, before what has been seen live since.
+ * @param {History} live
+ * @param {Layout} layout
+ * @param {{name: string, steps: number[], values: Scalar[]}[]} series each thinned by itself, so with steps of its own
+ * @returns {History}
+ */
+export function joinPast(live, layout, series) {
+  const past = createHistory(layout.parameters.length, live.steps.length);
+  const byName = new Map(series.map((line) => [line.name, line]));
+  const before = live.length > 0 ? live.steps[0] : Infinity;
+  const lines = linesOf(past);
+  seriesNames(layout).forEach((name, i) => fill(past, lines[i], byName.get(name), unionOf(series, before)));
+  return appendRows(past, live);
+}
+
+/** @param {{steps: number[]}[]} series @param {number} before */
+function unionOf(series, before) {
+  const steps = new Set(series.flatMap((line) => line.steps));
+  return [...steps].filter((step) => step < before).sort((a, b) => a - b);
+}
+
+/**
+ * @param {History} past @param {Float64Array} line
+ * @param {{steps: number[], values: Scalar[]}|undefined} series @param {number[]} steps
+ */
+function fill(past, line, series, steps) {
+  const values = new Map(series?.steps.map((step, i) => [step, numberOf(series.values[i])]));
+  const room = steps.slice(-past.steps.length);
+  past.length = room.length;
+  room.forEach((step, row) => {
+    past.steps[row] = step;
+    line[row] = values.get(step) ?? NaN;
+  });
+}
+
+/** @param {History} target @param {History} source */
+function appendRows(target, source) {
+  const from = linesOf(source);
+  const to = linesOf(target);
+  for (let row = 0; row < source.length; row++) {
+    const place = openRow(target, source.steps[row]);
+    to.forEach((line, i) => (line[place] = from[i][row]));
+  }
+  return target;
+}

@@ -1,0 +1,213 @@
+// message → reduce → state: the one place where what is shown changes.
+// Pure but for createStore's one variable; knows nothing about the socket or the page.
+
+import { appendRecords, createHistory, joinPast } from "./history.js";
+import { numberOf } from "./protocol.js";
+/** @import { Action, GradState, Layout, Moment, Run, State, Store, Target } from "./types.js" */
+/** @import { Frame } from "./protocol.js" */
+
+const RATE_WINDOW_SECS = 1.5;
+
+/** @returns {State} */
+export function initialState() {
+  return {
+    connection: "connecting",
+    run: null,
+    runs: [],
+    layout: null,
+    data: null,
+    moment: null,
+    settled: null,
+    history: null,
+    target: null,
+    hovered: null,
+    pin: null,
+    pinned: false,
+    listing: null,
+    stepsPerSec: 0,
+    marks: [],
+    busy: null,
+    problem: null,
+    reducedMotion: false,
+    dark: false,
+    diverged: false,
+    loaded: false,
+    torch: "ready",
+    missing: null,
+  };
+}
+
+/** What of a state belongs to one run, as it is before the first message. */
+function blank() {
+  const { run, layout, data, moment, settled, history, target, hovered, pin, pinned, stepsPerSec, marks, diverged } =
+    initialState();
+  return { run, layout, data, moment, settled, history, target, hovered, pin, pinned, stepsPerSec, marks, diverged };
+}
+
+/** @type {Record<string, (state: State, action: Action) => Partial<State>>} */
+const REDUCERS = {
+  open: (_, { id }) => ({ ...blank(), connection: "connecting", busy: null, missing: null, opened: id }),
+  close: () => ({ ...blank(), connection: "connecting", busy: null, opened: undefined }),
+  missing: (_, { id }) => ({ ...blank(), missing: id }),
+  connection: (_, { connection }) => ({ connection }),
+  hello: (state, { run, layout }) => greet(state, run, layout),
+  state: (state, { run }) => follow(state, run),
+  frame: (state, { frame }) => (frame.kind === "phase" ? halfDone(state, frame) : recorded(state, frame)),
+  before: (state, { step, values }) => remember(state, step, values),
+  past: (state, { series }) => past(state, series),
+  data: (_, { data }) => ({ data }),
+  runs: (_, { runs }) => ({ runs, loaded: true }),
+  listing: (_, { listing }) => ({ listing }),
+  health: (_, { torch }) => ({ torch }),
+  target: (state, { target }) => aim({ ...state, hovered: target }),
+  pin: (state, { target }) => aim({ ...state, pin: isSame(state.pin, target) ? null : target }),
+  busy: (_, { busy }) => ({ busy }),
+  problem: (_, { problem }) => ({ problem }),
+  resized: () => ({}),
+  surroundings: (_, { dark, reducedMotion }) => ({ dark, reducedMotion }),
+};
+
+/** @param {State} state @param {Action} action @returns {State} */
+export function reduce(state, action) {
+  const reducer = REDUCERS[action.type];
+  if (reducer === undefined) throw new Error(`unknown action ${action.type}`);
+  return { ...state, ...reducer(state, action) };
+}
+
+/**
+ * @param {(hurry: boolean) => void} invalidate hurry: a person did this and waits for the answer
+ * @returns {Store}
+ */
+export function createStore(invalidate) {
+  const store = {
+    state: initialState(),
+    /** @param {Action} action */
+    dispatch(action) {
+      store.state = reduce(store.state, action);
+      invalidate(action.type !== "frame");
+    },
+  };
+  return store;
+}
+
+/** @param {State} state @param {Run} run @param {Layout|null} layout @returns {Partial<State>} */
+function greet(state, run, layout) {
+  const isKnown = layout !== null && state.history?.norms.length === layout.parameters.length;
+  const history = layout === null ? null : isKnown ? state.history : createHistory(layout.parameters.length);
+  return { run, runs: replace(state.runs, run), layout, history, connection: "open", missing: null };
+}
+
+/** @param {Run[]} runs @param {Run} run */
+function replace(runs, run) {
+  return runs.map((other) => (other.id === run.id ? run : other));
+}
+
+/** @param {State} state @param {Run} run @returns {Partial<State>} */
+function follow(state, run) {
+  const { moment } = state;
+  const isHere = moment !== null && moment.step === run.step && run.state !== "running";
+  const gradStates = run.grad_states.length > 0 ? run.grad_states : (moment?.gradStates ?? []);
+  const stepsPerSec = run.state === "running" ? state.stepsPerSec : 0;
+  const marks = run.state === "running" ? state.marks : [];
+  const next = isHere ? { ...moment, phase: run.phase, gradStates } : moment;
+  return { run, runs: replace(state.runs, run), moment: next, stepsPerSec, marks };
+}
+
+/** The inside of an iteration: the next record supersedes it. @param {State} state @param {Frame} frame @returns {Partial<State>} */
+function halfDone(state, frame) {
+  const { run, settled } = state;
+  const before = settled?.step === frame.first ? settled.before : null;
+  const gradStates = run?.grad_states ?? [];
+  const values = frame.values.slice();
+  return { moment: { step: frame.first, phase: run?.phase ?? "step", values, gradStates, before } };
+}
+
+/** @param {State} state @param {Frame} frame @returns {Partial<State>} */
+function recorded(state, frame) {
+  const { layout, history, run } = state;
+  if (layout === null || history === null || run === null) return {};
+  appendRecords(history, layout, frame.first, frame.values);
+  const step = frame.first + frame.count - 1;
+  const values = frame.values.slice((frame.count - 1) * layout.floats);
+  const gradStates = gradStatesOf(layout, step, run);
+  /** @type {Moment} */
+  const settled = { step, phase: "step", values, gradStates, before: previous(state, frame, layout) };
+  return {
+    run: advanced(run, layout, settled),
+    settled,
+    moment: isInside(state, step) ? state.moment : settled,
+    diverged: step > 0 && !isFinite(layout, values),
+    ...rated(state, frame.time, step),
+  };
+}
+
+/** @param {Run} run @param {Layout} layout @param {Moment} settled @returns {Run} */
+function advanced(run, layout, { step, values, gradStates }) {
+  if (step <= run.step && run.state !== "running") return run;
+  const scalar = (/** @type {string} */ name) => values[layout.scalars.get(name) ?? -1] ?? null;
+  const [loss, validation_loss] = step === 0 ? [null, null] : [scalar("loss"), scalar("validation_loss")];
+  return { ...run, step, phase: "step", grad_states: gradStates, loss, validation_loss, lr: scalar("lr") ?? run.lr };
+}
+
+/** A record that is sent again must not hide the half-done iteration after it. @param {State} state @param {number} step */
+function isInside({ moment, run }, step) {
+  return run?.state !== "running" && run?.phase !== "step" && moment?.step === step && moment.phase !== "step";
+}
+
+/** @param {Layout} layout @param {number} step @param {Run} run @returns {GradState[]} */
+function gradStatesOf(layout, step, run) {
+  if (run.step === step && run.phase === "step" && run.grad_states.length > 0) return run.grad_states;
+  return layout.parameters.map(() => (step === 0 ? "none" : "fresh"));
+}
+
+/** @param {State} state @param {Frame} frame @param {Layout} layout */
+function previous({ settled }, frame, layout) {
+  const { count, first, values } = frame;
+  if (count > 1) return values.slice((count - 2) * layout.floats, (count - 1) * layout.floats);
+  if (settled?.step === first) return settled.before;
+  return settled?.step === first - 1 ? settled.values : null;
+}
+
+/** @param {Layout} layout @param {Float32Array} values */
+function isFinite(layout, values) {
+  if (!Number.isFinite(values[layout.scalars.get("loss") ?? 0])) return false;
+  return layout.parameters.every(({ value, size }) => values.subarray(value, value + size).every(Number.isFinite));
+}
+
+/** Steps per second by the trainer's own clock. @param {State} state @param {number} time @param {number} step */
+function rated({ marks }, time, step) {
+  const earlier = marks.filter((mark) => mark.step < step);
+  const recent = earlier.filter((mark) => time - mark.time <= RATE_WINDOW_SECS);
+  const kept = [...(recent.length > 0 ? recent : earlier.slice(-1)), { time, step }];
+  const secs = time - kept[0].time;
+  return { marks: kept, stepsPerSec: secs > 0 ? (step - kept[0].step) / secs : 0 };
+}
+
+/** @param {State} state @param {number} step @param {Float32Array} values @returns {Partial<State>} */
+function remember({ settled, moment }, step, values) {
+  const isNeeded = (/** @type {Moment|null} */ m) => m !== null && m.step === step + 1 && m.before === null;
+  return {
+    settled: settled !== null && isNeeded(settled) ? { ...settled, before: values } : settled,
+    moment: moment !== null && isNeeded(moment) ? { ...moment, before: values } : moment,
+  };
+}
+
+/** @param {State} state @param {any[]} series @returns {Partial<State>} */
+function past({ history, layout }, series) {
+  return history === null || layout === null ? {} : { history: joinPast(history, layout, series) };
+}
+
+/** @param {State} state @returns {Partial<State>} */
+function aim({ hovered, pin }) {
+  return { hovered, pin, target: hovered ?? pin, pinned: pin !== null };
+}
+
+/** @param {Target|null} a @param {Target|null} b */
+export function isSame(a, b) {
+  return a === b || (a !== null && b !== null && JSON.stringify(a) === JSON.stringify(b));
+}
+
+/** Loss of the last iteration, NaN before the first. @param {State} state */
+export function lossOf({ run }) {
+  return numberOf(run?.loss);
+}

@@ -1,0 +1,60 @@
+// The top bar: which run this is, how it stands, and the ways to other runs.
+// Knows nothing about training controls.
+
+import { configWords, stateWords } from "../words.js";
+import { element, set, whenChanged, write } from "./dom.js";
+/** @import { State, Store, View } from "../types.js" */
+
+/**
+ * @typedef {Object} Doors
+ * @property {() => void} runs
+ * @property {() => void} fresh a new run
+ * @property {() => void} help
+ * @property {() => void} theme
+ */
+
+/** @param {HTMLElement} root @param {Store} _store @param {Doors} doors @returns {View} */
+export function mount(root, _store, doors) {
+  const name = element("strong", { class: "run-name" });
+  const config = element("span", { class: "run-config" });
+  const badge = element("span", { class: "badge", id: "state", role: "status" });
+  const step = element("span", { class: "step-number", id: "step" });
+  const theme = element("button", { type: "button", class: "icon", onclick: doors.theme });
+  root.append(
+    element("h1", { class: "brand" }, "livegrad"),
+    element("div", { class: "run-words" }, name, config),
+    badge,
+    step,
+    element("span", { class: "spring" }),
+    element("button", { type: "button", id: "open-runs", onclick: doors.runs }, "Runs"),
+    element("button", { type: "button", id: "open-form", onclick: doors.fresh }, "New run"),
+    theme,
+    element("button", { type: "button", class: "icon", "aria-label": "Help and keys", title: "Help and keys (?)", onclick: doors.help }, "?"),
+  );
+  const drawRun = whenChanged((/** @type {State["run"]} */ run) => {
+    write(name, run?.name ?? "");
+    write(config, run === null ? "" : configWords(run.config, run.lr));
+    write(step, run === null ? "" : `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}`);
+    set(config, "title", config.textContent);
+  });
+  const drawTheme = whenChanged((/** @type {boolean} */ dark) => {
+    write(theme, dark ? "☀" : "☾");
+    set(theme, "aria-label", dark ? "Light theme" : "Dark theme");
+    set(theme, "title", dark ? "Light theme" : "Dark theme");
+  });
+  return {
+    draw(state) {
+      const { text, mood } = stateWords(state);
+      write(badge, text);
+      set(badge, "data-mood", mood);
+      drawRun(state.run);
+      drawTheme(state.dark);
+      drawTitle(state.run?.name, text);
+    },
+    unmount: () => root.replaceChildren(),
+  };
+}
+
+const drawTitle = whenChanged((/** @type {string|undefined} */ name, /** @type {string} */ text) => {
+  document.title = name === undefined ? "livegrad" : `${name}, ${text} – livegrad`;
+});

@@ -1,0 +1,133 @@
+// Lines over steps on a log axis, drawn by uPlot, with the values under the cursor.
+// Knows nothing about what the lines mean.
+
+import { format } from "../lib/format.js";
+import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { logTicks } from "./chart/ticks.js";
+import { element, set, write } from "./dom.js";
+import { colour } from "./palette.js";
+
+/**
+ * @typedef {Object} Line
+ * @property {string} label
+ * @property {string} colour CSS expression
+ * @property {number[]} [dash]
+ * @property {number} [width]
+ */
+
+/** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} Rows */
+
+/** @param {HTMLElement} root @param {string} heading @param {Line[]} lines */
+export function createChart(root, heading, lines) {
+  const readout = createReadout(lines);
+  const box = element("div", { class: "chart" });
+  const empty = element("p", { class: "chart-empty" }, "Nothing yet: training has not begun.");
+  root.replaceChildren(element("div", { class: "card-head" }, element("h2", {}, heading), readout.at), readout.root, box, empty);
+  /** @type {Rows} */
+  let rows = { steps: [], lines: lines.map(() => []), length: 0 };
+  const plot = new uPlot(options(lines, (chart) => readout.show(rows, chart.cursor.idx ?? null)), [[], ...lines.map(() => [])], box);
+  const watch = new ResizeObserver(([{ contentRect: { width, height } }]) => {
+    if (width > 40 && height > 40) plot.setSize({ width: Math.floor(width), height: Math.floor(height) });
+  });
+  watch.observe(box);
+  return {
+    /** @param {Rows} newest */
+    draw(newest) {
+      rows = newest;
+      set(empty, "hidden", rows.length > 1);
+      plot.setData(dataOf(rows));
+      readout.show(rows, plot.cursor.idx ?? null);
+    },
+    recolour: () => plot.redraw(false, true),
+    unmount() {
+      watch.disconnect();
+      plot.destroy();
+      root.replaceChildren();
+    },
+  };
+}
+
+/** What a log axis can show; the rest are gaps. @param {Rows} rows @returns {uPlot.AlignedData} */
+function dataOf({ steps, lines, length }) {
+  const positive = lines.map((line) => {
+    const made = new Array(length);
+    for (let i = 0; i < length; i++) made[i] = line[i] > 0 && line[i] < Infinity ? line[i] : null;
+    return made;
+  });
+  return [Array.prototype.slice.call(steps, 0, length), ...positive];
+}
+
+/** @param {Line[]} lines @param {(chart: uPlot) => void} onCursor @returns {uPlot.Options} */
+function options(lines, onCursor) {
+  return {
+    width: 240,
+    height: 120,
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
+    hooks: { setCursor: [onCursor] },
+    padding: [6, 8, 0, 0],
+    scales: { x: { time: false, range: (_, from, to) => [from ?? 0, Math.max(to ?? 1, (from ?? 0) + 1)] }, y: { distr: 3, log: 10, range: (_, low, high) => logRange(low, high) } },
+    axes: [
+      { ...axis(), size: 24, space: 54, values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) },
+      { ...axis(), size: 44, splits: (_, __, low, high) => logTicks(low, high), filter: (_, splits) => splits, values: (_, splits) => splits.map(tickText) },
+    ],
+    series: [{}, ...lines.map(seriesOf)],
+  };
+}
+
+/** @param {Line} line @returns {uPlot.Series} */
+function seriesOf(line) {
+  return { label: line.label, stroke: () => colour(line.colour), width: line.width ?? 1.6, dash: line.dash, spanGaps: true, points: { show: false } };
+}
+
+/** @returns {uPlot.Axis} */
+function axis() {
+  const size = Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.74);
+  return {
+    stroke: () => colour("var(--muted)"),
+    font: `${size}px system-ui, sans-serif`,
+    gap: 4,
+    grid: { stroke: () => colour("var(--line)"), width: 1 },
+    ticks: { show: false },
+  };
+}
+
+/** @param {number|null} low @param {number|null} high @returns {[number, number]} */
+function logRange(low, high) {
+  if (low === null || high === null || !(low > 0) || !(high > 0)) return [0.1, 10];
+  return [low / 1.15, high * 1.15];
+}
+
+/** @param {number} value */
+function tickText(value) {
+  if (value >= 0.01 && value < 10000) return String(Number(value.toPrecision(3)));
+  return value.toExponential(0).replace("e+", "e").replace("-", "−");
+}
+
+/** Names of the lines with their value at the cursor, else the newest. @param {Line[]} lines */
+function createReadout(lines) {
+  const at = element("span", { class: "chart-at" });
+  const entries = lines.map((line) => {
+    const value = element("span", { class: "number" });
+    const swatch = element("i", { class: line.dash === undefined ? "swatch" : "swatch dashed", "aria-hidden": "true" });
+    swatch.style.borderColor = line.colour;
+    return { value, root: element("span", { class: "entry", title: line.label }, swatch, element("span", { class: "entry-label" }, line.label), value) };
+  });
+  return {
+    at,
+    root: element("div", { class: "readout" }, ...entries.map(({ root }) => root)),
+    /** @param {Rows} rows @param {number|null} cursor */
+    show(rows, cursor) {
+      const row = Math.min(cursor ?? Infinity, rows.length - 1);
+      write(at, row >= 0 ? `step ${rows.steps[row].toLocaleString("en")}` : "");
+      entries.forEach(({ value }, i) => write(value, row >= 0 ? format(known(rows.lines[i], row, cursor !== null), 3) : ""));
+    },
+  };
+}
+
+/** The value at a row; of a thinned line the nearest earlier one. @param {ArrayLike<number>} line @param {number} row @param {boolean} isPast */
+function known(line, row, isPast) {
+  let at = row;
+  while (isPast && at > 0 && Number.isNaN(line[at])) at--;
+  return line[at];
+}

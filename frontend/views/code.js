@@ -1,0 +1,50 @@
+// The training loop's own source, with the line that has just run lit, and what it did in one sentence.
+// Knows nothing about Python beyond its keywords' names.
+
+import { PHASES, phaseSentence } from "../words.js";
+import { element, prose, set, whenChanged } from "./dom.js";
+/** @import { Listing, Phase, Store, View } from "../types.js" */
+
+const TOKENS = /(#.*)|\b(for|in|if|with|def|return|not|and|None|True|False)\b/;
+
+/** @param {HTMLElement} root @param {Store} _store @returns {View} */
+export function mount(root, _store) {
+  const list = element("ol", { class: "listing", "aria-label": "Python source" });
+  const sentence = element("p", { class: "sentence", "aria-live": "polite" });
+  root.append(element("h2", {}, "The loop, where it stands"), list, sentence);
+  /** @type {Partial<Record<Phase, HTMLElement>>} */
+  let lineOf = {};
+  const drawListing = whenChanged((/** @type {Listing|null} */ listing) => {
+    const lines = (listing?.lines ?? []).map((line) => element("li", {}, ...colour(line)));
+    list.replaceChildren(...lines);
+    lineOf = Object.fromEntries(PHASES.map((phase) => [phase, lines[listing?.phases[phase] ?? -1]]));
+  });
+  const drawLine = whenChanged((/** @type {Phase|null} */ phase, /** @type {boolean} */ isRunning, /** @type {unknown} */ _) => {
+    const at = phase === null ? -1 : PHASES.indexOf(phase);
+    PHASES.forEach((name, i) => {
+      const line = lineOf[name];
+      if (line === undefined) return;
+      set(line, "class", isRunning ? "running" : i === at ? "now" : phase !== null && i > at ? "ahead" : null);
+      set(line, "aria-current", !isRunning && i === at ? "step" : null);
+    });
+  });
+  const drawSentence = whenChanged((/** @type {string} */ text) => sentence.replaceChildren(...prose(text)));
+  return {
+    draw(state) {
+      const { moment, run, listing } = state;
+      const isAtStart = moment === null || (moment.step === 0 && moment.phase === "step");
+      drawListing(listing);
+      drawLine(isAtStart ? null : moment.phase, run?.state === "running", listing);
+      drawSentence(phaseSentence(state));
+    },
+    unmount: () => root.replaceChildren(),
+  };
+}
+
+/** @param {string} line */
+function colour(line) {
+  return line.split(TOKENS).filter(Boolean).map((part) => {
+    if (part.startsWith("#")) return element("span", { class: "comment" }, part);
+    return TOKENS.test(part) ? element("b", {}, part) : part;
+  });
+}

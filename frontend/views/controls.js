@@ -1,0 +1,156 @@
+// Train, Step, Phase, the phase strip, pace, learning rate and the measured speed.
+// Knows nothing about how commands travel.
+
+import { format } from "../lib/format.js";
+import { permitted, toggle } from "../commands.js";
+import { numberOf } from "../protocol.js";
+import { PHASES, plain } from "../words.js";
+import { element, set, whenChanged, write } from "./dom.js";
+/** @import { Send } from "../commands.js" */
+/** @import { Phase, Run, State, Store, View } from "../types.js" */
+
+/** Steps a second that the slider offers; null is as fast as it goes. */
+export const PACES = [1, 2, 5, 10, 30, 60, 120, 300, 1000, null];
+
+/** @param {HTMLElement} root @param {Store} store @param {Send} send @returns {View} */
+export function mount(root, store, send) {
+  const buttons = createButtons(store, send);
+  const strip = createStrip();
+  const pace = createPace(send);
+  const rate = createRate(send);
+  const speed = element("output", { class: "speed", "aria-label": "Measured speed", title: "Measured, by the trainer's clock" });
+  root.append(buttons.root, strip.root, pace.root, rate.root, speed);
+  return {
+    draw(state) {
+      buttons.draw(state);
+      strip.draw(state);
+      pace.draw(state.run);
+      rate.draw(state.run);
+      write(speed, state.run?.state === "running" && state.stepsPerSec > 0 ? `${speedText(state.stepsPerSec)} steps/s` : "");
+    },
+    unmount: () => root.replaceChildren(),
+  };
+}
+
+/** @param {number} rate */
+function speedText(rate) {
+  return rate >= 100 ? Math.round(rate).toLocaleString("en") : rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
+}
+
+/** A click leaves the focus where it was, so that Space goes on meaning Train. @param {Event} event */
+const keepFocus = (event) => event.preventDefault();
+
+/** @param {string} id @param {string} title @param {() => void} act @param {string} text */
+function button(id, title, act, text) {
+  return element("button", { type: "button", id, title, onclick: act, onmousedown: keepFocus }, text);
+}
+
+/** @param {Store} store @param {Send} send */
+function createButtons(store, send) {
+  const train = button("train", "Space", () => void toggle(store, send), "▶ Train");
+  const step = button("step-once", "One step (→)", () => void send({ kind: "step", count: 1 }), "Step ▸▸");
+  const phase = button("phase-once", "One phase of a step (.)", () => void send({ kind: "phase" }), "Phase ▸");
+  train.classList.add("primary");
+  /** @param {State} state */
+  function draw({ run, busy, connection }) {
+    const may = permitted(run);
+    const isOpen = connection === "open";
+    write(train, may.pause ? "❚❚ Pause" : "▶ Train");
+    set(train, "disabled", !isOpen || !(may.play || may.pause));
+    set(train, "aria-busy", busy === "play" || busy === "pause");
+    set(step, "disabled", !isOpen || !may.step);
+    set(phase, "disabled", !isOpen || !may.phase);
+  }
+  return { root: element("div", { class: "buttons" }, train, step, phase), draw };
+}
+
+function createStrip() {
+  const parts = PHASES.map((name) => element("li", { "data-phase": name }, name));
+  const root = element("ol", { class: "strip", "aria-label": "Phases of one step" }, ...parts);
+  const draw = whenChanged((/** @type {Phase|null} */ phase, /** @type {boolean} */ isRunning, /** @type {string} */ loss) => {
+    const at = phase === null ? -1 : PHASES.indexOf(phase);
+    parts.forEach((part, i) => {
+      write(part, PHASES[i] === "loss" && loss !== "" ? `loss ${loss}` : PHASES[i]);
+      set(part, "class", isRunning ? "running" : i === at ? "now" : i < at ? "done" : "ahead");
+      set(part, "aria-current", !isRunning && i === at ? "step" : null);
+    });
+  });
+  return {
+    root,
+    /** @param {State} state */
+    draw({ run, moment }) {
+      const isRunning = run?.state === "running";
+      const isAtStart = moment !== null && moment.step === 0 && moment.phase === "step";
+      const loss = numberOf(run?.loss);
+      draw(moment === null || isAtStart ? null : moment.phase, isRunning, isAtStart || run?.loss == null ? "" : format(loss, 3));
+    },
+  };
+}
+
+/** @param {Send} send */
+function createPace(send) {
+  const slider = element("input", { type: "range", id: "pace", min: 0, max: PACES.length - 1, step: 1 });
+  const text = element("output", { for: "pace", class: "pace-text" });
+  slider.addEventListener("input", () => write(text, paceText(PACES[Number(slider.value)])));
+  slider.addEventListener("change", () => void send({ kind: "tune", pace: PACES[Number(slider.value)] }));
+  const draw = whenChanged((/** @type {number|null} */ pace, /** @type {boolean} */ may) => {
+    slider.value = String(nearest(pace));
+    slider.disabled = !may;
+    write(text, paceText(pace));
+    set(slider, "aria-valuetext", paceText(pace));
+  });
+  return {
+    root: element("div", { class: "tuner" }, element("label", { for: "pace" }, "pace"), slider, text),
+    /** @param {Run|null} run */
+    draw: (run) => draw(run?.pace ?? null, permitted(run).tune),
+  };
+}
+
+/** @param {number|null} pace */
+function paceText(pace) {
+  return pace === null ? "as fast as it goes" : `${plain(pace)} a second`;
+}
+
+/** The slider's place that is nearest to a pace. @param {number|null} pace */
+function nearest(pace) {
+  const away = PACES.map((offered) => (offered === null || pace === null ? Infinity : Math.abs(Math.log(offered / pace))));
+  return pace === null ? PACES.length - 1 : away.indexOf(Math.min(...away));
+}
+
+/** @param {Send} send */
+function createRate(send) {
+  const input = element("input", { id: "lr", inputmode: "decimal", autocomplete: "off", size: 7, title: "Learning rate; Enter applies it from the next step on" });
+  const draw = whenChanged((/** @type {number|null} */ lr, /** @type {boolean} */ may) => {
+    if (document.activeElement !== input) input.value = lr === null ? "" : plain(lr);
+    input.disabled = !may;
+  });
+  /** @type {number|null} the rate in force */
+  let current = null;
+  const restore = () => {
+    input.value = current === null ? "" : plain(current);
+    input.setCustomValidity("");
+  };
+  input.addEventListener("input", () => input.setCustomValidity(problemWith(input.value)));
+  input.addEventListener("change", () => {
+    if (problemWith(input.value) !== "") return void input.reportValidity();
+    if (Number(input.value) !== current) void send({ kind: "tune", lr: Number(input.value) });
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") restore();
+  });
+  input.addEventListener("blur", () => problemWith(input.value) !== "" && restore());
+  return {
+    root: element("div", { class: "tuner" }, element("label", { for: "lr" }, "lr"), input),
+    /** @param {Run|null} run */
+    draw(run) {
+      current = run?.lr ?? null;
+      draw(current, permitted(run).tune);
+    },
+  };
+}
+
+/** @param {string} text */
+function problemWith(text) {
+  const value = Number(text);
+  return text.trim() !== "" && value >= 0 && value <= 1e6 ? "" : "A number from 0 to 1,000,000, such as 0.01";
+}

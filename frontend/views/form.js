@@ -1,0 +1,166 @@
+// The dialog for a new run, made from the API's own schema. Knows no field by heart but the optimizer's kinds.
+
+import { placeOf, valueOf } from "../schema.js";
+import { element, set, svg, write } from "./dom.js";
+/** @import { Field } from "../schema.js" */
+/** @import { DataSet, Problem, RunConfig } from "../types.js" */
+
+const WORDS = /** @type {Record<string, string>} */ ({
+  lr: "learning rate (lr)",
+  hidden: "hidden units",
+  max_steps: "steps",
+  named_layers: "named layers",
+  batch_size: "batch size",
+  zero_grad: "zero_grad each step",
+  pace: "pace, steps a second",
+  dataset: "data set",
+});
+const EMPTY = /** @type {Record<string, string>} */ ({ batch_size: "all", pace: "as fast as it goes" });
+
+/**
+ * @typedef {Object} Offer
+ * @property {Field[]} fields
+ * @property {DataSet[]} datasets
+ * @property {Partial<RunConfig>} start what stands in the fields at first
+ * @property {(config: Record<string, any>) => Promise<Problem|null>} create null: it was made
+ */
+
+/** @param {Offer} offer */
+export function openForm({ fields, datasets, start, create }) {
+  const dialog = element("dialog", { class: "dialog", "aria-labelledby": "form-title" });
+  const trouble = element("p", { class: "trouble", role: "alert" });
+  const submit = element("button", { type: "submit", class: "primary" }, "Create run");
+  const inputs = fields.map((field) => inputOf(field, /** @type {any} */ (start)[field.name] ?? field.fallback, field.name, datasets));
+  const form = element("form", { novalidate: true }, head(dialog, "New run", "form-title"), element("div", { class: "fields" }, ...inputs.map(({ root }) => root)), trouble, element("div", { class: "dialog-foot" }, submit));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    set(submit, "disabled", true);
+    const problem = await create(Object.fromEntries(inputs.map(({ name, read }) => [name, read()])));
+    set(submit, "disabled", false);
+    if (problem === null) return dialog.close();
+    show(problem, fields, inputs, trouble);
+  });
+  dialog.append(form);
+  present(dialog);
+}
+
+/** @param {HTMLDialogElement} dialog */
+export function present(dialog) {
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** @param {HTMLDialogElement} dialog @param {string} title @param {string} id */
+export function head(dialog, title, id) {
+  const close = element("button", { type: "button", class: "icon", "aria-label": "Close", onclick: () => dialog.close() }, "×");
+  return element("div", { class: "dialog-head" }, element("h2", { id }, title), close);
+}
+
+/**
+ * One field, or a group of them.
+ * @typedef {{name: string, root: HTMLElement, read: () => any, complain: (place: string, text: string) => boolean}} Input
+ */
+
+/** @param {Problem} problem @param {Field[]} fields @param {Input[]} inputs @param {HTMLElement} trouble */
+function show(problem, fields, inputs, trouble) {
+  for (const input of inputs) input.complain("*", "");
+  const errors = problem.errors ?? [];
+  const homeless = errors.filter(({ loc, msg }) => !inputs.some((input) => input.complain(placeOf(loc ?? [], fields), msg)));
+  const general = errors.length === 0 ? [problem.detail || problem.title] : homeless.map(({ msg }) => msg);
+  write(trouble, general.join(" "));
+  document.querySelector("dialog [aria-invalid=true]")?.dispatchEvent(new Event("focus-me"));
+  /** @type {HTMLElement|null} */ (document.querySelector("dialog [aria-invalid=true]"))?.focus();
+}
+
+/** @param {Field} field @param {any} value @param {string} path @param {DataSet[]} datasets @returns {Input} */
+function inputOf(field, value, path, datasets) {
+  if (field.kind === "kinds") return kindsInput(field, value, path);
+  const control = controlOf(field, value, `field-${path}`);
+  const error = element("p", { class: "error", id: `error-${path}` });
+  const about = element("p", { class: "about", id: `about-${path}` }, field.description);
+  set(control, "aria-describedby", `about-${path} error-${path}`);
+  const label = element("label", { for: control.id }, WORDS[field.name] ?? field.name);
+  const root = element("div", { class: `field ${field.kind}` }, label, control, about, error);
+  if (field.name === "dataset") root.append(previewOf(/** @type {HTMLSelectElement} */ (control), datasets));
+  control.addEventListener("input", () => complain(path, ""));
+  /** @param {string} place @param {string} text */
+  function complain(place, text) {
+    if (place !== path && place !== "*") return false;
+    write(error, text);
+    set(control, "aria-invalid", text === "" ? null : "true");
+    return true;
+  }
+  return { name: field.name, root, read: () => readOf(field, control), complain };
+}
+
+/** @param {Field} field @param {HTMLInputElement|HTMLSelectElement} control */
+function readOf(field, control) {
+  if (control instanceof HTMLInputElement && control.type === "checkbox") return control.checked;
+  return valueOf(field, control.value);
+}
+
+/** @param {Field} field @param {any} value @param {string} id */
+function controlOf(field, value, id) {
+  if (field.kind === "choice") return select(id, field.choices ?? [], value);
+  if (field.kind === "flag") return element("input", { id, type: "checkbox", checked: value === true });
+  const text = value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
+  const mode = field.kind === "integer" ? "numeric" : field.kind === "text" ? "text" : "decimal";
+  return element("input", { id, value: text, inputmode: mode, autocomplete: "off", placeholder: EMPTY[field.name] ?? null });
+}
+
+/** @param {string} id @param {string[]} choices @param {string} value */
+function select(id, choices, value) {
+  return element("select", { id }, ...choices.map((choice) => element("option", { value: choice, selected: choice === value }, choice)));
+}
+
+/** @param {Field} field @param {any} value @param {string} path @returns {Input} */
+function kindsInput(field, value, path) {
+  const groups = field.groups ?? {};
+  const kinds = Object.keys(groups);
+  const chosen = kinds.includes(value?.kind) ? value.kind : kinds[0];
+  const choice = select(`field-${path}`, kinds, chosen);
+  const inner = element("div", { class: "fields inner" });
+  /** @type {Input[]} */
+  let inputs = [];
+  const build = () => {
+    const start = choice.value === value?.kind ? value : {};
+    inputs = groups[choice.value].map((part) => inputOf(part, start[part.name] ?? part.fallback, `${path}.${part.name}`, []));
+    inner.replaceChildren(...inputs.map(({ root }) => root));
+  };
+  choice.addEventListener("change", build);
+  build();
+  const about = element("p", { class: "about" }, field.description);
+  const root = element("fieldset", { class: "field kinds" }, element("label", { for: choice.id }, WORDS[field.name] ?? field.name), choice, about, inner);
+  return {
+    name: field.name,
+    root,
+    read: () => ({ kind: choice.value, ...Object.fromEntries(inputs.map(({ name, read }) => [name, read()])) }),
+    complain: (place, text) => inputs.map((input) => input.complain(place, text)).some(Boolean),
+  };
+}
+
+/** What the chosen points look like. @param {HTMLSelectElement} choice @param {DataSet[]} datasets */
+function previewOf(choice, datasets) {
+  const picture = svg("svg", { viewBox: "0 0 120 60", class: "preview", "aria-hidden": "true" });
+  const about = element("span");
+  const draw = () => {
+    const chosen = datasets.find(({ name }) => name === choice.value);
+    picture.replaceChildren(...(chosen === undefined ? [] : dots(chosen)));
+    write(about, chosen?.description ?? "");
+  };
+  choice.addEventListener("change", draw);
+  draw();
+  return element("div", { class: "preview-box" }, picture, about);
+}
+
+/** @param {DataSet} dataset */
+function dots({ points: { x, y } }) {
+  const place = (/** @type {number[]} */ values, /** @type {number} */ size) => {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    return (/** @type {number} */ value) => 5 + ((value - low) / (high - low || 1)) * (size - 10);
+  };
+  const [across, up] = [place(x, 120), place(y, 60)];
+  return x.map((value, i) => svg("circle", { class: "dot train", cx: across(value), cy: 60 - up(y[i]), r: 2 }));
+}

@@ -1,0 +1,205 @@
+// What the cursor or the keyboard rests on: its value, .grad, change, optimizer state and formula, kept current.
+// Knows nothing about how it was chosen.
+
+import { elementName, exact, format } from "../lib/format.js";
+import { gradientAt, gradientFormula, outputFormula, unitFormula } from "../formula.js";
+import { disagreement, optimizerName } from "../words.js";
+import { element, prose, set, whenChanged, write } from "./dom.js";
+/** @import { Symbol } from "../formula.js" */
+/** @import { Column, Layout, Moment, Run, State, Store, Target, View } from "../types.js" */
+
+/** @typedef {{draw: (state: State) => void}} Body */
+/** @typedef {Target & {kind: "parameter"}} Element */
+
+/** @param {HTMLElement} root @param {Store} store @returns {View} */
+export function mount(root, store) {
+  const title = element("h2", { class: "selected" });
+  const pin = element("span", { class: "pin" });
+  const place = element("div", { class: "inspected" });
+  root.append(element("div", { class: "inspector-head" }, title, pin), place);
+  /** @type {Body} */
+  let body = { draw: () => {} };
+  const build = whenChanged((/** @type {string} */ key, /** @type {Layout|null} */ layout) => {
+    const target = /** @type {Target|null} */ (JSON.parse(key));
+    const config = store.state.run?.config;
+    const isKnown = target !== null && layout !== null && config !== undefined;
+    write(title, isKnown ? elementName(layout, target) : "Rest on anything");
+    set(title, "data-empty", !isKnown);
+    body = isKnown ? bodyOf(place, layout, target, store) : invitation(place);
+  });
+  return {
+    draw(state) {
+      build(JSON.stringify(state.target), state.layout);
+      write(pin, state.target === null ? "" : state.pinned && state.hovered === null ? "pinned · Esc frees" : "click to pin");
+      body.draw(state);
+    },
+    unmount: () => root.replaceChildren(),
+  };
+}
+
+/** @param {HTMLElement} place @returns {Body} */
+function invitation(place) {
+  const text = "An edge, a unit, an arrow or a row: its value, its `.grad` and what the optimizer did to it stand here, with the formula of its gradient. A click pins it.";
+  place.replaceChildren(element("p", { class: "sentence" }, ...prose(text)));
+  return { draw: () => {} };
+}
+
+/** @param {HTMLElement} place @param {Layout} layout @param {Target} target @param {Store} store @returns {Body} */
+function bodyOf(place, layout, target, store) {
+  if (target.kind === "parameter") return parameterBody(place, layout, target, store.state.run);
+  if (target.kind === "unit") return unitBody(place, layout, target.unit, store);
+  return target.kind === "output" ? outputBody(place, layout, store) : inputBody(place);
+}
+
+/** @param {HTMLElement} place @param {Layout} layout @param {Element} target @param {Run|null} run @returns {Body} */
+function parameterBody(place, layout, target, run) {
+  const facts = factList();
+  const value = facts.add("value", "weight");
+  const grad = facts.add(".grad", "gradient");
+  const change = facts.add("Δ", "change");
+  const states = layout.states
+    .filter(({ name }) => name === layout.parameters[target.parameter].name)
+    .map((column) => ({ column, fact: facts.add(String(column.slot), "slot") }));
+  const note = element("p", { class: "sentence disagree", role: "note" });
+  const formula = run === null ? element("p") : formulaLine(gradientFormula(target, run.config));
+  const where = element("p", { class: "where" });
+  place.replaceChildren(facts.root, note, formula, where);
+  return {
+    draw(state) {
+      const { moment } = state;
+      if (moment === null) return;
+      const { value: valueAt, gradient: gradientOf } = layout.parameters[target.parameter];
+      value(format(moment.values[valueAt + target.index]), "", exact(moment.values[valueAt + target.index]));
+      drawGrad(grad, moment, target, gradientOf + target.index);
+      drawChange(change, note, state, valueAt + target.index, gradientOf + target.index);
+      for (const { column, fact } of states) fact(stateText(column, target.index, moment), "", "");
+      write(where, whereText(state, layout, target));
+    },
+  };
+}
+
+/** @typedef {(text: string, note: string, title: string) => void} Fact */
+
+/** A list of names and numbers. */
+function factList() {
+  const root = element("dl", { class: "facts" });
+  return {
+    root,
+    /** @param {string} name @param {string} idea @returns {Fact} */
+    add(name, idea) {
+      const number = element("span", { class: "fact-number" });
+      const note = element("span", { class: "fact-note" });
+      const data = element("dd", { "data-idea": idea }, number, note);
+      root.append(element("dt", { "data-idea": idea }, name), data);
+      return (text, noteText, title) => {
+        write(number, text);
+        write(note, noteText);
+        set(data, "title", title || null);
+      };
+    },
+  };
+}
+
+/** @param {Fact} grad @param {Moment} moment @param {Element} target @param {number} at */
+function drawGrad(grad, moment, target, at) {
+  const gradState = moment.gradStates[target.parameter] ?? "none";
+  if (gradState === "none") return grad("None", moment.step === 0 ? "no backward() yet" : "cleared by zero_grad()", "");
+  const note = gradState === "stale" ? "stale: from an earlier iteration" : "";
+  grad(format(moment.values[at]), note, exact(moment.values[at]));
+}
+
+/** @param {Fact} change @param {HTMLElement} note @param {State} state @param {number} valueAt @param {number} gradientAt_ */
+function drawChange(change, note, { settled, run }, valueAt, gradientAt_) {
+  if (settled === null || settled.step === 0 || run === null) {
+    change("none", "no update yet", "");
+    return write(note, "");
+  }
+  if (settled.before === null) return change("…", `of update ${settled.step}`, "");
+  const delta = settled.values[valueAt] - settled.before[valueAt];
+  change(delta > 0 ? `+${format(delta)}` : format(delta), `of update ${settled.step}, by ${optimizerName(run.config)}`, String(delta));
+  write(note, disagreement(run.config, settled.values[gradientAt_], delta));
+}
+
+/** @param {Column} column @param {number} index @param {Moment} moment */
+function stateText({ shape, offset }, index, { values, step }) {
+  const value = values[offset + (shape.reduce((product, n) => product * n, 1) > 1 ? index : 0)];
+  return step === 0 && !Number.isFinite(value) ? "none yet" : format(value);
+}
+
+/** @param {Symbol[]} symbols */
+function formulaLine(symbols) {
+  return element("p", { class: "formula" }, ...symbols.map(symbolSpan));
+}
+
+/** @param {Symbol} symbol */
+function symbolSpan({ text, idea, sub, sup, means }) {
+  const made = element("span", { "data-idea": idea, title: means ?? null }, text);
+  if (sub !== undefined) made.append(element("sub", {}, sub));
+  if (sup !== undefined) made.append(element("sup", {}, sup));
+  return made;
+}
+
+/** What the letters mean, and the formula worked out with this page's own arithmetic. @param {State} state @param {Layout} layout @param {Element} target */
+function whereText({ run, data, moment }, layout, target) {
+  if (run === null || data === null || moment === null) return "";
+  const { config } = run;
+  const n = Math.min(config.batch_size ?? Infinity, data.train.x.length);
+  const points = config.batch_size === null ? `all ${n} training points` : `the ${n} or fewer points of its batch`;
+  const adds = config.zero_grad === false ? "; added to what .grad held before" : "";
+  const worked = workedOut(config, moment, layout, target, data.train);
+  return `i runs over ${points}${adds}.${Number.isNaN(worked) ? "" : ` Worked out here: ${format(worked)}.`}`;
+}
+
+/** @param {import("../types.js").RunConfig} config @param {Moment} moment @param {Layout} layout @param {Element} target @param {{x: number[], y: number[]}} points */
+function workedOut(config, moment, layout, target, points) {
+  const isWhole = config.batch_size === null && config.zero_grad !== false;
+  if (!isWhole || moment.gradStates[target.parameter] !== "fresh") return NaN;
+  const seen = moment.phase === "step" ? moment.before : moment.values;
+  return seen === null ? NaN : gradientAt(seen, layout, config.activation, points, target);
+}
+
+/** @param {HTMLElement} place @param {Layout} layout @param {number} unit @param {Store} store @returns {Body} */
+function unitBody(place, layout, unit, store) {
+  const config = store.state.run?.config;
+  const targets = [0, 1, 2].map((parameter) => /** @type {Element} */ ({ kind: "parameter", parameter, index: unit }));
+  const facts = factList();
+  const rows = targets.map((target) => ({ target, fact: facts.add(elementName(layout, target), "weight") }));
+  place.replaceChildren(config === undefined ? "" : formulaLine(unitFormula(unit, config)), facts.root);
+  return { draw: (state) => drawElements(rows, layout, state.moment) };
+}
+
+/** @param {{target: Element, fact: Fact}[]} rows @param {Layout} layout @param {Moment|null} moment */
+function drawElements(rows, layout, moment) {
+  if (moment === null) return;
+  for (const { target, fact } of rows) {
+    const { value, gradient } = layout.parameters[target.parameter];
+    const isNone = (moment.gradStates[target.parameter] ?? "none") === "none";
+    const number = moment.values[value + target.index];
+    fact(format(number), `.grad ${isNone ? "None" : format(moment.values[gradient + target.index])}`, exact(number));
+  }
+}
+
+/** @param {HTMLElement} place @param {Layout} layout @param {Store} store @returns {Body} */
+function outputBody(place, layout, store) {
+  /** @type {Element} */
+  const bias = { kind: "parameter", parameter: 3, index: 0 };
+  const facts = factList();
+  const rows = [{ target: bias, fact: facts.add(elementName(layout, bias), "weight") }];
+  const data = store.state.data;
+  const text = data === null ? "" : `y_pred is the model's guess of ${data.y.name}${data.y.unit ? ` in ${data.y.unit}` : ""}.`;
+  place.replaceChildren(formulaLine(outputFormula()), facts.root, element("p", { class: "where" }, text));
+  return { draw: (state) => drawElements(rows, layout, state.moment) };
+}
+
+/** @param {HTMLElement} place @returns {Body} */
+function inputBody(place) {
+  const text = element("p", { class: "sentence" });
+  place.replaceChildren(text);
+  return {
+    draw({ data }) {
+      if (data === null) return;
+      const scaled = data.x.scale === 1 ? "" : `, times ${data.x.scale}: small numbers train better`;
+      write(text, `x is ${data.x.name}${data.x.unit ? ` (${data.x.unit})` : ""}${scaled}. ${data.train.x.length} points to train on, ${data.validation.x.length} kept back to check.`);
+    },
+  };
+}

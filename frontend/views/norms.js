@@ -1,0 +1,37 @@
+// The norm of each parameter's gradient, on a log axis. Knows nothing about where rows come from.
+
+import { createChart } from "./chart.js";
+import { whenChanged } from "./dom.js";
+/** @import { History, Layout, Store, View } from "../types.js" */
+
+/** One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale. */
+const STYLES = [
+  { colour: "var(--gradient)", width: 1.8 },
+  { colour: "var(--gradient)", dash: [4, 3] },
+  { colour: "color-mix(in oklab, var(--gradient) 55%, var(--edge))", width: 1.8 },
+  { colour: "color-mix(in oklab, var(--gradient) 55%, var(--edge))", dash: [4, 3] },
+];
+
+/** @param {HTMLElement} root @param {Store} _store @returns {View} */
+export function mount(root, _store) {
+  /** @type {ReturnType<typeof createChart>|null} */
+  let chart = null;
+  const build = whenChanged((/** @type {Layout|null} */ layout) => {
+    chart?.unmount();
+    const names = layout?.parameters.map(({ name }) => name) ?? [];
+    chart = createChart(root, "‖.grad‖ by parameter (log)", names.map((label, i) => ({ label, ...STYLES[i % STYLES.length] })));
+  });
+  const draw = whenChanged((/** @type {History|null} */ history, /** @type {number} */ length, /** @type {number} */ _newest, /** @type {unknown} */ _chart) => {
+    const lines = chart === null || history === null ? [] : history.norms;
+    chart?.draw({ steps: history?.steps ?? [], lines, length });
+  });
+  const recolour = whenChanged((/** @type {boolean} */ _) => chart?.recolour());
+  return {
+    draw({ history, layout, dark }) {
+      build(layout);
+      recolour(dark);
+      draw(history, history?.length ?? 0, history?.steps[history.length - 1] ?? -1, chart);
+    },
+    unmount: () => chart?.unmount(),
+  };
+}

@@ -1,0 +1,44 @@
+// The strip above the network: what a state means and what to do next; and the refusals below.
+// Knows nothing about how what it offers is done.
+
+import { noticeOf } from "../words.js";
+import { element, whenChanged } from "./dom.js";
+/** @import { Notice } from "../words.js" */
+/** @import { Problem, Store, View } from "../types.js" */
+
+/** @typedef {Record<"runs"|"new"|"again"|"play", () => void>} Acts */
+const LABELS = { runs: "See the runs", new: "New run", again: "Start again", play: "▶ Train" };
+
+/** @param {HTMLElement} root @param {Store} _store @param {Acts} acts @returns {View} */
+export function mount(root, _store, acts) {
+  const draw = whenChanged((/** @type {string} */ text) => {
+    const notice = /** @type {Notice|null} */ (JSON.parse(text));
+    root.replaceChildren(...(notice === null ? [] : [strip(notice, acts)]));
+  });
+  return { draw: (state) => draw(JSON.stringify(noticeOf(state))), unmount: () => root.replaceChildren() };
+}
+
+/** @param {Notice} notice @param {Acts} acts */
+function strip({ mood, title, text, act }, acts) {
+  const words = element("p", {}, element("strong", {}, title), " ", text);
+  const made = element("div", { class: "notice", "data-mood": mood }, words);
+  if (act !== null) made.append(element("button", { type: "button", onclick: acts[act] }, LABELS[act]));
+  return made;
+}
+
+const SHOWN_MS = 12_000;
+
+/** @param {HTMLElement} root @param {Store} store @returns {View} */
+export function mountToast(root, store) {
+  let timer = 0;
+  const dismiss = () => store.dispatch({ type: "problem", problem: null });
+  const draw = whenChanged((/** @type {Problem|null} */ problem) => {
+    clearTimeout(timer);
+    if (problem === null) return root.replaceChildren();
+    const close = element("button", { type: "button", class: "icon", "aria-label": "Dismiss", onclick: dismiss }, "×");
+    const words = element("p", {}, element("strong", {}, problem.title), " ", problem.detail ?? "");
+    root.replaceChildren(element("div", { class: "notice", "data-mood": "bad" }, words, close));
+    timer = window.setTimeout(dismiss, SHOWN_MS);
+  });
+  return { draw: (state) => draw(state.problem), unmount: () => root.replaceChildren() };
+}

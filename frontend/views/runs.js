@@ -1,0 +1,79 @@
+// The dialog with the list of runs: open, start again, delete. Knows nothing about how these are done.
+
+import { format } from "../lib/format.js";
+import { numberOf } from "../protocol.js";
+import { configWords } from "../words.js";
+import { element } from "./dom.js";
+import { head, present } from "./form.js";
+/** @import { Run, State, Store } from "../types.js" */
+
+/**
+ * @typedef {Object} Doors
+ * @property {(id: string) => void} open
+ * @property {(run: Run) => void} again same configuration, same seed: the same initial weights
+ * @property {(id: string) => Promise<void>} remove
+ * @property {() => void} fresh
+ * @property {() => Promise<void>} refresh
+ */
+
+const REFRESH_MS = 2000;
+
+/** @param {Store} store @param {Doors} doors */
+export function openRuns(store, doors) {
+  const dialog = element("dialog", { class: "dialog wide", "aria-labelledby": "runs-title" });
+  const list = element("ul", { class: "runs" });
+  const fresh = element("button", { type: "button", class: "primary", onclick: () => (dialog.close(), doors.fresh()) }, "New run");
+  dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, fresh));
+  const refresh = async () => {
+    await doors.refresh();
+    const focused = document.activeElement?.id;
+    if (list.querySelector(".asking") === null) list.replaceChildren(...rows(store.state, doors, dialog, refresh));
+    if (focused) document.getElementById(focused)?.focus();
+  };
+  const timer = setInterval(() => void refresh(), REFRESH_MS);
+  dialog.addEventListener("close", () => clearInterval(timer));
+  present(dialog);
+  void refresh();
+}
+
+/** @param {State} state @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
+function rows({ runs, run }, doors, dialog, refresh) {
+  if (runs.length === 0) return [element("li", { class: "none" }, "No runs yet.")];
+  return runs.map((one) => rowOf(one, one.id === run?.id, doors, dialog, refresh));
+}
+
+/** @param {Run} run @param {boolean} isHere @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
+function rowOf(run, isHere, doors, dialog, refresh) {
+  const and = (/** @type {() => void} */ act) => () => (dialog.close(), act());
+  const loss = numberOf(run.loss);
+  const facts = `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}${run.loss == null ? "" : ` · loss ${format(loss, 3)}`} · ${when(run.created_at)}`;
+  const words = element("button", { type: "button", class: "run-open", id: `run-${run.id}`, "aria-current": isHere ? "true" : null, onclick: and(() => doors.open(run.id)) },
+    element("strong", {}, run.name), element("span", { class: "badge", "data-mood": moodOf(run) }, run.state),
+    element("span", { class: "run-config" }, configWords(run.config, run.lr ?? run.config.optimizer.lr)), element("span", { class: "run-facts" }, facts));
+  const again = element("button", { type: "button", title: "A new run with the same configuration and the same initial weights", onclick: and(() => doors.again(run)) }, "Start again");
+  const remove = element("button", { type: "button", class: "danger", "aria-label": `Delete ${run.name}` }, "Delete");
+  const row = element("li", {}, words, again, remove);
+  remove.addEventListener("click", async () => {
+    if (!row.classList.contains("asking")) {
+      row.classList.add("asking");
+      remove.textContent = "Delete for good?";
+      remove.addEventListener("blur", () => (row.classList.remove("asking"), (remove.textContent = "Delete")), { once: true });
+      return;
+    }
+    row.classList.remove("asking");
+    await doors.remove(run.id);
+    await refresh();
+  });
+  return row;
+}
+
+/** @param {Run} run */
+function moodOf({ state }) {
+  return { running: "good", failed: "bad", paused: "wait", starting: "wait", finished: "calm", interrupted: "calm" }[state];
+}
+
+/** @param {string} iso */
+function when(iso) {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString("en", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+}
