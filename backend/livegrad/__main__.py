@@ -1,0 +1,8 @@
+"""`python -m livegrad` is `livegrad`."""
+
+import sys
+
+from livegrad.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""Every error that livegrad raises on purpose. The class says whose fault it is; HTTP codes are `api`'s.
+
+LivegradError
+├── RequestError        the client asked for something that cannot be
+│   ├── UnknownThing    no such run, parameter, step, series or data set
+│   ├── Forbidden       it exists, but not now: the state, or a limit, is against it
+│   └── BadValue        a value that is not what was expected
+├── ProtocolError       the other end of a websocket broke the wire format
+├── StaleEpoch          a trainer that was replaced tried to write
+├── TrainerError        the training process failed, or did not answer
+├── LogError            the run log cannot be opened, read or written
+└── SettingsError       the operator's flags or environment
+"""
+
+
+class LivegradError(Exception):
+    """The root: its text is written for the person who reads it."""
+
+
+class RequestError(LivegradError):
+    """The client's fault."""
+
+
+class UnknownThing(RequestError):
+    """No such run, parameter, step, series or data set."""
+
+
+class Forbidden(RequestError):
+    """Not now: the run's state, or a limit, is against it."""
+
+
+class BadValue(RequestError):
+    """A value that is not what was expected."""
+
+
+class ProtocolError(LivegradError):
+    """The other end of a websocket broke the wire format."""
+
+
+class StaleEpoch(LivegradError):
+    """A trainer that was replaced tried to write."""
+
+
+class TrainerError(LivegradError):
+    """The training process failed, or did not answer."""
+
+
+class LogError(LivegradError):
+    """The run log cannot be opened, read or written."""
+
+
+class SettingsError(LivegradError):
+    """The operator's flags or environment."""

@@ -1,0 +1,228 @@
+"""The wire format's one home: columns, records and frames <-> bytes. PURE; knows nothing of sockets or torch.
+
+A frame is a 32-byte little-endian header and `count` records, each a row of float32 that the columns describe:
+
+     0  u16 magic 0x474C ("LG")   2  u8 version   3  u8 kind (1 records, 2 phase)
+     4  u32 count                 8  u64 first step
+    16  u32 epoch                20  u32 skipped
+    24  f64 unix time in seconds at which the trainer finished the last record
+    32  count × record_bytes
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from livegrad.errors import ProtocolError
+
+VERSION = 1
+MAGIC = 0x474C
+HEADER = struct.Struct("<HBBIQIId")
+RECORDS = 1
+PHASE = 2
+FLOAT_BYTES = 4
+SCALARS = ("loss", "validation_loss", "lr")
+
+MAX_VIEWER_MESSAGE_BYTES = 4096
+MAX_TRAINER_MESSAGE_BYTES = 4 * 1024 * 1024
+
+Role = Literal["scalar", "parameter", "gradient", "state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where something stands in a record; `offset` counts floats. `shape` is () for one number."""
+
+    role: Role
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+    slot: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Return how many floats it takes."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the `hello` message carries it."""
+        plain: dict[str, Any] = {
+            "role": self.role,
+            "name": self.name,
+            "shape": list(self.shape),
+            "offset": self.offset,
+        }
+        return plain if self.slot is None else plain | {"slot": self.slot}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A number that the optimizer keeps for each parameter, such as exp_avg. Shaped like it, or a single one."""
+
+    name: str
+    is_scalar: bool
+
+
+def columns_of(parameters: Iterable[tuple[str, tuple[int, ...]]], slots: Sequence[Slot]) -> tuple[Column, ...]:
+    """Lay out a record: scalars, then parameters, gradients and optimizer state, in named_parameters() order."""
+    named = list(parameters)
+    wanted: list[tuple[Role, str, tuple[int, ...], str | None]] = [("scalar", name, (), None) for name in SCALARS]
+    wanted += [("parameter", name, shape, None) for name, shape in named]
+    wanted += [("gradient", name, shape, None) for name, shape in named]
+    for slot in slots:
+        wanted += [("state", name, () if slot.is_scalar else shape, slot.name) for name, shape in named]
+    columns: list[Column] = []
+    offset = 0
+    for role, name, shape, slot_name in wanted:
+        column = Column(role, name, shape, offset, slot_name)
+        columns.append(column)
+        offset += column.size
+    return tuple(columns)
+
+
+def record_bytes(columns: Sequence[Column]) -> int:
+    """Return the length of one record in bytes."""
+    return FLOAT_BYTES * sum(column.size for column in columns)
+
+
+def columns_from_json(plain: object) -> tuple[Column, ...]:
+    """Read back what `Column.as_json` wrote. Raises ProtocolError."""
+    if not isinstance(plain, list):
+        raise ProtocolError(f"expected a list of columns, received {type(plain).__name__}")
+    return tuple(_column(item) for item in plain)
+
+
+def _column(item: object) -> Column:
+    match item:
+        case {
+            "role": "scalar" | "parameter" | "gradient" | "state" as role,
+            "name": str(name),
+            "shape": list(shape),
+            "offset": int(offset),
+        } if all(isinstance(length, int) and length >= 0 for length in shape):
+            slot = item.get("slot")
+            if slot is None or isinstance(slot, str):
+                return Column(role, name, tuple(shape), offset, slot)
+    raise ProtocolError(f"expected a column with role, name, shape and offset, received {item!r:.200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`count` consecutive records from step `first` on (or one phase picture), as bytes."""
+
+    kind: int
+    count: int
+    first: int
+    epoch: int
+    skipped: int
+    time: float
+    payload: bytes
+
+    @property
+    def last(self) -> int:
+        """Return the step of its last record."""
+        return self.first + self.count - 1
+
+    @property
+    def record_bytes(self) -> int:
+        """Return the length of one of its records."""
+        return len(self.payload) // self.count
+
+    def newest(self) -> "Frame":
+        """Return its last record as a frame of its own."""
+        return self.since(self.last)
+
+    def since(self, step: int) -> "Frame":
+        """Return what it holds from `step` on; `step` must not lie behind its last record."""
+        if step <= self.first:
+            return self
+        drop = step - self.first
+        payload = self.payload[drop * self.record_bytes :]
+        return Frame(self.kind, self.count - drop, step, self.epoch, 0, self.time, payload)
+
+    def until(self, step: int) -> "Frame":
+        """Return what it holds up to and with `step`, which must not lie before its first record."""
+        if step >= self.last:
+            return self
+        keep = step - self.first + 1
+        payload = self.payload[: keep * self.record_bytes]
+        return Frame(self.kind, keep, self.first, self.epoch, 0, self.time, payload)
+
+
+def encode(frame: Frame) -> bytes:
+    """Return the frame's bytes."""
+    header = HEADER.pack(
+        MAGIC, VERSION, frame.kind, frame.count, frame.first, frame.epoch, frame.skipped, frame.time
+    )
+    return header + frame.payload
+
+
+def decode(data: bytes, record_length: int | None = None) -> Frame:
+    """Return the frame in `data`; with `record_length`, in bytes, the payload's length is checked against it.
+
+    Raises:
+        ProtocolError: a header that is too short, of another magic, version or kind, no records, or a payload
+            whose length is not count × record_bytes.
+    """
+    if len(data) < HEADER.size:
+        raise ProtocolError(f"expected at least {HEADER.size} bytes of header, received {len(data)}")
+    magic, version, kind, count, first, epoch, skipped, time = HEADER.unpack_from(data)
+    if magic != MAGIC or version != VERSION:
+        raise ProtocolError(
+            f"expected magic {MAGIC:#06x} version {VERSION}, received {magic:#06x} version {version}"
+        )
+    if kind not in (RECORDS, PHASE):
+        raise ProtocolError(f"expected kind {RECORDS} (records) or {PHASE} (phase), received {kind}")
+    if count == 0 or (kind == PHASE and count != 1):
+        raise ProtocolError(f"expected {'one picture' if kind == PHASE else 'at least one record'}, received {count}")
+    length = len(data) - HEADER.size
+    if length % (count * FLOAT_BYTES) or length == 0 or (record_length and length != count * record_length):
+        expected = f"{count} × {record_length or 'a multiple of 4'}"
+        raise ProtocolError(f"expected {expected} bytes of records, received {length}")
+    return Frame(kind, count, first, epoch, skipped, time, data[HEADER.size :])
+
+
+def join(frames: Sequence[Frame], skipped: int = 0) -> Frame:
+    """Return consecutive record frames of one epoch as one, with `skipped` steps said to be missing before it."""
+    first = frames[0]
+    if len(frames) == 1:
+        if skipped == first.skipped:
+            return first
+        return Frame(first.kind, first.count, first.first, first.epoch, skipped, first.time, first.payload)
+    return Frame(
+        RECORDS,
+        sum(frame.count for frame in frames),
+        first.first,
+        first.epoch,
+        skipped,
+        frames[-1].time,
+        b"".join(frame.payload for frame in frames),
+    )
+
+
+def plain_number(value: float) -> float | str:
+    """Return `value` as JSON can carry it: NaN and infinities become the texts "nan", "inf" and "-inf"."""
+    if value != value:
+        return "nan"
+    if value in (float("inf"), float("-inf")):
+        return "inf" if value > 0 else "-inf"
+    return value
+
+
+def plain_numbers(values: Any) -> Any:
+    """Return nested lists of floats with each number as `plain_number` writes it."""
+    if isinstance(values, list):
+        return [plain_numbers(value) for value in values]
+    return plain_number(values) if isinstance(values, float) else values
+
+
+def required(message: Mapping[str, Any], key: str, kind: type) -> Any:
+    """Return message[key], which must be a `kind`. Raises ProtocolError."""
+    value = message.get(key)
+    if not isinstance(value, kind):
+        raise ProtocolError(f"expected {key!r} to be {kind.__name__}, received {value!r:.100}")
+    return value

@@ -1,0 +1,1 @@
+"""The trainer's end. torch lives here and nowhere else; no web framework."""

@@ -1,0 +1,206 @@
+"""Decides when the loop goes on: play, pause, step, phase, pace. The training thread alone changes anything here.
+
+Commands come in from the link's thread through a queue; the training thread takes them up at the next boundary, and
+answers once it has applied them. Knows nothing of sockets, and of PyTorch only the optimizer whose lr it tunes.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from threading import Event
+from typing import Any, Protocol
+
+from livegrad.lifecycle import State, Verdict, judge
+
+Message = dict[str, Any]
+
+
+class Stopped(BaseException):
+    """The run was ended from outside. Not an Exception: no loop should catch it by accident."""
+
+
+class Watched(Protocol):
+    """What control needs of an observer."""
+
+    step: int
+    phase: str
+
+    def watch_phases(self, wanted: bool) -> None:
+        """Tell the phases inside an iteration, or no longer."""
+
+
+class Control:
+    """Holds the loop at boundaries, or lets it go on.
+
+    `say(message)` sends a message to the server; `show()` sends a picture of the half-done iteration;
+    `set_lr(lr)` tunes the optimizer.
+    """
+
+    def __init__(
+        self,
+        observer: Watched,
+        max_steps: int,
+        pace: float | None,
+        say: Callable[[Message], None],
+        show: Callable[[], None],
+        describe: Callable[[State], Message],
+        set_lr: Callable[[float], None],
+    ) -> None:
+        self.state = State.STARTING  # what the server was last told
+        self.pace = pace
+        self._observer = observer
+        self._max_steps = max_steps
+        self._say, self._show, self._describe, self._set_lr = say, show, describe, set_lr
+        self._commands: deque[tuple[int, Mapping[str, Any]]] = deque()
+        self._arrived = Event()
+        self._stop = False
+        self._goal: int | None = None  # the step at which a `step` command is done
+        self._phase_goal = False  # hold at the next phase boundary
+        self._pending: list[tuple[int, int]] = []  # (command id, step at which it was applied) to answer when holding
+        self._due = 0.0  # monotonic time of the next step under a pace
+
+    # -- the link's thread
+
+    def submit(self, number: int, command: Mapping[str, Any]) -> None:
+        """Hand over a command; its answer carries `number`."""
+        self._commands.append((number, command))
+        self._arrived.set()
+
+    def stop(self) -> None:
+        """End the loop at the next boundary."""
+        self._stop = True
+        self._arrived.set()
+
+    # -- the training thread
+
+    def begin(self) -> None:
+        """Hold the loop before its first step, until someone lets it go on."""
+        self._hold()
+
+    def boundary(self, phase: str) -> None:
+        """Let the loop pass, or hold it here. Called by the observer after every phase that it tells."""
+        if phase == "step":
+            self._after_step()
+        elif self._phase_goal:
+            self._hold()
+
+    def _after_step(self) -> None:
+        if self._observer.step >= self._max_steps:
+            return  # the loop ends by itself; `finish` says so
+        if self._arrived.is_set():
+            self._take_commands()
+        if self._is_due_to_hold():
+            self._hold()
+        elif self.pace is not None and self._goal is None:
+            self._wait_for_turn()
+
+    def _is_due_to_hold(self) -> bool:
+        return self._phase_goal or (self._goal is not None and self._observer.step >= self._goal)
+
+    def finish(self) -> None:
+        """Say that the loop has come to its end."""
+        self.state = State.FINISHED
+        self._say(self._describe(self.state))
+        self._answer_pending()
+        while self._commands:
+            number, command = self._commands.popleft()
+            self._refuse(number, command)
+
+    def _hold(self) -> None:
+        self._goal, self._phase_goal = None, False
+        self._set(State.PAUSED)
+        self._answer_pending()
+        while self.state is State.PAUSED:
+            self._arrived.wait()
+            self._take_commands()
+
+    def _wait_for_turn(self) -> None:
+        # After a hitch, catch up a tenth of a second at most.
+        due_since = max(self._due, time.monotonic() - 0.1)
+        while self.pace is not None:
+            self._due = due_since + 1 / self.pace
+            left = self._due - time.monotonic()
+            if left <= 0 or not self._arrived.wait(left):
+                return
+            self._take_commands()
+            if self._is_due_to_hold():
+                self._hold()
+                return
+
+    def _take_commands(self) -> None:
+        self._arrived.clear()
+        if self._stop:
+            raise Stopped
+        while self._commands:
+            number, command = self._commands.popleft()
+            if judge(self.state, command["kind"]) is Verdict.SEND:
+                self._apply(number, command)
+            else:
+                self._refuse(number, command)
+
+    def _apply(self, number: int, command: Mapping[str, Any]) -> None:
+        step = self._observer.step
+        match command["kind"]:
+            case "play":
+                self._goal, self._phase_goal = None, False
+                self._go()
+                self._answer(number, step)
+            case "pause":
+                self._pause(number)
+            case "step":
+                self._goal = min(step + command["count"], self._max_steps)
+                self._pending.append((number, step))
+                self._go()
+            case "phase":
+                self._phase_goal = True
+                self._pending.append((number, step))
+                self._go(phases=True)
+            case "tune":
+                self._tune(command)
+                self._say(self._describe(self.state))
+                self._answer(number, step)
+
+    def _pause(self, number: int) -> None:
+        if self.state is State.PAUSED:
+            self._answer(number, self._observer.step)
+            return
+        is_between = self._observer.phase == "step"
+        self._goal = self._observer.step + (0 if is_between else 1)
+        self._pending.append((number, self._goal))
+
+    def _tune(self, command: Mapping[str, Any]) -> None:
+        if command.get("lr") is not None:
+            self._set_lr(command["lr"])
+        if "pace" in command:
+            self.pace = command["pace"]
+
+    def _go(self, phases: bool = False) -> None:
+        self._observer.watch_phases(phases)
+        self._due = time.monotonic()
+        self._set(State.RUNNING)
+
+    def _set(self, state: State) -> None:
+        self.state = state
+        if state is State.PAUSED and self._observer.phase != "step":
+            self._show()
+        self._say(self._describe(state))
+
+    # -- answers
+
+    def _answer(self, number: int, applied_at: int) -> None:
+        self._say({
+            "kind": "answer",
+            "id": number,
+            "applied_at_step": applied_at,
+            "state": self.state,
+            "phase": self._observer.phase,
+            "step": self._observer.step,
+        })
+
+    def _answer_pending(self) -> None:
+        for number, applied_at in self._pending:
+            self._answer(number, applied_at)
+        self._pending.clear()
+
+    def _refuse(self, number: int, command: Mapping[str, Any]) -> None:
+        self._say({"kind": "refusal", "id": number, "state": self.state, "command": command["kind"]})

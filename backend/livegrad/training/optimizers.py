@@ -1,0 +1,28 @@
+"""Optimizers by name, and what each keeps for a parameter. Knows nothing of networks or data."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+
+from livegrad.config import RunConfig
+from livegrad.protocol import Slot
+
+KINDS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
+
+
+def build(config: RunConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """Return the optimizer of `config` over `parameters`; its arguments go to PyTorch as they are."""
+    arguments = config.optimizer.model_dump(exclude={"kind"})
+    return KINDS[config.optimizer.kind](parameters, **arguments)
+
+
+def slots(config: RunConfig) -> list[Slot]:
+    """Return what the optimizer of `config` keeps for each parameter, as one real update of a trial one shows."""
+    parameter = nn.Parameter(torch.zeros(2))
+    parameter.grad = torch.ones(2)
+    trial = build(config, [parameter])
+    trial.step()
+    kept = trial.state[parameter]
+    return [Slot(name, value.dim() == 0) for name, value in kept.items() if isinstance(value, torch.Tensor)]

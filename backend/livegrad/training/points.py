@@ -1,0 +1,76 @@
+"""A run's data as the model is fed it: tensors, the validation split, the batches. Knows nothing of the loop."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from livegrad.config import RunConfig
+from livegrad.datasets import DATASETS, Dataset
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Inputs and targets, each of shape (points, 1), float32."""
+
+    dataset: Dataset
+    train: Batch
+    validation: Batch
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the very numbers that the model is fed, with names and units."""
+        return {
+            "dataset": self.dataset.name,
+            "train": _plain(self.train),
+            "validation": _plain(self.validation),
+            "x": asdict(self.dataset.x_axis),
+            "y": asdict(self.dataset.y_axis),
+        }
+
+
+def _plain(batch: Batch) -> dict[str, list[float]]:
+    x, y = batch
+    return {"x": x.flatten().tolist(), "y": y.flatten().tolist()}
+
+
+def split(config: RunConfig) -> Points:
+    """Return the data of `config`; the seed alone chooses the validation points."""
+    dataset = DATASETS[config.dataset]
+    x = torch.tensor(dataset.x).unsqueeze(1) * dataset.x_axis.scale
+    y = torch.tensor(dataset.y).unsqueeze(1) * dataset.y_axis.scale
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(config.seed))
+    train, validation = order[: dataset.training_size], order[dataset.training_size :]
+    return Points(dataset, (x[train], y[train]), (x[validation], y[validation]))
+
+
+class Batches:
+    """batch(step): the training points of that step. Depends on the seed and the step alone.
+
+    Each pass over the data has an order of its own; the last batch of a pass may be smaller.
+    """
+
+    def __init__(self, train: Batch, size: int | None, seed: int) -> None:
+        self._x, self._y = train
+        self._size = size
+        self._seed = seed
+        self._order = torch.empty(0, dtype=torch.long)
+        self._pass = -1  # whose order `_order` is
+
+    def __call__(self, step: int) -> Batch:
+        """Return (x, y) of `step`, counted from 1; all points, always the same tensors, without a batch size."""
+        if self._size is None:
+            return self._x, self._y
+        per_pass = -(-len(self._x) // self._size)
+        number, position = divmod(step - 1, per_pass)
+        if number != self._pass:
+            self._order, self._pass = self._shuffled(number), number
+        chosen = self._order[position * self._size : (position + 1) * self._size]
+        return self._x[chosen], self._y[chosen]
+
+    def _shuffled(self, number: int) -> Tensor:
+        # Two numbers into one seed: distinct for every pass of a run, and the same in every process.
+        generator = torch.Generator().manual_seed((self._seed + 1) * 1_000_003 + number & (2**63 - 1))
+        return torch.randperm(len(self._x), generator=generator)

@@ -1,0 +1,210 @@
+"""A managed trainer's entry point: builds what the configuration asks for, and runs the loop, observed.
+
+Knows nothing of the server but the address that it was given.
+"""
+
+import gc
+import os
+import signal
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from livegrad.config import RunConfig
+from livegrad.lifecycle import State
+from livegrad.protocol import Column, plain_number
+from livegrad.training import network, optimizers
+from livegrad.training.control import Control, Message, Stopped
+from livegrad.training.link import Address, Link
+from livegrad.training.loop import train
+from livegrad.training.observer import Observer
+from livegrad.training.points import Batches, split
+
+FLUSH_SECS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The record that a run goes on from: its step, its bytes, and the learning rate then in force."""
+
+    step: int
+    record: bytes
+    lr: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a trainer is told by whoever starts it. `config` is RunConfig as JSON."""
+
+    address: Address
+    config: str
+    pace: float | None
+    origin: Origin | None = None
+
+
+def main(assignment: Assignment) -> None:
+    """Train as told, until finished or stopped. The process's whole life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to hear; it tells its trainers
+    torch.set_num_threads(1)
+    gc.freeze()  # what was imported before the fork stays shared memory
+    Trainer(assignment).run()
+
+
+class Trainer:
+    """One run's model, optimizer, observer and link, put together."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.config = config = RunConfig.model_validate_json(assignment.config)
+        self._epoch = assignment.address.epoch
+        origin = assignment.origin
+        self._first_step = origin.step if origin else 0
+        self.points = split(config)
+        self.model = network.build(config)
+        self.optimizer = optimizers.build(config, self.model.parameters())
+        slots = optimizers.slots(config)
+        self.observer = Observer(
+            self.model, self.optimizer, nn.MSELoss(), slots, self._at_boundary, self._first_step
+        )
+        if origin is not None:
+            restore(self.model, self.optimizer, self.observer.columns, origin)
+            self.observer.recall(*np.frombuffer(origin.record, np.float32, 2).tolist())
+        self.link = Link(
+            assignment.address,
+            self.observer.ring,
+            self._first_step + (1 if origin else 0),
+            self._greeting(),
+            self._on_message,
+            self._on_server_gone,
+        )
+        self.control = Control(
+            self.observer,
+            config.max_steps,
+            assignment.pace,
+            self.link.say,
+            lambda: self.link.show(self.observer.picture(self._epoch)),
+            self._describe,
+            self._set_lr,
+        )
+
+    def run(self) -> None:
+        """Run the loop to its end; say how it ended."""
+        self.observer.attach()
+        self.link.start()
+        if self._first_step == 0:
+            self.observer.write_initial()
+        try:
+            self.control.begin()
+            self._train()
+            self.control.finish()
+        except Stopped:
+            pass
+        except Exception as error:
+            self.link.say({"kind": "failed", "reason": _in_words(error)})
+        self.link.close(FLUSH_SECS)
+
+    def _train(self) -> None:
+        config = self.config
+        batches = Batches(self.points.train, config.batch_size, config.seed)
+        steps = range(self._first_step + 1, config.max_steps + 1)
+        loss_fn = self.observer.loss_fn
+        train(self.model, self.optimizer, loss_fn, batches, self.points.validation, steps, config.zero_grad)
+
+    def _at_boundary(self, phase: str) -> None:
+        if phase == "step":
+            self.link.wake()
+        self.control.boundary(phase)
+
+    def _on_message(self, message: Message) -> None:
+        match message["kind"]:
+            case "command":
+                self.control.submit(message["id"], message["command"])
+            case "stop":
+                self.control.stop()
+
+    def _on_server_gone(self) -> None:
+        os._exit(1)  # training may be waiting for the link: nobody is left to tell
+
+    def _set_lr(self, lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    def _greeting(self) -> Message:
+        return {
+            "kind": "hello",
+            "version": 1,
+            "epoch": self._epoch,
+            "pid": os.getpid(),
+            "columns": [column.as_json() for column in self.observer.columns],
+            "data": self.points.as_json(),
+        }
+
+    def _describe(self, state: State) -> Message:
+        observer = self.observer
+        observer.note_grad_states()
+        return {
+            "kind": "state",
+            "state": state,
+            "phase": observer.phase,
+            "step": observer.step,
+            "loss": plain_number(observer.loss),
+            "validation_loss": plain_number(observer.validation_loss),
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "pace": self.control.pace,
+            "grad_states": observer.grad_states,
+        }
+
+
+def _in_words(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} (in {last.name}, line {last.lineno})"
+
+
+def restore(
+    model: nn.Module, optimizer: torch.optim.Optimizer, columns: tuple[Column, ...], origin: Origin
+) -> None:
+    """Put parameters, gradients, optimizer state and learning rate back to what the record holds, bit for bit."""
+    record = torch.from_numpy(np.frombuffer(origin.record, np.float32).copy())
+    named = dict(model.named_parameters())
+    state: dict[str, dict[str, Any]] = {name: {} for name in named}
+    with torch.no_grad():
+        for column in columns:
+            kept = record[column.offset : column.offset + column.size].reshape(column.shape).clone()
+            match column.role:
+                case "parameter":
+                    named[column.name].copy_(kept)
+                case "gradient" if origin.step > 0:
+                    named[column.name].grad = kept
+                case "state" if origin.step > 0:
+                    state[column.name][str(column.slot)] = kept
+                case _:
+                    pass
+    for name, slots in state.items():
+        if slots:
+            optimizer.state[named[name]] = slots
+    for group in optimizer.param_groups:
+        group["lr"] = origin.lr
+
+
+def warm_up() -> None:
+    """Take one observed step with each optimizer, so that a process forked from here starts in milliseconds."""
+    torch.set_num_threads(1)
+    for kind in optimizers.KINDS:
+        config = RunConfig.model_validate({"optimizer": {"kind": kind}, "max_steps": 1, "batch_size": 2})
+        points = split(config)
+        model = network.build(config)
+        optimizer = optimizers.build(config, model.parameters())
+        observer = Observer(model, optimizer, nn.MSELoss(), optimizers.slots(config), lambda phase: None, ring_rows=2)
+        observer.attach()
+        observer.write_initial()
+        observer.watch_phases(True)
+        batches = Batches(points.train, 2, 0)
+        train(model, optimizer, observer.loss_fn, batches, points.validation, range(1, 2))
+        observer.picture(0)
+        observer.ring.take()
+        observer.detach()
+    gc.collect()
+    gc.freeze()
