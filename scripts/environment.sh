@@ -45,7 +45,7 @@ is_installed() {
 
 make_venv() {
     local python
-    if is_new_enough "$VENV/bin/python"; then return; fi
+    if is_new_enough "$VENV/bin/python" && "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then return; fi
     python="$(find_python)" || exit 1
     say "making .venv with $("$python" --version)"
     "$python" -m venv --clear "$VENV" >&2 || fail "could not make .venv." \

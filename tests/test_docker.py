@@ -146,8 +146,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def container(tmp_path: Path) -> Iterator[int]:
-    """The port of a server that was started as the image starts it."""
+def container(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A server that was started as the image starts it, and its port."""
     port = free_port()
     with (
         (tmp_path / "output").open("w") as output,
@@ -159,7 +159,7 @@ def container(tmp_path: Path) -> Iterator[int]:
         ) as process,
     ):
         try:
-            yield port
+            yield process, port
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -171,9 +171,13 @@ def is_healthy(port: int, token: str) -> bool:
 
 
 @pytest.mark.slow
-def test_the_images_health_check_finds_the_images_server(container: int) -> None:
+def test_the_images_health_check_finds_the_images_server(
+    container: tuple[subprocess.Popen[bytes], int], tmp_path: Path
+) -> None:
+    process, port = container
     deadline = time.monotonic() + 30  # the start period
-    while not is_healthy(container, TOKEN):
+    while not is_healthy(port, TOKEN):
+        assert process.poll() is None, (tmp_path / "output").read_text()
         assert time.monotonic() < deadline, "not healthy within the start period"
         time.sleep(0.2)
 
