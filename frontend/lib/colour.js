@@ -8,12 +8,12 @@
 
 /** The ends of the ramps, as the page's --weight-… tokens have them. */
 export const ENDS = {
-  light: { negative: "#cf6a06", zero: "#8c95a1", positive: "#0f67c6" },
+  light: { negative: "#de6400", zero: "#8c95a1", positive: "#0f67c6" },
   dark: { negative: "#ffa24a", zero: "#6f7c8c", positive: "#62b0ff" },
 };
 
 /** Below one: small weights still show their sign. The legend is drawn with it too. */
-const GAMMA = 0.55;
+const GAMMA = 0.5;
 const STEPS = 64;
 
 /** @param {string} hex "#rrggbb" @returns {Triple} */

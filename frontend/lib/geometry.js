@@ -24,11 +24,15 @@
  * @property {number} width
  * @property {number} height
  * @property {number} scale of type and strokes; 1 at 720 × 640
+ * @property {number} type how much larger words are than normal
  * @property {boolean} narrow a phone
  * @property {boolean} roomy units have plots
+ * @property {boolean} crowded rows are so low that neighbours take turns
  * @property {number} pitch from row to row
  * @property {number} sign half the size of a sign
  * @property {number} arrow length of the longest arrow
+ * @property {number} lift between an edge's middle and an arrow's foot
+ * @property {number} thickest width of the widest edge
  * @property {Box} input
  * @property {Edge[]} incoming input → unit j
  * @property {Node[]} units
@@ -41,9 +45,9 @@
 /** The size that scale 1 is made for. */
 const NORMAL = { width: 720, height: 640 };
 /** Rows lower than this get no plot. */
-const ROOMY = 19;
-/** An arrow needs about this much room to show its size. */
-const READABLE = 16;
+const ROOMY = 15;
+/** Rows need to be so far apart for arrows to show their size. */
+const READABLE = 22;
 
 const clamp = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
   Math.max(low, Math.min(high, value));
@@ -63,27 +67,25 @@ export function arrange(width, height, hidden) {
   const places = measureColumns(frame);
   const middle = (rows[0] + rows[hidden - 1]) / 2;
   const input = around(places.input, places.inputWidth, middle, frame.end);
-  const output = nodeAt(places.output, middle, frame.outputHeight, places.outputPlot, frame);
+  const output = nodeAt(places.output, places.outputWidth, middle, frame.outputHeight, places.outputPlot, frame, 0);
   /** @param {number} j 0…hidden−1 → −1…1 */
   const spread = (j) => (hidden === 1 ? 0 : (2 * j) / (hidden - 1) - 1);
   return {
-    width, height, scale: frame.scale, narrow: frame.narrow, roomy: frame.roomy, pitch: frame.pitch,
-    sign: frame.sign, arrow: frame.arrow, input, output,
-    units: rows.map((y) => nodeAt(places.unit, y, frame.unitHeight, places.plot, frame)),
+    width, height, scale: frame.scale, type: Math.min(frame.scale, 2), narrow: frame.narrow, roomy: frame.roomy, crowded: frame.stagger > 1, pitch: frame.pitch,
+    sign: frame.sign, arrow: frame.arrow, lift: frame.lift, thickest: frame.thickest, input, output,
+    units: rows.map((y, j) => nodeAt(places.unit, places.unitWidth, y, frame.unitHeight, places.plot, frame, j)),
     incoming: rows.map((y, j) => {
       const port = middle + spread(j) * input.height * 0.36;
-      const turn = (j % frame.stagger) * frame.slots;
       return {
         path: fan(input.x + input.width, port, places.left, y, places.unit),
-        slots: slotsAt(places.left + turn, y, frame),
+        slots: slotsAt(places.left, y, frame, j),
       };
     }),
     outgoing: rows.map((y, j) => {
       const port = middle + spread(j) * output.box.height * 0.4;
-      const turn = (j % frame.stagger) * frame.slots;
       return {
         path: fan(places.output, port, places.right + frame.lane, y, places.right),
-        slots: slotsAt(places.right + turn, y, frame),
+        slots: slotsAt(places.right, y, frame, j),
       };
     }),
     headings: headingsOf(frame, places),
@@ -97,23 +99,25 @@ function measureFrame(width, height, hidden) {
   const narrow = width < 560;
   const scale = narrow ? 1 : clamp(Math.min(width / NORMAL.width, height / NORMAL.height), 0.9, 2.4);
   const margin = narrow ? 8 : 20 * scale;
-  const head = narrow ? 44 : 58 * scale;
-  const legend = narrow ? 148 : 84 * scale;
+  const head = narrow ? 40 : 50 * scale;
+  const legend = narrow ? 126 : 66 * scale;
   const body = height - head - legend;
-  const pitch = Math.min(body / hidden, 84 * scale);
-  const roomy = pitch >= ROOMY;
-  const sign = clamp(pitch * 0.13, 2, 5.5 * scale);
-  const arrow = roomy ? clamp(pitch * 0.42, 7, 26 * scale) : Math.min(pitch * 1.1, 9);
-  const stagger = roomy ? 1 : Math.min(hidden, clamp(Math.ceil(READABLE / pitch), 1, 3));
-  const step = narrow ? 8 : clamp(pitch * 0.27, 7, 13 * scale);
+  const pitch = Math.min(body / hidden, 110 * scale);
+  const roomy = pitch >= (narrow ? READABLE : ROOMY);
+  const sign = clamp(pitch * 0.13, 3, 5.5 * scale);
+  const thickest = clamp(pitch * 0.26, 1.6, 5.6 * scale);
+  const stagger = Math.min(hidden, clamp(Math.ceil(READABLE / pitch), 1, narrow ? 2 : 3));
+  const lift = round(clamp(thickest / 2, 0.5, pitch * 0.1 * scale));
+  const arrow = clamp(pitch * stagger * 0.44 - lift, 5, 20 * scale);
+  const step = narrow ? (stagger > 1 ? 6 : 8) : clamp(pitch * 0.27, 7, 13 * scale);
   const slots = 2 * sign + 2 + 2 * step + (roomy ? 1.2 : 0.9) * step;
   return {
-    width, narrow, scale, margin, head, pitch, roomy, sign, arrow, step, stagger, slots,
+    width, narrow, scale, margin, head, pitch, roomy, sign, thickest, lift, arrow, step, stagger, slots,
     lane: stagger * slots,
     first: head + (body - (hidden - 1) * pitch) / 2,
     end: clamp(hidden * pitch * 0.3, 44 * scale, 64 * scale),
-    unitHeight: roomy ? Math.min(pitch * 0.86, 64 * scale) : Math.max(pitch * 0.72, 3),
-    outputHeight: clamp(hidden * pitch * 0.3, 70 * scale, 108 * scale),
+    unitHeight: roomy ? Math.min(pitch * 0.86, 80 * scale) : Math.max(pitch * 0.72, 3),
+    outputHeight: narrow ? 76 : clamp(hidden * pitch * 0.3, 80 * scale, 108 * scale),
     legend,
   };
 }
@@ -125,8 +129,8 @@ function measureColumns(frame) {
   const inputWidth = narrow ? 34 : 64 * scale;
   const plot = roomy ? (narrow ? 32 : unitHeight * 1.65) : 0;
   const outputPlot = narrow ? 52 : 116 * scale;
-  const unitWidth = slots + plot;
-  const outputWidth = slots + outputPlot;
+  const unitWidth = lane + chipInset(frame) + plot;
+  const outputWidth = slots + chipInset(frame) + outputPlot;
   const fanWidth = (width - 2 * margin - inputWidth - unitWidth - outputWidth - 2 * lane) / 2;
   const left = margin + inputWidth + fanWidth;
   const unit = left + lane;
@@ -139,10 +143,10 @@ function measureColumns(frame) {
 
 /** @param {Frame} frame @param {Columns} places */
 function headingsOf({ narrow, scale, lane }, places) {
-  const y = narrow ? 16 : 24 * scale;
+  const y = narrow ? 14 : 18 * scale;
   const middles = [
-    places.input + places.inputWidth / 2,
-    places.left - places.fanWidth / 2 + lane / 2,
+    places.input + places.inputWidth / 2 - (narrow ? 4 : 0),
+    places.left + (lane - places.fanWidth) / 2 + (narrow ? 6 : 0),
     places.unit + places.unitWidth / 2,
     places.right + (lane + places.fanWidth) / 2,
     places.output + places.outputWidth / 2,
@@ -155,23 +159,33 @@ const around = (x, width, middle, height) => ({
   x: crisp(x), y: crisp(middle - height / 2), width: Math.round(width), height: Math.round(height),
 });
 
-/** @param {number} x @param {number} y @param {number} height @param {number} plot @param {Frame} frame @returns {Node} */
-function nodeAt(x, y, height, plot, frame) {
-  const box = around(x, frame.slots + plot, y, height);
-  const inner = { x: box.x + frame.slots, y: box.y, width: box.width - frame.slots, height: box.height };
-  return { box, plot: plot > 0 ? inner : null, bias: slotsAt(x, y, frame) };
+/** Between a box's border and its chip, so that the chip is not taken for the edge's. @param {Frame} frame */
+const chipInset = ({ roomy, scale }) => (roomy ? 4 * scale : 1);
+
+/**
+ * @param {number} x @param {number} width @param {number} y @param {number} height
+ * @param {number} plotWidth @param {Frame} frame @param {number} j
+ * @returns {Node}
+ */
+function nodeAt(x, width, y, height, plotWidth, frame, j) {
+  const box = around(x, width, y, height);
+  const left = Math.round(box.width - plotWidth);
+  const plot = { x: box.x + left, y: box.y, width: box.width - left, height: box.height };
+  return { box, plot: plotWidth > 0 ? plot : null, bias: slotsAt(x + chipInset(frame), y, frame, j) };
 }
 
-/** @param {number} x left end @param {number} y @param {Frame} frame @returns {Slots} */
-function slotsAt(x, y, { sign, step, slots, pitch, roomy }) {
+/** @param {number} laneX left end @param {number} y @param {Frame} frame @param {number} j whose turn it is @returns {Slots} */
+function slotsAt(laneX, y, { sign, step, slots, pitch, stagger, roomy }, j) {
+  const x = laneX + (j % stagger) * slots;
   const gradient = x + 2 * sign + 2 + step * 0.5;
+  const height = pitch * stagger;
   return {
     y,
     sign: round(x + sign + 1),
     gradient: round(gradient),
     change: round(gradient + step),
     note: round(gradient + step * (roomy ? 2 : 1.8)),
-    cell: { x: round(x), y: round(y - pitch / 2), width: round(slots), height: round(pitch) },
+    cell: { x: round(x), y: round(y - height / 2), width: round(slots), height: round(height) },
   };
 }
 
@@ -192,20 +206,18 @@ export function slotsOf(plan, parameter, index) {
 }
 
 /**
- * An arrow standing on (0, 0): up when `length` is positive, down when negative.
+ * An arrow on a line through (0, 0): above it and up when `length` is positive, below it and down when negative.
  * @param {number} length pixels, signed
  * @param {number} weight width of the stem
+ * @param {number} lift pixels between the line's middle and the arrow's foot
  */
-export function arrowPath(length, weight) {
+export function arrowPath(length, weight, lift) {
+  const up = length > 0 ? -1 : 1;
   const size = Math.abs(length);
   const head = Math.min(size, weight * 2.1);
-  const half = weight * 1.45;
-  const stem = weight / 2;
-  const up = length > 0 ? -1 : 1;
-  const neck = round(up * (size - head));
-  const tip = round(up * size);
-  const [s, h] = [round(stem), round(half)];
-  return `M${-s} 0V${neck}H${-h}L0 ${tip}L${h} ${neck}H${s}V0Z`;
+  const [stem, half] = [round(weight / 2), round(weight * 1.45)];
+  const [foot, neck, tip] = [lift, lift + size - head, lift + size].map((y) => round(up * y));
+  return `M${-stem} ${foot}V${neck}H${-half}L0 ${tip}L${half} ${neck}H${stem}V${foot}Z`;
 }
 
 /**

@@ -17,9 +17,10 @@ export class ArrowPaths {
 
   /** @param {Plan} plan */
   constructor(plan) {
+    this.lift = plan.lift;
     this.longest = plan.arrow;
-    this.shortest = plan.roomy ? Math.min(4.5 * plan.scale, plan.arrow / 3) : 2;
-    this.stem = plan.roomy ? Math.max(2, Math.min(plan.arrow * 0.17, 4.2)) : 1.7;
+    this.shortest = Math.min(4.5 * plan.scale, plan.arrow / 3);
+    this.stem = Math.max(1.8, plan.arrow * 0.17);
   }
 
   /** @param {number} fraction 0…1 of the scale @param {boolean} up */
@@ -28,7 +29,7 @@ export class ArrowPaths {
     const key = Math.round(length * FINENESS) * (up ? 1 : -1);
     let path = this.#spelled.get(key);
     if (path === undefined) {
-      path = arrowPath(key / FINENESS, this.stem);
+      path = arrowPath(key / FINENESS, this.stem, this.lift);
       this.#spelled.set(key, path);
     }
     return path;
@@ -63,7 +64,8 @@ export class Arrows {
     this.parent = parent;
     this.gradient = new Arrow("gradient", name, slots.gradient, slots.y, paths);
     this.change = new Arrow("change", name, slots.change, slots.y, paths);
-    this.note = new Mark("text", null, { class: "note", x: slots.note, y: slots.y });
+    this.slots = slots;
+    this.note = new Mark("text", null, { class: "note", y: slots.y });
     this.note.set("data-name", name);
   }
 
@@ -80,11 +82,15 @@ export class Arrows {
     this.#annotate(disagrees, value, state === "none" ? 0 : downhill);
   }
 
-  /** @param {boolean} disagrees @param {number} value @param {number} downhill */
+  /** What is no number is said where it would have stood. @param {boolean} disagrees @param {number} value @param {number} downhill */
   #annotate(disagrees, value, downhill) {
-    const broken = !Number.isFinite(value) ? value : !Number.isFinite(downhill) ? downhill : 0;
-    const text = disagrees ? "≠" : broken === 0 ? "" : Number.isNaN(broken) ? "nan" : "inf";
-    if (text !== "") this.note.set("data-kind", disagrees ? "disagreement" : "broken");
+    const broken = Number.isFinite(value) ? downhill : value;
+    const text = disagrees ? "≠" : Number.isFinite(broken) ? "" : Number.isNaN(broken) ? "nan" : "inf";
+    if (text !== "") {
+      const { note, change, gradient } = this.slots;
+      this.note.set("data-kind", disagrees ? "disagreement" : "broken");
+      this.note.set("x", String(disagrees ? note : (gradient + change) / 2));
+    }
     this.note.say(text);
     this.note.show(this.parent, text !== "");
   }

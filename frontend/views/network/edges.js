@@ -25,7 +25,7 @@ export class Edge {
     this.target = this.strand.target;
     this.path = place.path;
     const { sign, y } = place.slots;
-    this.thickest = Math.min(5.6 * plan.scale, Math.max(1.6, plan.pitch * 0.26));
+    this.thickest = plan.thickest;
     this.half = plan.sign;
     const { body } = this.strand;
     this.line = new Mark("path", body, { class: "line", d: place.path });

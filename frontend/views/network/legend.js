@@ -25,11 +25,11 @@ const OPTIMIZERS = { sgd: "SGD", adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop
 function partsOf({ legend, narrow, scale }) {
   if (narrow) {
     const at = (/** @type {number} */ y) => ({ x: legend.x + 4, y: legend.y + y });
-    return { weights: at(16), gradients: at(58), changes: at(102) };
+    return { weights: at(14), gradients: at(54), changes: at(96) };
   }
-  const y = legend.y + 30 * scale;
+  const y = legend.y + 36 * scale;
   const at = (/** @type {number} */ share) => ({ x: legend.x + legend.width * share, y });
-  return { weights: at(0), gradients: at(0.285), changes: at(0.675) };
+  return { weights: at(0), gradients: at(0.255), changes: at(0.685) };
 }
 
 export class Legend {
@@ -56,7 +56,7 @@ export class Legend {
 
   /** Thin in the middle, thick at the ends: as the edges are. @param {{x: number, y: number}} at @param {Plan} plan @param {string} id */
   #addRamp({ x, y }, { narrow, scale }, id) {
-    const [width, half] = [narrow ? 130 : 150 * scale, 5 * scale];
+    const [width, half] = [narrow ? 130 : 128 * scale, 5 * scale];
     const ramp = new Mark("linearGradient", this.group, { id });
     this.stops = Array.from({ length: STOPS + 1 }, (_, i) => new Mark("stop", ramp, { offset: i / STOPS }));
     const middle = x + width / 2;
@@ -101,7 +101,7 @@ function gradientWords({ gradStates }) {
 /** @param {Picture} picture */
 function changeWords({ hasChanges, disagreements }) {
   if (!hasChanges) return "appears once step() is done";
-  return disagreements === 0 ? "every one along its −.grad" : `≠ against its −.grad: ${disagreements}`;
+  return disagreements === 0 ? "none went against its −.grad" : `≠ went against its −.grad: ${disagreements}`;
 }
 
 /** One kind of arrow: a row of growing ones with the ends of their scale, and what they mean. */
@@ -116,7 +116,7 @@ class ArrowLegend {
    */
   constructor(parent, kind, { x, y }, plan, paths, decades) {
     const { scale, narrow } = plan;
-    const step = 10.5 * scale;
+    const step = narrow ? 12 : 10.5 * scale;
     const foot = y + 6 * scale;
     this.group = new Mark("g", parent, { class: "sample" });
     for (let i = 0; i <= decades; i++) {

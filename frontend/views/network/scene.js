@@ -37,7 +37,11 @@ export class Scene {
     this.hidden = picture.layout.parameters[HIDDEN_BIAS].size;
     this.plan = arrange(width, height, this.hidden);
     this.activation = state.run?.config.activation ?? "tanh";
-    this.root = new Mark("g", svg, { class: this.plan.roomy ? "scene" : "scene crowded" });
+    this.root = new Mark("g", svg, { class: `scene${this.plan.crowded ? " crowded" : ""}${this.plan.narrow ? " narrow" : ""}` });
+    // On the drawing itself, so that the tooltip beside the picture has them too.
+    const { style } = /** @type {HTMLElement} */ (svg.node.parentElement);
+    style.setProperty("--scale", String(this.plan.scale));
+    style.setProperty("--type", String(this.plan.type));
     drawHeadings(this.root, this.plan, picture.layout, state.run, state.data);
     this.halo = new Halo(this.root, this.plan);
     const paths = new ArrowPaths(this.plan);

@@ -11,8 +11,12 @@ import { isAgainst } from "./arrows.js";
 
 /** @typedef {{label: string, kind: string, text: string}} Row */
 
-/** Pixels at scale 1; the style sheet gives it this width. */
-const WIDTH = 236;
+/** Pixels at normal type; the style sheet gives it this width. */
+const WIDTH = 212;
+/** More than it ever is; only to know whether there is room. */
+const HEIGHT = 120;
+/** How far it may stand out into the card's padding. */
+const OVERHANG = 12;
 const ROWS = 4;
 
 export class Tooltip {
@@ -64,20 +68,31 @@ export class Tooltip {
     node.textContent = text;
   }
 
-  /** Beside its element, towards the drawing's middle; never measured, so nothing is laid out for it. @param {Target} target @param {Plan} plan */
+  /** Beside its element, outwards, where the fans leave room; never measured. @param {Target} target @param {Plan} plan */
   #move(target, plan) {
     const { left, right, y } = anchorOf(target, plan);
-    const width = WIDTH * plan.scale;
-    const x = right + 10 + width < plan.width ? right + 10 : Math.max(4, left - 10 - width);
-    const isLow = y > plan.height * 0.6;
-    const place = `${Math.round(x)} ${Math.round(y)} ${isLow}`;
+    const x = Math.round(besideOf(left, right, plan.width, WIDTH * plan.type));
+    const height = HEIGHT * plan.type;
+    const middle = plan.output.bias.y;
+    const upwards = y < middle && y > height;
+    const edge = Math.round(upwards ? plan.height - y + 12 : y < middle ? 0 : y + 12);
+    const place = `${x} ${upwards} ${edge}`;
     if (place === this.#place) return;
     this.#place = place;
     const { style } = this.node;
-    style.left = `${Math.round(x)}px`;
-    style.top = isLow ? "auto" : `${Math.round(y + 12)}px`;
-    style.bottom = isLow ? `${Math.round(plan.height - y + 12)}px` : "auto";
+    style.left = `${x}px`;
+    style.top = upwards ? "auto" : `${Math.min(edge, plan.height - height)}px`;
+    style.bottom = upwards ? `${edge}px` : "auto";
   }
+}
+
+/** Left of what stands left, right of what stands right, as long as it fits. @param {number} left @param {number} right @param {number} width @param {number} own */
+function besideOf(left, right, width, own) {
+  const before = left - 6 - own;
+  const after = right + 6;
+  const isLeft = left + right < width;
+  const fits = isLeft ? before > -OVERHANG : after + own < width + OVERHANG;
+  return Math.max(-OVERHANG, Math.min(isLeft === fits ? before : after, width + OVERHANG - own));
 }
 
 /** @param {Target} target @param {Picture} picture */

@@ -34,6 +34,12 @@ function place(parent, kind, target, box) {
   return group;
 }
 
+/** What a plot stands on, within its place's border. @param {Mark} parent @param {Box} box */
+function ground(parent, { x, y, width, height }) {
+  const inside = { x, y: y + 2, width: width - 2, height: height - 4, rx: Math.min(5, height / 5) };
+  new Mark("rect", parent, { class: "ground", ...inside });
+}
+
 /** @param {Target} target */
 const nameOf = (target) => (target.kind === "unit" ? `unit ${target.unit}` : target.kind);
 
@@ -78,8 +84,9 @@ export class Unit {
     /** @type {Target} */
     this.target = { kind: "unit", unit: j };
     this.group = place(parent, "unit", this.target, node.box);
+    if (node.plot) ground(this.group, node.plot);
     this.plot = node.plot && new Plot(this.group, node.plot, range.inputs, UNIT_POINTS, Math.min(4, node.plot.height * 0.1));
-    if (node.plot && plan.pitch >= 26) label(this.group, node.plot, j);
+    if (node.plot && plan.pitch >= 36 && !plan.narrow) label(this.group, node, j);
   }
 
   /** @param {Picture} picture */
@@ -99,9 +106,9 @@ export class Unit {
   }
 }
 
-/** Its number, small, where the curve rarely is. @param {Mark} parent @param {Box} box @param {number} j */
-function label(parent, box, j) {
-  new Mark("text", parent, { class: "number", x: box.x + box.width - 3, y: box.y + box.height - 3 }).say(String(j));
+/** Its number, small, below its bias. @param {Mark} parent @param {Node} node @param {number} j */
+function label(parent, { box, bias }, j) {
+  new Mark("text", parent, { class: "number", x: bias.sign, y: box.y + box.height - 4 }).say(String(j));
 }
 
 export class Input {
@@ -147,6 +154,7 @@ export class Output {
     this.activation = activation;
     const box = /** @type {Box} */ (plan.output.plot);
     this.group = place(parent, "output", this.target, plan.output.box);
+    ground(this.group, box);
     this.plot = new Plot(this.group, box, inputRange(data), OUTPUT_POINTS, plan.narrow ? 4 : 7);
     this.range = widened(data === null ? [-1, 1] : [...data.train.y, ...data.validation.y], 0.1);
     new Mark("rect", new Mark("clipPath", this.group, { id: clip }), { ...box });
