@@ -127,7 +127,7 @@ function measureFrame(width, height, hidden) {
 function measureColumns(frame) {
   const { width, narrow, scale, margin, unitHeight, roomy, lane, slots } = frame;
   const inputWidth = narrow ? 34 : 64 * scale;
-  const plot = roomy ? (narrow ? 32 : unitHeight * 1.65) : 0;
+  const plot = roomy ? (narrow ? 32 : Math.min(unitHeight * 1.65, width * 0.15)) : 0;
   const outputPlot = narrow ? 52 : 116 * scale;
   const unitWidth = lane + chipInset(frame) + plot;
   const outputWidth = slots + chipInset(frame) + outputPlot;

@@ -128,12 +128,13 @@ class Drawing {
 
   #listen() {
     const { node } = this.svg;
-    node.addEventListener("pointerover", ({ target }) => this.#aim(this.#scene?.targetAt(target) ?? null));
+    const under = (/** @type {Event} */ { target }) => this.#scene?.targetAt(target) ?? null;
+    node.addEventListener("pointerover", (event) => this.#aim(under(event)));
     node.addEventListener("pointerleave", () => this.#aim(this.#focused()));
-    node.addEventListener("focusin", ({ target }) => this.#aim(this.#scene?.targetAt(target) ?? null));
+    node.addEventListener("focusin", (event) => this.#aim(under(event)));
     node.addEventListener("focusout", () => this.#aim(null));
-    node.addEventListener("click", ({ target }) => this.#pin(this.#scene?.targetAt(target) ?? null));
-    node.addEventListener("keydown", (event) => this.#press(event));
+    node.addEventListener("click", (event) => this.#pin(under(event)));
+    node.addEventListener("keydown", (event) => this.#press(/** @type {KeyboardEvent} */ (event)));
   }
 
   /** @param {Target|null} target */

@@ -33,9 +33,6 @@ function partsOf({ legend, narrow, scale }) {
 }
 
 export class Legend {
-  /** @type {boolean|null} */
-  #dark = null;
-
   /**
    * @param {Mark} parent
    * @param {Plan} plan
@@ -47,47 +44,51 @@ export class Legend {
   constructor(parent, plan, picture, paths, optimizer, gradientId) {
     const parts = partsOf(plan);
     this.group = new Mark("g", parent, { class: "legend" });
-    this.#addRamp(parts.weights, plan, gradientId);
+    this.ramp = new Ramp(this.group, parts.weights, plan, gradientId);
     this.gradients = new ArrowLegend(this.group, "gradient", parts.gradients, plan, paths, picture.gradients.decades);
     this.changes = new ArrowLegend(this.group, "change", parts.changes, plan, paths, picture.changes.decades);
     this.gradients.title.say("−.grad: downhill");
     this.changes.title.say(`Δ: what ${OPTIMIZERS[optimizer] ?? optimizer} really did`);
   }
 
-  /** Thin in the middle, thick at the ends: as the edges are. @param {{x: number, y: number}} at @param {Plan} plan @param {string} id */
-  #addRamp({ x, y }, { narrow, scale }, id) {
-    const [width, half] = [narrow ? 130 : 128 * scale, 5 * scale];
-    const ramp = new Mark("linearGradient", this.group, { id });
-    this.stops = Array.from({ length: STOPS + 1 }, (_, i) => new Mark("stop", ramp, { offset: i / STOPS }));
-    const middle = x + width / 2;
-    const bow = `M${x} ${y - half}L${middle} ${y - 0.6}L${x + width} ${y - half}V${y + half}L${middle} ${y + 0.6}L${x} ${y + half}Z`;
-    new Mark("path", this.group, { class: "ramp", d: bow, fill: `url(#${id})` });
-    const below = y + half + 14 * scale;
-    const word = (/** @type {string} */ anchor, /** @type {number} */ at) =>
-      new Mark("text", this.group, { class: "tick", x: at, y: below, "text-anchor": anchor });
-    this.low = word("start", x);
-    this.high = word("end", x + width);
-    word("middle", middle).say("0");
-    const title = { class: "title", x: narrow ? x + width + 14 : x, y: narrow ? y + 4 : y - half - 9 * scale };
-    new Mark("text", this.group, title).say("weight, bias");
-  }
-
   /** @param {Picture} picture */
   draw(picture) {
-    const { bound } = picture.weights;
-    this.low.say(format(-bound, 2));
-    this.high.say(format(bound, 2));
+    this.ramp.draw(picture.weights.bound, picture.dark);
     this.gradients.scale(picture.gradients);
     this.changes.scale(picture.changes);
     this.gradients.say(gradientWords(picture), picture.gradStates.includes("stale") ? "stale" : "fresh");
     this.changes.say(changeWords(picture), "fresh");
-    if (picture.dark !== this.#dark) this.#paint(picture.dark);
+  }
+}
+
+/** The colours of weights and biases: thin in the middle, thick at the ends, as the edges are. */
+class Ramp {
+  /** @type {boolean|null} */
+  #dark = null;
+
+  /** @param {Mark} parent @param {{x: number, y: number}} at @param {Plan} plan @param {string} id */
+  constructor(parent, { x, y }, { narrow, scale }, id) {
+    const [width, half] = [narrow ? 130 : 128 * scale, 5 * scale];
+    const ramp = new Mark("linearGradient", parent, { id });
+    this.stops = Array.from({ length: STOPS + 1 }, (_, i) => new Mark("stop", ramp, { offset: i / STOPS }));
+    const [middle, end] = [x + width / 2, x + width];
+    const bow = `M${x} ${y - half}L${middle} ${y - 0.6}L${end} ${y - half}V${y + half}L${middle} ${y + 0.6}L${x} ${y + half}Z`;
+    new Mark("path", parent, { class: "ramp", d: bow, fill: `url(#${id})` });
+    const tick = { class: "tick", y: y + half + 14 * scale };
+    this.low = new Mark("text", parent, { ...tick, x });
+    new Mark("text", parent, { ...tick, x: middle, "text-anchor": "middle" }).say("0");
+    this.high = new Mark("text", parent, { ...tick, x: end, "text-anchor": "end" });
+    const title = { class: "title", x: narrow ? end + 14 : x, y: narrow ? y + 4 : y - half - 9 * scale };
+    new Mark("text", parent, title).say("weight, bias");
   }
 
-  /** @param {boolean} dark */
-  #paint(dark) {
+  /** @param {number} bound @param {boolean} dark */
+  draw(bound, dark) {
+    this.low.say(format(-bound, 2));
+    this.high.say(format(bound, 2));
+    if (dark === this.#dark) return;
     this.#dark = dark;
-    this.stops?.forEach((stop, i) => stop.set("stop-color", weightColour((2 * i) / STOPS - 1, 1, dark)));
+    this.stops.forEach((stop, i) => stop.set("stop-color", weightColour((2 * i) / STOPS - 1, 1, dark)));
   }
 }
 

@@ -14,9 +14,11 @@ export class Mark {
    * @param {Record<string, string|number>} [attributes]
    */
   constructor(tag, parent, attributes = {}) {
-    this.node = /** @type {SVGElement} */ (document.createElementNS(SVG, tag));
+    const made = /** @type {SVGElement} */ (document.createElementNS(SVG, tag));
+    /** @type {SVGElement} */
+    this.node = made;
     for (const name in attributes) this.set(name, String(attributes[name]));
-    parent?.node.append(this.node);
+    parent?.node.append(made);
   }
 
   /** @param {string} name @param {string|null} value null: without it */

@@ -24,6 +24,7 @@ export class Picture {
   /** @param {Layout} layout */
   constructor(layout) {
     this.layout = layout;
+    /** @type {Float32Array} */
     this.values = new Float32Array(layout.floats);
     /** @type {Float32Array|null} */
     this.before = null;
