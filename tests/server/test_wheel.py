@@ -10,69 +10,29 @@ import tarfile
 import venv
 import zipfile
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
 
+from playwright.sync_api import sync_playwright
+
+from tests.server.page import load, module_links
+
 ROOT = Path(__file__).parents[2]
 PAGE_LIMIT = 300_000  # bytes, uncompressed: what `/` may load
+CHROMIUM = os.environ.get("LIVEGRAD_CHROMIUM") or shutil.which("chromium")
+# Chromium's own errands are switched off, so that every request seen is the page's.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
-
-# What a browser fetches by itself; <a href> is not among it.
-LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "use": "href"}
-IMPORTS = re.compile(
-    r"""(?:^|[;}\s])(?:import|export)\b[^"'`;()]*?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']"""
-)
-STYLE_LINKS = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
-
-
-class Links(HTMLParser):
-    """What a page loads: (address, whether it is a module)."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, bool]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        address = attributes.get(LOADED.get(tag, ""))
-        if address:
-            self.found.append(
-                (address, attributes.get("type") == "module" or "modulepreload" in attributes.values())
-            )
-
-
-def links(content_type: str, text: str, is_module: bool) -> list[tuple[str, bool]]:
-    """Find what a page, style sheet or module makes the browser fetch."""
-    if "html" in content_type:
-        return Links(text).found
-    if "css" in content_type:
-        found = [one or other for one, other in STYLE_LINKS.findall(text)]
-        return [(address, False) for address in found if not address.startswith(("data:", "#"))]
-    if is_module:
-        return [(one or other, True) for one, other in IMPORTS.findall(text)]
-    return []
-
-
-def load(client: httpx.Client, start: str) -> dict[str, int]:
-    """Fetch a page and all that it leads to; return the size of each in bytes."""
-    sizes: dict[str, int] = {}
-    waiting = [(urljoin(str(client.base_url), start), False)]
-    while waiting:
-        address, is_module = waiting.pop()
-        if address in sizes:
-            continue
-        assert urlsplit(address).netloc == client.base_url.netloc.decode(), f"{address} is on another host"
-        answer = client.get(address)
-        assert answer.status_code == 200, f"{address}: {answer.status_code}"
-        sizes[address] = len(answer.content)
-        found = links(answer.headers["content-type"], answer.text, is_module)
-        waiting += [(urljoin(address, link), module) for link, module in found]
-    return sizes
 
 
 def run(*command: str | Path, folder: Path, **environment: str) -> None:
@@ -212,11 +172,31 @@ def test_the_installed_program_is_the_wheels_own(installed: Path, tmp_path: Path
     assert Path(place).is_relative_to(installed.parent)
 
 
-def test_the_page_comes_whole_from_the_wheel_and_is_small(client: httpx.Client) -> None:
-    sizes = load(client, "/")
-    assert any(address.endswith("/vendor/uplot/uPlot.esm.js") for address in sizes), sorted(sizes)
-    assert any(address.endswith("/vendor/uplot/uPlot.min.css") for address in sizes), sorted(sizes)
-    assert any("/views/" in address for address in sizes), sorted(sizes)
+def test_a_modules_links_are_found_and_comments_are_not() -> None:
+    module = """
+    // import "./no.js";
+    /** @typedef {import("./no.js").No} No */
+    import "./bare.js";
+    import one, { two as three } from "./named.js";
+    import * as all from './all.js';
+    export { four } from "./again.js";
+    export class Five extends Error { name = "./no.js"; }
+    const six = () => import("./later.js");
+    """
+    found = {link.address: link.is_later for link in module_links(module)}
+    now = dict.fromkeys(["./bare.js", "./named.js", "./all.js", "./again.js"], False)
+    assert found == now | {"./later.js": True}
+
+
+def test_the_page_comes_whole_from_the_wheel(client: httpx.Client) -> None:
+    loaded = load(client, "/")
+    assert any(address.endswith("/vendor/uplot/uPlot.esm.js") for address in loaded), sorted(loaded)
+    assert any(address.endswith("/vendor/uplot/uPlot.min.css") for address in loaded), sorted(loaded)
+    assert any("/views/" in address for address in loaded), sorted(loaded)
+
+
+def test_the_page_is_small(client: httpx.Client) -> None:
+    sizes = load(client, "/", later=False)
     assert sum(sizes.values()) <= PAGE_LIMIT, sizes
 
 
@@ -243,3 +223,23 @@ def test_the_documentation_comes_whole_from_the_wheel(client: httpx.Client) -> N
 def test_swagger_ui_is_told_not_to_ask_a_validator_elsewhere(client: httpx.Client) -> None:
     scripts = [client.get(address).text for address in load(client, "/docs") if "/vendor/" not in address]
     assert any(re.search(r"validatorUrl:\s*null", script) for script in scripts)
+
+
+@pytest.mark.parametrize(("page", "drawn"), [("/", "#network svg"), ("/docs", "#swagger .opblock")])
+def test_a_browser_finds_all_it_needs_and_asks_nobody_else(server: str, page: str, drawn: str) -> None:
+    asked: list[str] = []
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        tab = browser.new_page()
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.goto(server.rstrip("/") + page)
+        tab.wait_for_selector(drawn, timeout=60_000)
+        browser.close()
+    origin = server.rstrip("/") + "/"
+    assert [address for address in asked if not address.startswith((origin, "data:", "blob:"))] == []
+    assert complaints == []
