@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from playwright.sync_api import sync_playwright
 
 from tests.server.page import load, module_links
