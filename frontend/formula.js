@@ -104,3 +104,74 @@ function inner(values, layout, activation, x, parameter, j) {
 
 /** @type {Record<Activation, (h: number) => number>} */
 const SLOPES = { tanh: (h) => 1 - h * h, sigmoid: (h) => h * (1 - h), relu: (h) => (h > 0 ? 1 : 0), none: () => 1 };
+
+/**
+ * How the optimizer moves a parameter p by its gradient g, line by line, as torch.optim's documentation has it.
+ * @param {RunConfig} config
+ * @returns {Symbol[][]}
+ */
+export function updateRule({ optimizer }) {
+  const { kind, weight_decay: decay } = optimizer;
+  const decayed = decay ? [sign(" + "), sign(String(decay)), dot, p] : [];
+  if (kind === "adamw") return [...shrunk(decay), ...adamRule(optimizer, [])];
+  if (kind === "adam") return adamRule(optimizer, decayed);
+  return kind === "rmsprop" ? rmspropRule(optimizer, decayed) : sgdRule(optimizer, decayed);
+}
+
+const p = symbol("p", "weight");
+const dot = symbol("·", "sum");
+const lr = symbol("lr", "sum", { means: "the learning rate" });
+const sign = (/** @type {string} */ text) => symbol(text, "sum");
+const slot = (/** @type {string} */ name) => symbol(name, "gradient", { means: "kept by the optimizer for each element" });
+const grad = symbol(".grad", "gradient");
+
+/** @param {...Symbol} by */
+const moved = (...by) => [p, sign(" ← "), p, sign(" − "), lr, dot, ...by];
+
+/** What AdamW does before anything else. @param {number} decay */
+function shrunk(decay) {
+  return decay ? [[p, sign(" ← "), p, sign(" − "), lr, dot, sign(String(decay)), dot, p]] : [];
+}
+
+/** @param {any} optimizer @param {Symbol[]} decayed @returns {Symbol[][]} */
+function sgdRule({ momentum, nesterov, dampening }, decayed) {
+  const g = [grad, ...decayed];
+  if (!momentum) return [moved(...(decayed.length > 0 ? bracketed(g) : g))];
+  const fresh = dampening ? [sign(`${1 - dampening}·`), ...bracketed(g)] : g;
+  const buffer = slot("momentum_buffer");
+  const by = nesterov ? bracketed([...g, sign(` + ${momentum}·`), buffer]) : [buffer];
+  return [[buffer, sign(` ← ${momentum}·`), buffer, sign(" + "), ...fresh], moved(...by)];
+}
+
+/** @param {any} optimizer @param {Symbol[]} decayed @returns {Symbol[][]} */
+function adamRule({ betas, amsgrad }, decayed) {
+  const [first, second] = betas;
+  const g = decayed.length > 0 ? bracketed([grad, ...decayed]) : [grad];
+  const mean = slot("exp_avg");
+  const square = slot("exp_avg_sq");
+  const under = amsgrad ? slot("max_exp_avg_sq") : square;
+  return [
+    [mean, sign(` ← ${first}·`), mean, sign(` + ${rest(first)}·`), ...g],
+    [square, sign(` ← ${second}·`), square, sign(` + ${rest(second)}·`), ...g, sign("²")],
+    [...moved(mean), sign(" ÷ √"), under, sign("  (both corrected for their start at 0)")],
+  ];
+}
+
+/** @param {any} optimizer @param {Symbol[]} decayed @returns {Symbol[][]} */
+function rmspropRule({ alpha, momentum, centered }, decayed) {
+  const g = decayed.length > 0 ? bracketed([grad, ...decayed]) : [grad];
+  const square = slot("square_avg");
+  const average = slot("grad_avg");
+  const size = centered ? [sign(" ÷ √("), square, sign(" − "), average, sign("²)")] : [sign(" ÷ √"), square];
+  const first = [[square, sign(` ← ${alpha}·`), square, sign(` + ${rest(alpha)}·`), ...g, sign("²")]];
+  if (centered) first.push([average, sign(` ← ${alpha}·`), average, sign(` + ${rest(alpha)}·`), ...g]);
+  if (!momentum) return [...first, [...moved(...g), ...size]];
+  const buffer = slot("momentum_buffer");
+  return [...first, [buffer, sign(` ← ${momentum}·`), buffer, sign(" + "), ...g, ...size], moved(buffer)];
+}
+
+/** @param {Symbol[]} symbols */
+const bracketed = (symbols) => [sign("("), ...symbols, sign(")")];
+
+/** @param {number} share */
+const rest = (share) => Number((1 - share).toPrecision(6));

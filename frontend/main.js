@@ -24,6 +24,7 @@ import { setTheme } from "./views/palette.js";
 import * as parameters from "./views/parameters.js";
 import { openRuns } from "./views/runs.js";
 import * as timeline from "./views/timeline.js";
+import { gentlerRate } from "./words.js";
 /** @import { Connection } from "./connection.js" */
 /** @import { Run, RunConfig, View } from "./types.js" */
 
@@ -104,10 +105,13 @@ function leave() {
 /** @param {Run} run */
 const again = (run) => attempt(() => create(run.config));
 
+/** The same, with shorter steps. @param {Run} run */
+const gentler = (run) => attempt(() => create({ ...run.config, optimizer: { ...run.config.optimizer, lr: gentlerRate(run) } }));
+
 async function fresh() {
   await attempt(async () => {
     const [schema, datasets] = await Promise.all([api.schema(), api.datasets()]);
-    openForm({ fields: fieldsOf(schema, "RunConfig"), datasets, start: store.state.run?.config ?? {}, create: tryCreate });
+    openForm({ fields: fieldsOf(schema, "RunConfig"), datasets, create: tryCreate });
   });
 }
 
@@ -130,6 +134,7 @@ const acts = {
   runs: doors.runs,
   new: doors.fresh,
   again: () => store.state.run !== null && void again(store.state.run),
+  gentler: () => store.state.run !== null && void gentler(store.state.run),
   play: () => void toggle(store, send),
 };
 

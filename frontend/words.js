@@ -30,7 +30,8 @@ export function plain(value) {
 }
 
 /** @param {State} state @returns {{text: string, mood: "good"|"wait"|"bad"|"calm"}} */
-export function stateWords({ run, connection, diverged }) {
+export function stateWords({ run, connection, diverged, missing, loaded, opened }) {
+  if (missing !== null || (loaded && opened === undefined)) return { text: "no run", mood: "wait" };
   if (connection === "lost") return { text: "connection lost", mood: "bad" };
   if (run === null) return { text: "connecting", mood: "wait" };
   const isHalfDone = run.phase !== "step";
@@ -143,7 +144,7 @@ export function noticeOf(state) {
   return runNotice(state, run);
 }
 
-/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"play"|null}} Notice */
+/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|null, label?: string}} Notice */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
@@ -163,14 +164,20 @@ function runNotice(state, run) {
   return null;
 }
 
+/** A rate to try after the run diverged. @param {Run} run */
+export function gentlerRate(run) {
+  return Number((run.lr / 10).toPrecision(3));
+}
+
 /** @param {Run} run @returns {Notice} */
 function divergedNotice(run) {
   const value = format(numberOf(run.loss));
   return {
     mood: "bad",
     title: `Diverged: the loss is ${value}`,
-    text: `Each step overshot the valley and landed higher on the other side, until float32 ran out. Try again with a lower lr, ${plain(run.lr / 10)} say.`,
-    act: "again",
+    text: "Each step overshot the valley and landed higher on the other side, until float32 ran out. A lower lr takes shorter steps.",
+    act: "gentler",
+    label: `Start again, lr ${plain(gentlerRate(run))}`,
   };
 }
 

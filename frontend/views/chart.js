@@ -10,6 +10,7 @@ import { colour } from "./palette.js";
 /**
  * @typedef {Object} Line
  * @property {string} label
+ * @property {string} [group] what several lines have in common, said once
  * @property {string} colour CSS expression
  * @property {number[]} [dash]
  * @property {number} [width]
@@ -35,6 +36,7 @@ export function createChart(root, heading, lines) {
     draw(newest) {
       rows = newest;
       set(empty, "hidden", rows.length > 1);
+      set(box, "data-empty", rows.length <= 1);
       plot.setData(dataOf(rows));
       readout.show(rows, plot.cursor.idx ?? null);
     },
@@ -69,7 +71,7 @@ function options(lines, onCursor) {
     scales: { x: { time: false, range: (_, from, to) => [from ?? 0, Math.max(to ?? 1, (from ?? 0) + 1)] }, y: { distr: 3, log: 10, range: (_, low, high) => logRange(low, high) } },
     axes: [
       { ...axis(), size: 24, space: 54, values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) },
-      { ...axis(), size: 44, splits: (_, __, low, high) => logTicks(low, high), filter: (_, splits) => splits, values: (_, splits) => splits.map(tickText) },
+      { ...axis(), size: 44, incrs: (_, __, low, high) => [high - low], splits: (_, __, low, high) => logTicks(low, high), filter: (_, splits) => splits, values: (_, splits) => splits.map(tickText) },
     ],
     series: [{}, ...lines.map(seriesOf)],
   };
@@ -107,22 +109,30 @@ function tickText(value) {
 /** Names of the lines with their value at the cursor, else the newest. @param {Line[]} lines */
 function createReadout(lines) {
   const at = element("span", { class: "chart-at" });
-  const entries = lines.map((line) => {
-    const value = element("span", { class: "number" });
-    const swatch = element("i", { class: line.dash === undefined ? "swatch" : "swatch dashed", "aria-hidden": "true" });
-    swatch.style.borderColor = line.colour;
-    return { value, root: element("span", { class: "entry", title: line.label }, swatch, element("span", { class: "entry-label" }, line.label), value) };
+  const values = lines.map(() => element("span", { class: "number" }));
+  const groups = [...new Set(lines.map(({ group }) => group ?? ""))];
+  const rows = groups.map((group) => {
+    const members = lines.map((line, i) => ((line.group ?? "") === group ? entryOf(line, values[i]) : ""));
+    return element("div", { class: "readout-row" }, group === "" ? "" : element("span", { class: "group" }, group), ...members);
   });
   return {
     at,
-    root: element("div", { class: "readout" }, ...entries.map(({ root }) => root)),
-    /** @param {Rows} rows @param {number|null} cursor */
-    show(rows, cursor) {
-      const row = Math.min(cursor ?? Infinity, rows.length - 1);
-      write(at, row >= 0 ? `step ${rows.steps[row].toLocaleString("en")}` : "");
-      entries.forEach(({ value }, i) => write(value, row >= 0 ? format(known(rows.lines[i], row, cursor !== null), 3) : ""));
+    root: element("div", { class: "readout" }, ...rows),
+    /** @param {Rows} shown @param {number|null} cursor */
+    show(shown, cursor) {
+      const row = Math.min(cursor ?? Infinity, shown.length - 1);
+      const isEmpty = shown.length <= 1;
+      write(at, isEmpty ? "" : `step ${shown.steps[row].toLocaleString("en")}`);
+      values.forEach((value, i) => write(value, isEmpty ? "" : format(known(shown.lines[i], row, cursor !== null), 3)));
     },
   };
+}
+
+/** @param {Line} line @param {HTMLElement} value */
+function entryOf({ label, colour: stroke, dash }, value) {
+  const swatch = element("i", { class: dash === undefined ? "swatch" : "swatch dashed", "aria-hidden": "true" });
+  swatch.style.borderColor = stroke;
+  return element("span", { class: "entry" }, swatch, label, " ", value);
 }
 
 /** The value at a row; of a thinned line the nearest earlier one. @param {ArrayLike<number>} line @param {number} row @param {boolean} isPast */

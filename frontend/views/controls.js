@@ -93,16 +93,17 @@ function createPace(send) {
   const text = element("output", { for: "pace", class: "pace-text" });
   slider.addEventListener("input", () => write(text, paceText(PACES[Number(slider.value)])));
   slider.addEventListener("change", () => void send({ kind: "tune", pace: PACES[Number(slider.value)] }));
-  const draw = whenChanged((/** @type {number|null} */ pace, /** @type {boolean} */ may) => {
-    slider.value = String(nearest(pace));
+  const draw = whenChanged((/** @type {number|null|undefined} */ pace, /** @type {boolean} */ may) => {
     slider.disabled = !may;
+    if (pace === undefined) return write(text, "");
+    slider.value = String(nearest(pace));
     write(text, paceText(pace));
     set(slider, "aria-valuetext", paceText(pace));
   });
   return {
     root: element("div", { class: "tuner" }, element("label", { for: "pace" }, "pace"), slider, text),
     /** @param {Run|null} run */
-    draw: (run) => draw(run?.pace ?? null, permitted(run).tune),
+    draw: (run) => draw(run === null ? undefined : run.pace, permitted(run).tune),
   };
 }
 

@@ -7,7 +7,7 @@ import { element, set, svg, whenChanged, write } from "./dom.js";
 /** @import { Axis, Layout, Moment, Run, RunData, Store, View } from "../types.js" */
 
 const SAMPLES = 97;
-const MARGIN = { left: 38, right: 10, top: 8, bottom: 34 };
+const MARGIN = { left: 38, right: 10, top: 8, bottom: 20 };
 
 /**
  * Where numbers stand, in pixels.
@@ -34,7 +34,7 @@ export function mount(root, store) {
   let plot = null;
   const build = whenChanged((/** @type {RunData|null} */ data, /** @type {number} */ width, /** @type {number} */ height) => {
     plot = data === null || width < 60 || height < 60 ? null : createPlot(picture, data, width, height);
-    write(title, data === null ? "Fit" : `Fit: ${data.y.name} against ${data.x.name}`);
+    write(title, data === null ? "Fit" : `Fit: ${axisName(data.y)} against ${axisName(data.x)}`);
   });
   return {
     draw({ data, moment, layout, run }) {
@@ -142,7 +142,5 @@ function axes(frame, { x, y }) {
       ];
     }),
     ...across.map((value) => text({ class: "tick", x: frame.x(value * x.scale), y: frame.bottom + 14, "text-anchor": "middle" }, value)),
-    text({ class: "axis", x: frame.right, y: frame.bottom + 29, "text-anchor": "end" }, axisName(x)),
-    text({ class: "axis", x: 2, y: frame.bottom + 29 }, `↑ ${axisName(y)}`),
   ];
 }

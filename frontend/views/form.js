@@ -3,7 +3,7 @@
 import { placeOf, valueOf } from "../schema.js";
 import { element, set, svg, write } from "./dom.js";
 /** @import { Field } from "../schema.js" */
-/** @import { DataSet, Problem, RunConfig } from "../types.js" */
+/** @import { DataSet, Problem } from "../types.js" */
 
 const WORDS = /** @type {Record<string, string>} */ ({
   lr: "learning rate (lr)",
@@ -21,16 +21,15 @@ const EMPTY = /** @type {Record<string, string>} */ ({ batch_size: "all", pace: 
  * @typedef {Object} Offer
  * @property {Field[]} fields
  * @property {DataSet[]} datasets
- * @property {Partial<RunConfig>} start what stands in the fields at first
  * @property {(config: Record<string, any>) => Promise<Problem|null>} create null: it was made
  */
 
 /** @param {Offer} offer */
-export function openForm({ fields, datasets, start, create }) {
+export function openForm({ fields, datasets, create }) {
   const dialog = element("dialog", { class: "dialog", "aria-labelledby": "form-title" });
   const trouble = element("p", { class: "trouble", role: "alert" });
   const submit = element("button", { type: "submit", class: "primary" }, "Create run");
-  const inputs = fields.map((field) => inputOf(field, /** @type {any} */ (start)[field.name] ?? field.fallback, field.name, datasets));
+  const inputs = fields.map((field) => inputOf(field, field.fallback, field.name, datasets));
   const form = element("form", { novalidate: true }, head(dialog, "New run", "form-title"), element("div", { class: "fields" }, ...inputs.map(({ root }) => root)), trouble, element("div", { class: "dialog-foot" }, submit));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -70,7 +69,6 @@ function show(problem, fields, inputs, trouble) {
   const homeless = errors.filter(({ loc, msg }) => !inputs.some((input) => input.complain(placeOf(loc ?? [], fields), msg)));
   const general = errors.length === 0 ? [problem.detail || problem.title] : homeless.map(({ msg }) => msg);
   write(trouble, general.join(" "));
-  document.querySelector("dialog [aria-invalid=true]")?.dispatchEvent(new Event("focus-me"));
   /** @type {HTMLElement|null} */ (document.querySelector("dialog [aria-invalid=true]"))?.focus();
 }
 
@@ -82,7 +80,7 @@ function inputOf(field, value, path, datasets) {
   const about = element("p", { class: "about", id: `about-${path}` }, field.description);
   set(control, "aria-describedby", `about-${path} error-${path}`);
   const label = element("label", { for: control.id }, WORDS[field.name] ?? field.name);
-  const root = element("div", { class: `field ${field.kind}` }, label, control, about, error);
+  const root = element("div", { class: `field field-${field.kind}` }, label, control, about, error);
   if (field.name === "dataset") root.append(previewOf(/** @type {HTMLSelectElement} */ (control), datasets));
   control.addEventListener("input", () => complain(path, ""));
   /** @param {string} place @param {string} text */
@@ -132,7 +130,7 @@ function kindsInput(field, value, path) {
   choice.addEventListener("change", build);
   build();
   const about = element("p", { class: "about" }, field.description);
-  const root = element("fieldset", { class: "field kinds" }, element("label", { for: choice.id }, WORDS[field.name] ?? field.name), choice, about, inner);
+  const root = element("fieldset", { class: "field field-kinds" }, element("label", { for: choice.id }, WORDS[field.name] ?? field.name), choice, about, inner);
   return {
     name: field.name,
     root,

@@ -2,11 +2,11 @@
 // Knows nothing about how it was chosen.
 
 import { elementName, exact, format } from "../lib/format.js";
-import { gradientAt, gradientFormula, outputFormula, unitFormula } from "../formula.js";
+import { gradientAt, gradientFormula, outputFormula, unitFormula, updateRule } from "../formula.js";
 import { disagreement, optimizerName } from "../words.js";
 import { element, prose, set, whenChanged, write } from "./dom.js";
 /** @import { Symbol } from "../formula.js" */
-/** @import { Column, Layout, Moment, Run, State, Store, Target, View } from "../types.js" */
+/** @import { Column, Layout, Moment, Run, RunConfig, State, Store, Target, View } from "../types.js" */
 
 /** @typedef {{draw: (state: State) => void}} Body */
 /** @typedef {Target & {kind: "parameter"}} Element */
@@ -16,7 +16,9 @@ export function mount(root, store) {
   const title = element("h2", { class: "selected" });
   const pin = element("span", { class: "pin" });
   const place = element("div", { class: "inspected" });
-  root.append(element("div", { class: "inspector-head" }, title, pin), place);
+  const rule = element("div");
+  root.append(element("div", { class: "inspector-head" }, title, pin), place, rule);
+  const drawRule = whenChanged((/** @type {RunConfig|undefined} */ config) => rule.replaceChildren(...(config === undefined ? [] : ruleParts(config))));
   /** @type {Body} */
   let body = { draw: () => {} };
   const build = whenChanged((/** @type {string} */ key, /** @type {Layout|null} */ layout) => {
@@ -29,12 +31,19 @@ export function mount(root, store) {
   });
   return {
     draw(state) {
+      drawRule(state.run?.config);
       build(JSON.stringify(state.target), state.layout);
       write(pin, state.target === null ? "" : state.pinned && state.hovered === null ? "pinned · Esc frees" : "click to pin");
       body.draw(state);
     },
     unmount: () => root.replaceChildren(),
   };
+}
+
+/** @param {RunConfig} config */
+function ruleParts(config) {
+  const lines = updateRule(config).map((symbols) => element("span", {}, ...symbols.map(symbolSpan)));
+  return [element("h3", { class: "rule-title" }, `How ${optimizerName(config)} moves each number p`), element("p", { class: "formula rule" }, ...lines)];
 }
 
 /** @param {HTMLElement} place @returns {Body} */
@@ -59,11 +68,12 @@ function parameterBody(place, layout, target, run) {
   const change = facts.add("Δ", "change");
   const states = layout.states
     .filter(({ name }) => name === layout.parameters[target.parameter].name)
-    .map((column) => ({ column, fact: facts.add(String(column.slot), "slot") }));
+    .map((column) => ({ column, number: element("b", { class: "number" }) }));
+  const kept = element("p", { class: "slots" }, ...states.flatMap(({ column, number }) => [element("span", {}, `${column.slot} `, number), " "]));
   const note = element("p", { class: "sentence disagree", role: "note" });
   const formula = run === null ? element("p") : formulaLine(gradientFormula(target, run.config));
   const where = element("p", { class: "where" });
-  place.replaceChildren(facts.root, note, formula, where);
+  place.replaceChildren(facts.root, kept, note, formula, where);
   return {
     draw(state) {
       const { moment } = state;
@@ -72,7 +82,7 @@ function parameterBody(place, layout, target, run) {
       value(format(moment.values[valueAt + target.index]), "", exact(moment.values[valueAt + target.index]));
       drawGrad(grad, moment, target, gradientOf + target.index);
       drawChange(change, note, state, valueAt + target.index, gradientOf + target.index);
-      for (const { column, fact } of states) fact(stateText(column, target.index, moment), "", "");
+      for (const { column, number } of states) write(number, stateText(column, target.index, moment));
       write(where, whereText(state, layout, target));
     },
   };
@@ -121,9 +131,10 @@ function drawChange(change, note, { settled, run }, valueAt, gradientAt_) {
 }
 
 /** @param {Column} column @param {number} index @param {Moment} moment */
-function stateText({ shape, offset }, index, { values, step }) {
+function stateText({ slot, shape, offset }, index, { values, step }) {
   const value = values[offset + (shape.reduce((product, n) => product * n, 1) > 1 ? index : 0)];
-  return step === 0 && !Number.isFinite(value) ? "none yet" : format(value);
+  if (step === 0 && !Number.isFinite(value)) return "none yet";
+  return slot === "step" ? String(value) : format(value);
 }
 
 /** @param {Symbol[]} symbols */
@@ -150,7 +161,7 @@ function whereText({ run, data, moment }, layout, target) {
   return `i runs over ${points}${adds}.${Number.isNaN(worked) ? "" : ` Worked out here: ${format(worked)}.`}`;
 }
 
-/** @param {import("../types.js").RunConfig} config @param {Moment} moment @param {Layout} layout @param {Element} target @param {{x: number[], y: number[]}} points */
+/** @param {RunConfig} config @param {Moment} moment @param {Layout} layout @param {Element} target @param {{x: number[], y: number[]}} points */
 function workedOut(config, moment, layout, target, points) {
   const isWhole = config.batch_size === null && config.zero_grad !== false;
   if (!isWhole || moment.gradStates[target.parameter] !== "fresh") return NaN;

@@ -12,6 +12,12 @@ const STYLES = [
   { colour: "color-mix(in oklab, var(--gradient) 55%, var(--edge))", dash: [4, 3] },
 ];
 
+/** "hidden_linear.weight": the module once, then ".weight" and ".bias". @param {string} name */
+function spelt(name) {
+  const dot = name.lastIndexOf(".");
+  return { group: name.slice(0, Math.max(dot, 0)), label: name.slice(Math.max(dot, 0)) };
+}
+
 /** @param {HTMLElement} root @param {Store} _store @returns {View} */
 export function mount(root, _store) {
   /** @type {ReturnType<typeof createChart>|null} */
@@ -19,7 +25,7 @@ export function mount(root, _store) {
   const build = whenChanged((/** @type {Layout|null} */ layout) => {
     chart?.unmount();
     const names = layout?.parameters.map(({ name }) => name) ?? [];
-    chart = createChart(root, "‖.grad‖ by parameter (log)", names.map((label, i) => ({ label, ...STYLES[i % STYLES.length] })));
+    chart = createChart(root, "‖.grad‖ by parameter (log)", names.map((name, i) => ({ ...spelt(name), ...STYLES[i % STYLES.length] })));
   });
   const draw = whenChanged((/** @type {History|null} */ history, /** @type {number} */ length, /** @type {number} */ _newest, /** @type {unknown} */ _chart) => {
     const lines = chart === null || history === null ? [] : history.norms;

@@ -6,8 +6,8 @@ import { element, whenChanged } from "./dom.js";
 /** @import { Notice } from "../words.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
-/** @typedef {Record<"runs"|"new"|"again"|"play", () => void>} Acts */
-const LABELS = { runs: "See the runs", new: "New run", again: "Start again", play: "▶ Train" };
+/** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play", () => void>} Acts */
+const LABELS = { runs: "See the runs", new: "New run", again: "Start again", gentler: "Start again", play: "▶ Train" };
 
 /** @param {HTMLElement} root @param {Store} _store @param {Acts} acts @returns {View} */
 export function mount(root, _store, acts) {
@@ -19,10 +19,10 @@ export function mount(root, _store, acts) {
 }
 
 /** @param {Notice} notice @param {Acts} acts */
-function strip({ mood, title, text, act }, acts) {
+function strip({ mood, title, text, act, label }, acts) {
   const words = element("p", {}, element("strong", {}, title), " ", text);
   const made = element("div", { class: "notice", "data-mood": mood }, words);
-  if (act !== null) made.append(element("button", { type: "button", onclick: acts[act] }, LABELS[act]));
+  if (act !== null) made.append(element("button", { type: "button", onclick: acts[act] }, label ?? LABELS[act]));
   return made;
 }
 

@@ -35,7 +35,7 @@ function createRow(store, layout, place) {
   const opener = element("button", { type: "button", class: "opener", "aria-expanded": "false", "aria-controls": id, title: "Show its elements" }, parameter.name);
   const value = element("td", { class: "number" });
   const grad = element("td", { class: "number grad" });
-  const row = element("tr", { "data-name": parameter.name }, element("th", { scope: "row" }, opener), element("td", { class: "number" }, shapeText(parameter.shape)), value, grad);
+  const row = element("tr", { "data-parameter": parameter.name }, element("th", { scope: "row" }, opener), element("td", { class: "number" }, shapeText(parameter.shape)), value, grad);
   const elements = createElements(store, layout, place, id);
   const drawer = element("tr", { hidden: true }, element("td", { colspan: 4, class: "drawer" }, elements.root));
   opener.addEventListener("click", () => {
@@ -123,7 +123,7 @@ function createOption(store, layout, place, index) {
   const pin = () => store.dispatch({ type: "pin", target });
   const root = element(
     "div",
-    { role: "option", tabindex: -1, class: "option", "data-name": elementName(layout, target), onfocus: aim(target), onblur: aim(null), onmouseenter: aim(target), onmouseleave: aim(null), onclick: pin },
+    { role: "option", tabindex: -1, class: "option", "data-element": elementName(layout, target), onfocus: aim(target), onblur: aim(null), onmouseenter: aim(target), onmouseleave: aim(null), onclick: pin },
     chip,
     element("span", { class: "subscript" }, `[${subscripts(parameter.shape, index).join(", ")}]`),
     value,

@@ -19,7 +19,8 @@ export function mount(root, _store) {
     set(shape, "d", history === null ? "" : silhouette(history, steps));
     set(hand, "x1", ((step / steps) * WIDTH).toFixed(1));
     set(hand, "x2", ((step / steps) * WIDTH).toFixed(1));
-    write(text, `${step.toLocaleString("en")} / ${steps.toLocaleString("en")}`);
+    set(hand, "visibility", history === null ? "hidden" : null);
+    write(text, history === null ? "" : `${step.toLocaleString("en")} / ${steps.toLocaleString("en")}`);
   });
   return {
     draw: ({ history, run }) => draw(history, run?.step ?? 0, run?.config.max_steps ?? 1, history?.length ?? 0),
