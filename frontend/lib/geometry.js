@@ -31,6 +31,7 @@
  * @property {number} pitch from row to row
  * @property {number} sign half the size of a sign
  * @property {number} arrow length of the longest arrow
+ * @property {number} stem width of an arrow's stem
  * @property {number} lift between an edge's middle and an arrow's foot
  * @property {number} thickest width of the widest edge
  * @property {Box} input
@@ -72,7 +73,7 @@ export function arrange(width, height, hidden) {
   const spread = (j) => (hidden === 1 ? 0 : (2 * j) / (hidden - 1) - 1);
   return {
     width, height, scale: frame.scale, type: Math.min(frame.scale, 2), narrow: frame.narrow, roomy: frame.roomy, crowded: frame.stagger > 1, pitch: frame.pitch,
-    sign: frame.sign, arrow: frame.arrow, lift: frame.lift, thickest: frame.thickest, input, output,
+    sign: frame.sign, arrow: frame.arrow, stem: frame.stem, lift: frame.lift, thickest: frame.thickest, input, output,
     units: rows.map((y, j) => nodeAt(places.unit, places.unitWidth, y, frame.unitHeight, places.plot, frame, j)),
     incoming: rows.map((y, j) => {
       const port = middle + spread(j) * input.height * 0.36;
@@ -113,6 +114,7 @@ function measureFrame(width, height, hidden) {
   const slots = 2 * sign + 2 + 2 * step + (roomy ? 1.2 : 0.9) * step;
   return {
     width, narrow, scale, margin, head, pitch, roomy, sign, thickest, lift, arrow, step, stagger, slots,
+    stem: Math.max(1.7, Math.min(arrow * 0.17, step * 0.3)),
     lane: stagger * slots,
     first: head + (body - (hidden - 1) * pitch) / 2,
     end: clamp(hidden * pitch * 0.3, 44 * scale, 64 * scale),

@@ -20,7 +20,7 @@ export class ArrowPaths {
     this.lift = plan.lift;
     this.longest = plan.arrow;
     this.shortest = Math.min(4.5 * plan.scale, plan.arrow / 3);
-    this.stem = Math.max(1.8, plan.arrow * 0.17);
+    this.stem = plan.stem;
   }
 
   /** @param {number} fraction 0…1 of the scale @param {boolean} up */

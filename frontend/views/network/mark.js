@@ -7,6 +7,8 @@ export class Mark {
   /** Last written, by attribute name. @type {Record<string, string|null>} */
   #written = {};
   #text = "";
+  /** Made once. @readonly @type {SVGElement} */
+  node;
 
   /**
    * @param {string} tag
@@ -14,11 +16,9 @@ export class Mark {
    * @param {Record<string, string|number>} [attributes]
    */
   constructor(tag, parent, attributes = {}) {
-    const made = /** @type {SVGElement} */ (document.createElementNS(SVG, tag));
-    /** @type {SVGElement} */
-    this.node = made;
+    this.node = /** @type {SVGElement} */ (document.createElementNS(SVG, tag));
     for (const name in attributes) this.set(name, String(attributes[name]));
-    parent?.node.append(made);
+    parent?.node.append(this.node);
   }
 
   /** @param {string} name @param {string|null} value null: without it */

@@ -17,6 +17,8 @@ const WIDTH = 212;
 const HEIGHT = 120;
 /** How far it may stand out into the card's padding. */
 const OVERHANG = 12;
+/** How much of its element it may cover before it changes sides. */
+const COVERED = 24;
 const ROWS = 4;
 
 export class Tooltip {
@@ -86,13 +88,13 @@ export class Tooltip {
   }
 }
 
-/** Left of what stands left, right of what stands right, as long as it fits. @param {number} left @param {number} right @param {number} width @param {number} own */
+/** Left of what stands left, right of what stands right, as long as that hardly covers it. @param {number} left @param {number} right @param {number} width @param {number} own */
 function besideOf(left, right, width, own) {
-  const before = left - 6 - own;
-  const after = right + 6;
+  const [before, after] = [left - 6 - own, right + 6];
+  const [least, most] = [-OVERHANG, width + OVERHANG - own];
   const isLeft = left + right < width;
-  const fits = isLeft ? before > -OVERHANG : after + own < width + OVERHANG;
-  return Math.max(-OVERHANG, Math.min(isLeft === fits ? before : after, width + OVERHANG - own));
+  const fits = isLeft ? before > least - COVERED : after < most + COVERED;
+  return Math.max(least, Math.min(isLeft === fits ? before : after, most));
 }
 
 /** @param {Target} target @param {Picture} picture */

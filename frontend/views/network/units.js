@@ -84,6 +84,7 @@ export class Unit {
     /** @type {Target} */
     this.target = { kind: "unit", unit: j };
     this.group = place(parent, "unit", this.target, node.box);
+    this.group.set("aria-label", `hidden unit ${j}, ${range.activation} of weight times input plus bias`);
     if (node.plot) ground(this.group, node.plot);
     this.plot = node.plot && new Plot(this.group, node.plot, range.inputs, UNIT_POINTS, Math.min(4, node.plot.height * 0.1));
     if (node.plot && plan.pitch >= 36 && !plan.narrow) label(this.group, node, j);
@@ -94,7 +95,6 @@ export class Unit {
     const [weight, bias] = [picture.value(0, this.j), picture.value(1, this.j)];
     const { range, activation } = this.ranges;
     if (weight === this.#weight && bias === this.#bias && range === this.#range) return;
-    if (picture.isAtRest) this.group.set("aria-label", `hidden unit ${this.j}, ${activation} of w x plus b`);
     if (this.plot === null) return;
     this.#weight = weight;
     this.#bias = bias;
