@@ -1,4 +1,4 @@
-"""Print what livegrad depends on, one requirement a line, so that an image layer can hold it. Needs nothing installed."""
+"""Print what livegrad depends on, one requirement a line, for an image layer of their own. Needs nothing installed."""
 
 import sys
 import tomllib
