@@ -12,12 +12,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from livegrad.assignment import Address
 from livegrad.protocol import MAX_TRAINER_MESSAGE_BYTES, Frame, encode
 from livegrad.training.observer import Ring, records_frame
 
@@ -28,15 +28,6 @@ REFUSED_STATUSES = frozenset({401, 403, 404, 409})  # no use to try again
 REFUSED_CODES = frozenset({4403, 4404, 4409})
 
 Message = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a run's trainer connects, and the run's own secret."""
-
-    url: str
-    secret: str
-    epoch: int
 
 
 class Link:

@@ -7,43 +7,24 @@ import gc
 import os
 import signal
 import traceback
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from livegrad.assignment import Assignment, Origin
 from livegrad.config import RunConfig
 from livegrad.lifecycle import State
 from livegrad.protocol import Column, plain_number
 from livegrad.training import network, optimizers
 from livegrad.training.control import Control, Message, Stopped
-from livegrad.training.link import Address, Link
+from livegrad.training.link import Link
 from livegrad.training.loop import train
 from livegrad.training.observer import Observer
 from livegrad.training.points import Batches, split
 
 FLUSH_SECS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The record that a run goes on from: its step, its bytes, and the learning rate then in force."""
-
-    step: int
-    record: bytes
-    lr: float
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What a trainer is told by whoever starts it. `config` is RunConfig as JSON."""
-
-    address: Address
-    config: str
-    pace: float | None
-    origin: Origin | None = None
 
 
 def main(assignment: Assignment) -> None:

@@ -1,0 +1,1 @@
+"""The web's end. FastAPI; no torch."""

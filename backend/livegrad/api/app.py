@@ -1,0 +1,81 @@
+"""The application: routes, the page, the hub's life. Puts together; decides nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+from livegrad import __version__
+from livegrad.api import entrance, parameters, problems, runs, stream, trainers
+from livegrad.api.security import Doorkeeper, Guard
+from livegrad.errors import LogError
+from livegrad.hub import Hub
+from livegrad.launcher import Launcher
+from livegrad.log import RunLog
+from livegrad.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+DATABASE = "livegrad.sqlite3"
+
+
+def frontend() -> Path:
+    """Return the page's folder: inside the installed package, or beside it in the repository."""
+    installed = Path(__file__).parents[1] / "frontend"
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "frontend"
+
+
+def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "ASGIApp":
+    """Return the whole application, guarded. Raises LogError when the run log cannot be opened."""
+    log = _open_log(settings.data)
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        app.state.hub = hub = Hub(log, Launcher(), _trainers_url(settings.host, port), settings.max_runs)
+        await hub.open()
+        try:
+            yield
+        finally:
+            await hub.close()
+
+    app = FastAPI(
+        title="livegrad",
+        version=__version__,
+        description="Watch a real PyTorch training loop from the inside, live. The stream's wire format is in "
+        "docs/protocol.md.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life,
+    )
+    app.state.doorkeeper = doorkeeper
+    problems.install(app)
+    for module in (runs, parameters, stream, trainers, entrance):
+        app.include_router(module.router)
+    _add_page(app, frontend())
+    return Guard(app, doorkeeper)
+
+
+def _open_log(folder: Path) -> RunLog:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LogError(f"cannot make the data folder {folder}: {error.strerror}; choose another with --data") from error
+    return RunLog(folder / DATABASE)
+
+
+def _add_page(app: FastAPI, folder: Path) -> None:
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(folder / "docs.html")
+
+    app.mount("/", StaticFiles(directory=folder, html=True), name="page")
+
+
+def _trainers_url(host: str, port: int) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host).strip("[]")
+    return f"ws://[{reachable}]:{port}" if ":" in reachable else f"ws://{reachable}:{port}"

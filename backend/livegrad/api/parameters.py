@@ -1,0 +1,150 @@
+"""Snapshots, records and series of a run: what PyTorch held, as the log keeps it."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from starlette.responses import StreamingResponse
+
+from livegrad.api.deps import HubHere, MeetingHere
+from livegrad.api.problems import responses
+from livegrad.api.shapes import OneParameter, SeriesShape, SnapshotShape
+from livegrad.errors import BadValue, UnknownThing
+from livegrad.hub import Hub
+from livegrad.meeting import Meeting
+from livegrad.protocol import Frame, encode, join
+from livegrad.series import MAX_POINTS, thin
+from livegrad.snapshot import Snapshot, take
+
+router = APIRouter(prefix="/api/runs/{run}")
+FRAME_RECORDS = 4096  # in one frame of an answer
+
+Step = Annotated[int | None, Query(ge=0, le=2**53, description="Completed updates; without it, this moment.")]
+Format = Literal["json", "safetensors", "npz", "csv"]
+_TYPES = {
+    "safetensors": "application/octet-stream",
+    "npz": "application/octet-stream",
+    "csv": "text/csv; charset=utf-8",
+}
+
+
+async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
+    if step is None:
+        standing = meeting.standing()
+        return take(
+            meeting.id,
+            standing.frame.first,
+            standing.phase,
+            standing.frame.payload,
+            meeting.entry.columns,
+            standing.grad_states,
+        )
+    frame = await asyncio.to_thread(hub.log.frame, meeting.id, step) if step <= meeting.entry.last_step else None
+    if frame is None:
+        raise UnknownThing(f"there is no step {step}; {_range(meeting)}")
+    state = "fresh" if step > 0 else "none"
+    count = sum(column.role == "parameter" for column in meeting.entry.columns)
+    return take(meeting.id, step, "step", frame.payload, meeting.entry.columns, [state] * count)
+
+
+def _range(meeting: Meeting) -> str:
+    last = meeting.entry.last_step
+    return f"there are steps 0 to {last}" if last >= 0 else "no step has been recorded yet"
+
+
+@router.get(
+    "/parameters",
+    response_model=SnapshotShape,
+    responses=responses(404, 409, 422)
+    | {200: {"content": {kind: {} for kind in ("application/octet-stream", "text/csv")}}},
+    tags=["parameters"],
+)
+async def parameters(
+    hub: HubHere, meeting: MeetingHere, step: Step = None, format: Format = "json"
+) -> Any:
+    """Return every parameter, its .grad and the loss, at a step or at this moment, half-done iterations included."""
+    snapshot = await _snapshot(hub, meeting, step)
+    if format == "json":
+        return Response(_json(snapshot.as_json()), media_type="application/json")
+    body = {"safetensors": snapshot.as_safetensors, "npz": snapshot.as_npz, "csv": snapshot.as_csv}[format]()
+    name = f"livegrad-{meeting.id}-step-{snapshot.step}.{format}"
+    return Response(
+        body, media_type=_TYPES[format], headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+@router.get(
+    "/parameters/{name}", response_model=OneParameter, responses=responses(404, 409, 422), tags=["parameters"]
+)
+async def parameter(hub: HubHere, meeting: MeetingHere, name: str, step: Step = None) -> Any:
+    """Return one parameter by its named_parameters() name, or by its index name (0.weight)."""
+    snapshot = await _snapshot(hub, meeting, step)
+    return Response(_json(snapshot.one_as_json(name)), media_type="application/json")
+
+
+def _json(plain: Any) -> bytes:
+    import json
+
+    return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _bounds(meeting: Meeting, first: int, last: int | None) -> tuple[int, int]:
+    newest = meeting.entry.last_step
+    end = newest if last is None else min(last, newest)
+    if last is not None and first > last:
+        raise BadValue(f"from: expected at most to, {last}, received {first}")
+    if first > newest:
+        raise UnknownThing(f"there is no step {first}; {_range(meeting)}")
+    return first, end
+
+
+_From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First step.")]
+_To = Annotated[int | None, Query(alias="to", ge=0, le=2**53, description="Last step, included; without it, the newest.")]
+
+
+@router.get(
+    "/records",
+    response_class=Response,
+    responses=responses(404, 422) | {200: {"content": {"application/octet-stream": {}}}},
+    tags=["parameters"],
+)
+async def records(hub: HubHere, meeting: MeetingHere, first: _From = 0, last: _To = None) -> Response:
+    """Return stored records as raw bytes, framed as on the stream: one frame after the other, 4,096 records each."""
+    start, end = _bounds(meeting, first, last)
+    frames = _bundled(hub.log.frames(meeting.id, start, end))
+    return StreamingResponse(map(encode, frames), media_type="application/octet-stream")
+
+
+def _bundled(frames: Iterator[Frame]) -> Iterator[Frame]:
+    # Small chunks together, up to the limit, but never two epochs in one frame.
+    kept: list[Frame] = []
+    for frame in frames:
+        full = sum(f.count for f in kept) + frame.count > FRAME_RECORDS
+        if kept and (full or frame.epoch != kept[0].epoch):
+            yield join(kept)
+            kept = []
+        kept.append(frame)
+    if kept:
+        yield join(kept)
+
+
+@router.get("/series", response_model=SeriesShape, responses=responses(404, 422), tags=["parameters"])
+async def series(
+    hub: HubHere,
+    meeting: MeetingHere,
+    name: Annotated[
+        list[str], Query(max_length=80, description="loss, validation_loss, lr, gradient_norm/NAME, … Repeatable.")
+    ] = ["loss"],  # noqa: B006  # FastAPI copies it
+    points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="About how many points each.")] = 1000,
+    first: _From = 0,
+    last: _To = None,
+) -> Any:
+    """Return thinned series that keep minima and maxima, for charts."""
+    start, end = _bounds(meeting, first, last)
+
+    def read() -> Any:
+        return thin(hub.log.frames(meeting.id, start, end), meeting.entry.columns, name, start, end, points)
+
+    answer = {"run": meeting.id, "from": start, "to": end, "series": await asyncio.to_thread(read)}
+    return Response(_json(answer), media_type="application/json")

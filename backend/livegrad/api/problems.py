@@ -1,0 +1,91 @@
+"""Errors as RFC 9457 problem details. The only place that knows which error is which HTTP status."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from livegrad.api.security import BodyTooLarge
+from livegrad.errors import BadValue, Forbidden, LivegradError, LogError, TrainerError, UnknownThing
+
+STATUSES: dict[type[LivegradError], tuple[int, str]] = {
+    UnknownThing: (404, "Not found"),
+    Forbidden: (409, "Not possible now"),
+    BadValue: (422, "Not a valid value"),
+    TrainerError: (503, "The trainer did not answer"),
+    LogError: (507, "The run log cannot be written"),
+}
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details: what was expected, and what was received."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, Any]] | None = Field(None, description="For 422: one entry a field, with its place.")
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of the errors that a route may answer with."""
+    names = {
+        400: "Not JSON",
+        404: "No such run, parameter, step or series",
+        409: "Not possible in the run's present state, or a limit is reached",
+        413: "Body too large",
+        415: "Body is not application/json",
+        422: "A value that is not what was expected",
+        503: "The trainer ended, or did not answer",
+    }
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {s: {"description": names[s], "content": {"application/problem+json": schema}} for s in statuses}
+
+
+def problem(status: int, title: str, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
+    """Return the answer that says what was expected and what was received."""
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if errors is not None:
+        body["errors"] = errors
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ours, and of the framework, as a problem."""
+
+    async def own(request: Request, error: Exception) -> JSONResponse:
+        status, title = next(answer for kind, answer in STATUSES.items() if isinstance(error, kind))
+        return problem(status, title, str(error))
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        errors = [_in_words(item) for item in error.errors()]
+        detail = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors)
+        is_not_json = any(item["type"] == "json_invalid" for item in error.errors())
+        return problem(400 if is_not_json else 422, "Not a valid value", detail, errors)
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        answer = problem(error.status_code, error.detail, f"{request.method} {request.url.path}: {error.detail}")
+        answer.headers.update(error.headers or {})
+        return answer
+
+    async def too_large(request: Request, error: Exception) -> JSONResponse:
+        return problem(413, "Body too large", str(error))
+
+    for kind in STATUSES:
+        app.add_exception_handler(kind, own)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(BodyTooLarge, too_large)
+
+
+def _in_words(item: Any) -> dict[str, Any]:
+    place = [part for part in item["loc"] if part not in ("body", "query", "path")]
+    received = repr(item.get("input"))
+    shown = received if len(received) <= 100 else received[:97] + "..."
+    message = item["msg"].removeprefix("Value error, ")
+    return {"loc": place, "msg": f"{message} (received {shown})", "expected": message, "received": shown}

@@ -1,0 +1,141 @@
+"""The answers' shapes, for the schema that `/docs` shows. Knows nothing of how they come about."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from livegrad.config import RunConfig
+from livegrad.lifecycle import State
+
+Scalar = Annotated[
+    float | Literal["nan", "inf", "-inf"] | None, Field(description="NaN and infinities are texts; null: none yet.")
+]
+Phase = Literal["zero_grad", "forward", "loss", "backward", "step"]
+GradState = Literal["none", "fresh", "stale"]
+
+
+class Health(BaseModel):
+    """Whether the server is up, and whether torch has been loaded."""
+
+    status: Literal["ok"]
+    version: str
+    torch: Literal["loading", "ready"]
+
+
+class Run(BaseModel):
+    """One training, with an immutable configuration and an append-only history."""
+
+    id: str = Field(examples=["3f2a9c1e"])
+    name: str
+    config: RunConfig
+    state: State
+    phase: Phase = Field(description="The last phase completed; between iterations, step.")
+    step: int = Field(description="Completed optimizer updates.")
+    loss: Scalar
+    validation_loss: Scalar
+    lr: float = Field(description="Learning rate in force.")
+    pace: float | None = Field(description="Steps per second asked for; null is as fast as it goes.")
+    reason: str | None = Field(description="Why it failed or was interrupted.")
+    created_at: str
+    epoch: int = Field(description="How many trainers were started for it.")
+    grad_states: list[GradState]
+
+
+class Answer(BaseModel):
+    """What a command did, and where the run stands since."""
+
+    applied_at_step: int
+    state: State
+    phase: Phase
+    step: int
+
+
+class ParameterShape(BaseModel):
+    """A parameter, and its .grad."""
+
+    name: str = Field(examples=["hidden_linear.weight"])
+    shape: list[int]
+    dtype: Literal["float32"]
+    requires_grad: bool
+    value: Any = Field(description="Nested lists, row-major.")
+    grad: Any = Field(description="Nested lists like value, or null where .grad is None.")
+    grad_state: GradState
+
+
+class SnapshotHead(BaseModel):
+    """Which moment a snapshot shows."""
+
+    run: str
+    step: int
+    phase: Phase
+    loss: Scalar
+
+
+class SnapshotShape(SnapshotHead):
+    """Every parameter at one moment."""
+
+    parameters: list[ParameterShape]
+
+
+class OneParameter(SnapshotHead, ParameterShape):
+    """One parameter at one moment."""
+
+
+class AxisShape(BaseModel):
+    """Names and units of one axis; the model is fed scale × what is shown."""
+
+    name: str
+    unit: str
+    scale: float
+
+
+class PointsShape(BaseModel):
+    """Inputs and targets."""
+
+    x: list[float]
+    y: list[float]
+
+
+class DataShape(BaseModel):
+    """The very float32 numbers that the model is fed."""
+
+    dataset: str
+    train: PointsShape
+    validation: PointsShape
+    x: AxisShape
+    y: AxisShape
+
+
+class DatasetShape(BaseModel):
+    """A built-in data set, in the units of its axes."""
+
+    name: str
+    title: str
+    description: str
+    x: AxisShape
+    y: AxisShape
+    points: PointsShape
+
+
+class OneSeries(BaseModel):
+    """Values by step; minima and maxima of what was thinned are kept."""
+
+    name: str
+    steps: list[int]
+    values: list[Scalar]
+
+
+class SeriesShape(BaseModel):
+    """Thinned series over a range of steps."""
+
+    run: str
+    first: int = Field(serialization_alias="from")
+    last: int = Field(serialization_alias="to")
+    series: list[OneSeries]
+
+
+class ListingShape(BaseModel):
+    """The training loop's source, and which line, from 0, is which phase."""
+
+    lines: list[str]
+    phases: dict[Phase, int]

@@ -1,0 +1,31 @@
+"""What a trainer is told by whoever starts it. Plain values, so that they can cross to another process; no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a run's trainer connects, the run's own secret, and which of the run's trainers it is."""
+
+    url: str
+    secret: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The record that a run goes on from: its step, its bytes, and the learning rate then in force."""
+
+    step: int
+    record: bytes
+    lr: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The whole task. `config` is RunConfig as JSON; `pace` is the pace in force, steps per second."""
+
+    address: Address
+    config: str
+    pace: float | None
+    origin: Origin | None = None

@@ -1,0 +1,110 @@
+"""Starts trainers on this machine, from a forkserver that has torch imported and warmed up. Never imports torch.
+
+Knows nothing of runs' states: it says when a process has ended, and how.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from livegrad.assignment import Assignment
+from livegrad.errors import TrainerError
+
+WARM_MODULE = "livegrad.training.warm"
+STOP_SECS = 3.0
+Ended = Callable[[str], None]
+
+
+def _train(assignment: Assignment) -> None:
+    # The child's first lines: here, in the new process, torch is imported; never in the server's.
+    importlib.import_module("livegrad.training.process").main(assignment)
+
+
+class Launcher:
+    """This machine's trainers, by run. All methods belong to the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._context = self._warm_context()
+        self._processes: dict[str, BaseProcess] = {}
+        self._watchers: dict[str, asyncio.Task[None]] = {}
+        self.is_warm = False  # has a trainer been started, and so torch been loaded?
+
+    @staticmethod
+    def _warm_context() -> Any:
+        if "forkserver" not in multiprocessing.get_all_start_methods():
+            return multiprocessing.get_context("spawn")  # Windows: slower to start, the same otherwise
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([WARM_MODULE])
+        return context
+
+    async def warm_up(self) -> None:
+        """Start the forkserver; it loads torch by itself, while the server goes on."""
+        probe = self._context.Process(target=_nothing, daemon=True)
+        await asyncio.to_thread(probe.start)
+        await asyncio.to_thread(probe.join)
+        self.is_warm = True
+
+    async def start(self, run: str, assignment: Assignment, on_end: Ended) -> None:
+        """Start a trainer for `run`; `on_end(how)` is called when its process has ended. Raises TrainerError."""
+        process = self._context.Process(target=_train, args=(assignment,), name=f"livegrad {run}", daemon=False)
+        try:
+            await asyncio.to_thread(process.start)
+        except (OSError, EOFError) as error:
+            raise TrainerError(f"the training process could not be started: {error}") from error
+        self.is_warm = True
+        self._processes[run] = process
+        self._watchers[run] = asyncio.create_task(self._watch(run, process, on_end))
+
+    async def _watch(self, run: str, process: BaseProcess, on_end: Ended) -> None:
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        if sys.platform == "win32":
+            await asyncio.to_thread(process.join)
+        else:
+            loop.add_reader(process.sentinel, ended.set)
+            try:
+                await ended.wait()
+            finally:
+                loop.remove_reader(process.sentinel)
+            process.join()
+        if self._processes.get(run) is process:
+            del self._processes[run]
+            self._watchers.pop(run, None)
+        on_end(_how_it_ended(process.exitcode))
+
+    async def end(self, run: str) -> None:
+        """Wait a moment for the run's trainer to end by itself, then kill it."""
+        process, watcher = self._processes.get(run), self._watchers.get(run)
+        if process is None or watcher is None:
+            return
+        done, _ = await asyncio.wait({watcher}, timeout=STOP_SECS)
+        if not done:
+            process.kill()
+            await asyncio.wait({watcher}, timeout=STOP_SECS)
+
+    async def end_all(self) -> None:
+        """End every trainer."""
+        await asyncio.gather(*(self.end(run) for run in list(self._processes)))
+
+    def pid(self, run: str) -> int | None:
+        """Return the process id of the run's trainer, if one is alive."""
+        process = self._processes.get(run)
+        return process.pid if process else None
+
+
+def _nothing() -> None:
+    """Do nothing: what the first process does, so that the forkserver is known to be warm."""
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"its process ended with exit code {code}"
+    with contextlib.suppress(ValueError):
+        return f"its process was killed by {signal.Signals(-code).name}"
+    return f"its process was killed by signal {-code}"
