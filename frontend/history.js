@@ -60,23 +60,35 @@ export function norm(values, from, size) {
 }
 
 /**
- * Leave out at least half of the rows; of every bucket the extremes of every line stay.
+ * Leave out at least half of the rows: stretches of equally many steps keep equally many, every line's extremes first.
  * @param {History} history
  */
 export function thin(history) {
   const lines = linesOf(history);
-  const bucket = 4 * lines.length; // at most 2 rows a line stay
-  const last = history.length - 1;
+  const most = 2 * lines.length + 1; // rows of a stretch that stay
+  const stretches = Math.max(1, Math.floor(history.steps.length / 2 / most));
+  const begin = history.steps[0];
+  const span = (history.steps[history.length - 1] + 1 - begin) / stretches;
   let kept = 0;
-  for (let from = 0; from <= last; from += bucket) {
-    for (const row of extremes(lines, from, Math.min(from + bucket, history.length))) {
-      moveRow(history, lines, row, kept++);
-    }
+  for (let from = 0; from < history.length; ) {
+    const stretch = Math.floor((history.steps[from] - begin) / span);
+    let to = from + 1;
+    while (to < history.length && Math.floor((history.steps[to] - begin) / span) === stretch) to++;
+    for (const row of chosen(lines, from, to, most)) moveRow(history, lines, row, kept++);
+    from = to;
   }
   history.length = kept;
 }
 
-/** @param {Float64Array[]} lines @param {number} from @param {number} to @returns {number[]} rows in order */
+/** @param {Float64Array[]} lines @param {number} from @param {number} to @param {number} most @returns {number[]} rows in order */
+function chosen(lines, from, to, most) {
+  const rows = extremes(lines, from, to);
+  const room = Math.min(most, to - from);
+  for (let i = 0; rows.size < room && i < room; i++) rows.add(from + Math.floor((i * (to - from)) / room));
+  return [...rows].sort((a, b) => a - b);
+}
+
+/** @param {Float64Array[]} lines @param {number} from @param {number} to */
 function extremes(lines, from, to) {
   const rows = new Set([from]);
   for (const line of lines) {
@@ -89,7 +101,7 @@ function extremes(lines, from, to) {
     }
     if (low >= 0) rows.add(low).add(high);
   }
-  return [...rows].sort((a, b) => a - b);
+  return rows;
 }
 
 /** @param {History} history @param {Float64Array[]} lines @param {number} from @param {number} to */

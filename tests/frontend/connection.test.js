@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Refusal } from "../../frontend/api.js";
+import { createStats } from "../../frontend/clock.js";
+import { connect } from "../../frontend/connection.js";
+import { createStore } from "../../frontend/store.js";
+import { columns, FLOATS, frame, run } from "./frames.js";
+
+/** A server at arm's length: sockets and timers that the test moves by hand. */
+function surroundings({ answers = {} } = {}) {
+  /** @type {any[]} */
+  const sockets = [];
+  /** @type {{callback: () => void, ms: number}[]} */
+  const timers = [];
+  /** @type {string[]} */
+  const asked = [];
+  const ask = (/** @type {string} */ name, /** @type {() => any} */ answer) => async (/** @type {any[]} */ ...rest) => {
+    asked.push([name, ...rest.slice(1)].join(" "));
+    return answer();
+  };
+  const api = {
+    run: ask("run", () => run()),
+    series: ask("series", () => []),
+    data: ask("data", () => ({ train: { x: [1], y: [1] } })),
+    record: ask("record", () => frame({ first: 4 })),
+    ...answers,
+  };
+  const store = createStore(() => {});
+  const world = {
+    store,
+    api: /** @type {any} */ (api),
+    stats: createStats(),
+    open(/** @type {string} */ path) {
+      const socket = { path, sent: /** @type {any[]} */ ([]), send: (/** @type {string} */ text) => socket.sent.push(JSON.parse(text)), close: () => {} };
+      sockets.push(socket);
+      return /** @type {any} */ (socket);
+    },
+    later: (/** @type {() => void} */ callback, /** @type {number} */ ms) => timers.push({ callback, ms }),
+  };
+  return { world, sockets, timers, asked, store };
+}
+
+/** @param {any} socket @param {any} [changes] */
+function greet(socket, changes = {}) {
+  const hello = { kind: "hello", version: 1, run: run(changes), columns: columns(), record_bytes: FLOATS * 4, dtype: "float32" };
+  socket.onmessage({ data: JSON.stringify(hello) });
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+test("frames are acknowledged once they are drawn, not before, each once", () => {
+  const { world, sockets, store } = surroundings();
+  const connection = connect("a", world);
+  greet(sockets[0]);
+  sockets[0].onmessage({ data: frame({ first: 1, count: 3 }) });
+  sockets[0].onmessage({ data: frame({ first: 4 }) });
+  assert.equal(store.state.moment?.step, 4);
+  assert.deepEqual(sockets[0].sent, []);
+  connection.drawn();
+  connection.drawn();
+  assert.deepEqual(sockets[0].sent, [{ kind: "ack", step: 3 }, { kind: "ack", step: 4 }]);
+  assert.equal(sockets[0].path, "/api/runs/a/stream?flow=ack");
+});
+
+test("a lost connection is said, tried again with growing patience, and comes back", () => {
+  const { world, sockets, timers, store } = surroundings();
+  connect("a", world);
+  greet(sockets[0]);
+  for (let i = 0; i < 8; i++) {
+    sockets[i].onclose();
+    assert.equal(store.state.connection, "lost");
+    timers[i].callback();
+  }
+  assert.ok(timers[7].ms > timers[0].ms && timers[7].ms <= 5000 * 1.25);
+  greet(sockets[8]);
+  assert.equal(store.state.connection, "open");
+  sockets[8].onclose();
+  assert.ok(timers[8].ms <= 250 * 1.25, "patience begins anew");
+});
+
+test("a frame of the lost connection is not acknowledged to the next one", () => {
+  const { world, sockets, timers } = surroundings();
+  const connection = connect("a", world);
+  greet(sockets[0]);
+  sockets[0].onmessage({ data: frame({ first: 1 }) });
+  sockets[0].onclose();
+  timers[0].callback();
+  connection.drawn();
+  assert.deepEqual(sockets[1].sent, []);
+});
+
+test("a run that was deleted is not waited for", async () => {
+  const gone = new Refusal({ type: "about:blank", title: "Not Found", status: 404, detail: "" });
+  const { world, sockets, timers, store } = surroundings({ answers: { run: async () => Promise.reject(gone) } });
+  connect("a", world);
+  sockets[0].onclose();
+  await settle();
+  assert.equal(store.state.missing, "a");
+  timers[0].callback();
+  assert.equal(sockets.length, 1);
+});
+
+test("at rest the record before the shown one is fetched, once; while training it is not", async () => {
+  const { world, sockets, asked, store } = surroundings();
+  const connection = connect("a", world);
+  greet(sockets[0], { state: "running" });
+  sockets[0].onmessage({ data: frame({ first: 5 }) });
+  connection.drawn();
+  assert.ok(!asked.some((call) => call.startsWith("record")));
+  sockets[0].onmessage({ data: JSON.stringify({ kind: "state", ...run({ step: 5 }) }) });
+  connection.drawn();
+  connection.drawn();
+  await settle();
+  assert.deepEqual(asked.filter((call) => call.startsWith("record")), ["record 4"]);
+  assert.equal(store.state.moment?.before?.[3], 4);
+});
+
+test("on attaching to a run with a past, its series and its data are loaded", async () => {
+  const { world, sockets, asked, store } = surroundings();
+  connect("a", world);
+  greet(sockets[0], { step: 9 });
+  await settle();
+  assert.ok(asked.some((call) => call.startsWith("series loss,validation_loss,gradient_norm/hidden_linear.weight")));
+  assert.deepEqual(store.state.data?.train.x, [1]);
+});
+
+test("a trainer that is still starting greets twice; the second time with columns", () => {
+  const { world, sockets, store } = surroundings();
+  connect("a", world);
+  sockets[0].onmessage({ data: JSON.stringify({ kind: "hello", version: 1, run: run({ state: "starting" }), columns: [], record_bytes: 0 }) });
+  assert.equal(store.state.layout, null);
+  greet(sockets[0]);
+  sockets[0].onmessage({ data: frame({ first: 0 }) });
+  assert.equal(store.state.moment?.step, 0);
+});
+
+test("what is not understood is said and the stream starts afresh", () => {
+  const { world, sockets, store } = surroundings();
+  connect("a", world);
+  let closed = 0;
+  sockets[0].close = () => closed++;
+  sockets[0].onmessage({ data: frame({ first: 1 }) });
+  assert.match(store.state.problem?.detail ?? "", /before the columns/);
+  assert.equal(closed, 1);
+});
+
+test("after close nothing of it reaches the page", () => {
+  const { world, sockets, timers, store } = surroundings();
+  connect("a", world).close();
+  greet(sockets[0]);
+  sockets[0].onclose();
+  assert.equal(store.state.run, null);
+  assert.equal(timers.length, 0);
+});

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { appendRecords, createHistory, joinPast, norm, seriesNames, thin } from "../../frontend/history.js";
+import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
+import { columns, FLOATS, frame } from "./frames.js";
+
+const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));
+
+/** @param {import("../../frontend/types.js").History} history @param {number} first @param {number} count */
+function append(history, first, count) {
+  appendRecords(history, layout, first, decodeFrame(frame({ first, count }), layout).values);
+}
+
+test("each record is a row: loss, validation loss and a norm for each gradient", () => {
+  const history = createHistory(4, 16);
+  append(history, 0, 3);
+  assert.deepEqual([...history.steps.subarray(0, 3)], [0, 1, 2]);
+  assert.equal(history.loss[1], 50);
+  assert.equal(history.norms[0][2], Math.hypot(2, 2));
+  assert.equal(history.norms[3][2], 2);
+});
+
+test("a None gradient has the norm NaN", () => {
+  assert.ok(Number.isNaN(norm([1, NaN], 0, 2)));
+});
+
+test("a run that goes on from an older step rewrites its future", () => {
+  const history = createHistory(4, 16);
+  append(history, 0, 6);
+  append(history, 3, 2);
+  assert.deepEqual([...history.steps.subarray(0, history.length)], [0, 1, 2, 3, 4]);
+});
+
+test("a long history stays bounded and keeps every spike, at its own step", () => {
+  const history = createHistory(4, 600);
+  const spikes = [777, 5003, 9990];
+  for (let step = 0; step < 10_000; step++) {
+    const values = decodeFrame(frame({ first: step }), layout).values;
+    if (spikes.includes(step)) values[0] = 1e6 + step;
+    if (step === 4444) values.fill(1e9, layout.parameters[1].gradient, layout.parameters[1].gradient + 2);
+    appendRecords(history, layout, step, values);
+  }
+  assert.ok(history.length <= 600);
+  const rows = [...history.steps.subarray(0, history.length)];
+  assert.deepEqual(rows, [...rows].sort((a, b) => a - b));
+  assert.ok(rows.filter((step) => step < 5000).length > 100, "the old half keeps its share");
+  for (const step of spikes) assert.equal(history.loss[rows.indexOf(step)], 1e6 + step);
+  assert.ok(history.norms[1][rows.indexOf(4444)] > 1e9);
+});
+
+test("thinning halves what it is given", () => {
+  const history = createHistory(4, 480);
+  append(history, 0, 480);
+  thin(history);
+  assert.ok(history.length <= 240);
+  assert.equal(history.steps[0], 0);
+});
+
+test("the past is put before what was seen live; each series brings its own steps", () => {
+  const live = createHistory(4);
+  append(live, 50, 3);
+  const [loss, validation, first] = seriesNames(layout);
+  const past = [
+    { name: loss, steps: [0, 10, 51], values: [null, 9, 8] },
+    { name: validation, steps: [0, 20], values: ["nan", "inf"] },
+    { name: first, steps: [10], values: [4] },
+  ];
+  const joined = joinPast(live, layout, /** @type {any} */ (past));
+  assert.deepEqual([...joined.steps.subarray(0, joined.length)], [0, 10, 20, 50, 51, 52]);
+  assert.deepEqual([...joined.loss.subarray(0, 4)], [NaN, 9, NaN, 100 / 51].map((n) => (Number.isNaN(n) ? n : Math.fround(n))));
+  assert.equal(joined.validation[2], Infinity);
+  assert.equal(joined.norms[0][1], 4);
+});

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
+import { createStore, initialState, reduce } from "../../frontend/store.js";
+import { columns, FLOATS, frame, run } from "./frames.js";
+/** @import { Action, State } from "../../frontend/types.js" */
+
+const layout = layoutOf(columns(), FLOATS * 4);
+
+/** @param {Action[]} actions @param {State} [from] */
+function after(actions, from = initialState()) {
+  return actions.reduce(reduce, from);
+}
+
+/** @param {Parameters<typeof frame>[0]} of @returns {Action} */
+const framed = (of) => ({ type: "frame", frame: decodeFrame(frame(of), layout) });
+const hello = (changes = {}) => ({ type: "hello", run: run(changes), layout });
+
+test("record 0 shows the initial parameters, no gradient and no loss", () => {
+  const state = after([hello(), framed({ first: 0 })]);
+  assert.equal(state.moment?.step, 0);
+  assert.deepEqual(state.moment?.gradStates, ["none", "none", "none", "none"]);
+  assert.equal(state.moment?.before, null);
+  assert.equal(state.run?.loss, null);
+  assert.equal(state.diverged, false);
+});
+
+test("a record moves the run on and remembers the one before it, for the change", () => {
+  const state = after([hello(), framed({ first: 0 }), framed({ first: 1 })]);
+  assert.equal(state.run?.step, 1);
+  assert.equal(state.run?.loss, 50);
+  assert.equal(state.moment?.before?.[3], 0);
+  assert.deepEqual(state.moment?.gradStates, ["fresh", "fresh", "fresh", "fresh"]);
+});
+
+test("in a frame of many the one before is in the frame", () => {
+  const state = after([hello(), framed({ first: 5, count: 4 })]);
+  assert.equal(state.moment?.step, 8);
+  assert.equal(state.moment?.before?.[3], 7);
+  assert.equal(state.history?.length, 4);
+});
+
+test("after skipped steps the one before is unknown until it is fetched", () => {
+  const gap = after([hello(), framed({ first: 0 }), framed({ first: 9, skipped: 8 })]);
+  assert.equal(gap.moment?.before, null);
+  const fetched = reduce(gap, { type: "before", step: 8, values: new Float32Array([8]) });
+  assert.equal(fetched.moment?.before?.[0], 8);
+  const late = reduce(gap, { type: "before", step: 7, values: new Float32Array([7]) });
+  assert.equal(late.moment?.before, null);
+});
+
+test("the inside of an iteration is shown over the last record, whichever message comes first", () => {
+  const settled = after([hello({ step: 1 }), framed({ first: 0 }), framed({ first: 1 })]);
+  const event = { type: "state", run: run({ step: 1, phase: "backward", grad_states: ["fresh", "fresh", "fresh", "fresh"] }) };
+  const phase = framed({ first: 1, kind: 2 });
+  for (const order of [[event, phase], [phase, event]]) {
+    const state = after(order, settled);
+    assert.equal(state.moment?.phase, "backward");
+    assert.equal(state.moment?.before?.[3], 0, "Δ stays that of the last update");
+    assert.equal(state.settled?.phase, "step");
+  }
+});
+
+test("the next record supersedes the inside of an iteration", () => {
+  const inside = after([hello({ step: 1 }), framed({ first: 1 }), { type: "state", run: run({ step: 1, phase: "loss" }) }, framed({ first: 1, kind: 2 })]);
+  const state = reduce(inside, framed({ first: 2 }));
+  assert.equal(state.moment?.phase, "step");
+  assert.equal(state.moment?.before?.[3], 1);
+  assert.equal(state.run?.phase, "step");
+});
+
+test("the same record sent again after a reconnect does not hide the inside of an iteration", () => {
+  const event = { type: "state", run: run({ step: 1, phase: "forward" }) };
+  const inside = after([hello({ step: 1 }), framed({ first: 1 }), event, framed({ first: 1, kind: 2 })]);
+  assert.equal(reduce(inside, framed({ first: 1 })).moment?.phase, "forward");
+});
+
+test("grad_states tells a stale gradient from a fresh one", () => {
+  const stale = ["stale", "stale", "stale", "stale"];
+  const state = after([hello({ step: 1 }), framed({ first: 1 }), { type: "state", run: run({ step: 1, phase: "forward", grad_states: /** @type {any} */ (stale) }) }]);
+  assert.deepEqual(state.moment?.gradStates, stale);
+});
+
+test("NaN or infinity in the loss or a parameter is a divergence; NaN before the first step is not", () => {
+  const nan = frame({ first: 2 });
+  new Float32Array(nan, 32)[5] = NaN;
+  const state = after([hello(), framed({ first: 1 }), { type: "frame", frame: decodeFrame(nan, layout) }]);
+  assert.equal(state.diverged, true);
+  assert.equal(reduce(state, framed({ first: 3 })).diverged, false);
+});
+
+test("speed is measured by the trainer's clock, at any pace", () => {
+  const fast = after([hello({ state: "running" }), framed({ first: 0, time: 10 }), framed({ first: 500, time: 10.5 })]);
+  assert.equal(fast.stepsPerSec, 1000);
+  const slow = after([hello({ state: "running" }), framed({ first: 0, time: 10 }), framed({ first: 1, time: 12 })]);
+  assert.equal(slow.stepsPerSec, 0.5);
+  assert.equal(reduce(slow, { type: "state", run: run({ step: 1 }) }).stepsPerSec, 0);
+});
+
+test("the cursor's target goes before the pinned one; a second click frees it", () => {
+  const one = { kind: "parameter", parameter: 0, index: 1 };
+  const other = { kind: "output" };
+  const pinned = after([{ type: "pin", target: one }, { type: "target", target: other }]);
+  assert.deepEqual([pinned.target, pinned.pinned], [other, true]);
+  assert.deepEqual(reduce(pinned, { type: "target", target: null }).target, one);
+  assert.equal(after([{ type: "pin", target: { ...one } }, { type: "target", target: null }], pinned).target, null);
+});
+
+test("another run begins with a blank page, but keeps the list", () => {
+  const state = after([{ type: "runs", runs: [run()] }, hello(), framed({ first: 1 }), { type: "open", id: "b" }]);
+  assert.deepEqual([state.run, state.moment, state.history, state.opened, state.runs.length], [null, null, null, "b", 1]);
+});
+
+test("a reconnect to the same run keeps its history", () => {
+  const state = after([hello(), framed({ first: 1, count: 5 }), { type: "connection", connection: "lost" }, hello({ step: 5 })]);
+  assert.equal(state.connection, "open");
+  assert.equal(state.history?.length, 5);
+});
+
+test("a dispatch invalidates; what a person does hurries, what the stream brings does not", () => {
+  /** @type {boolean[]} */
+  const hurried = [];
+  const store = createStore((hurry) => hurried.push(hurry));
+  store.dispatch(hello());
+  store.dispatch(framed({ first: 1 }));
+  assert.deepEqual(hurried, [true, false]);
+  assert.throws(() => store.dispatch({ type: "nonsense" }), /unknown action/);
+});
