@@ -43,12 +43,16 @@ def listen(settings: "Settings") -> socket.socket:
             listener = _bind(settings.host, port)
         except OSError as error:
             if settings.port_was_asked_for or not _is_busy(error):
-                raise SettingsError(f"cannot listen on {settings.host} port {port}: {error.strerror}") from error
+                raise SettingsError(
+                    f"cannot listen on {settings.host} port {port}: {error.strerror}"
+                ) from error
             continue
         if port != settings.port:
             print(f"livegrad: port {settings.port} is busy; using {port}", file=sys.stderr)
         return listener
-    raise SettingsError(f"ports {settings.port} to {settings.port + tries - 1} are all busy: choose one with --port")
+    raise SettingsError(
+        f"ports {settings.port} to {settings.port + tries - 1} are all busy: choose one with --port"
+    )
 
 
 def _is_busy(error: OSError) -> bool:
@@ -58,7 +62,9 @@ def _is_busy(error: OSError) -> bool:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+    family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[
+        0
+    ]
     listener = socket.socket(family, kind, protocol)
     try:
         if sys.platform != "win32":  # there, it would share a busy port instead of refusing it
@@ -78,7 +84,7 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
     from livegrad.api.app import create_app
     from livegrad.api.security import Doorkeeper
 
-    host, port = listener.getsockname()[:2]
+    port = listener.getsockname()[1]
     doorkeeper = Doorkeeper(settings.token, settings.allowed_hosts, port)
     app = create_app(settings, doorkeeper, port)
     url = _url(settings.host, port)

@@ -82,7 +82,9 @@ class AdamConfig(_Closed):
     betas: _Betas = (0.9, 0.999)
     eps: _Epsilon = 1e-8
     weight_decay: _Decay = 0.0
-    amsgrad: bool = Field(False, description="Divide by the largest mean square so far, not by the present one.")
+    amsgrad: bool = Field(
+        False, description="Divide by the largest mean square so far, not by the present one."
+    )
 
 
 class AdamWConfig(_Closed):
@@ -93,7 +95,9 @@ class AdamWConfig(_Closed):
     betas: _Betas = (0.9, 0.999)
     eps: _Epsilon = 1e-8
     weight_decay: _Decay = 0.01
-    amsgrad: bool = Field(False, description="Divide by the largest mean square so far, not by the present one.")
+    amsgrad: bool = Field(
+        False, description="Divide by the largest mean square so far, not by the present one."
+    )
 
 
 class RmspropConfig(_Closed):
@@ -105,7 +109,9 @@ class RmspropConfig(_Closed):
     eps: _Epsilon = 1e-8
     weight_decay: _Decay = 0.0
     momentum: _Momentum = 0.0
-    centered: bool = Field(False, description="Divide by the gradient's running deviation, not its mean square.")
+    centered: bool = Field(
+        False, description="Divide by the gradient's running deviation, not its mean square."
+    )
 
 
 OptimizerConfig = Annotated[
@@ -117,7 +123,9 @@ OptimizerConfig = Annotated[
 class RunConfig(_Closed):
     """What defines a run. Every field has a default; the default is the default run."""
 
-    name: str = Field("temperature", min_length=1, max_length=80, description="What the list of runs calls it.")
+    name: str = Field(
+        "temperature", min_length=1, max_length=80, description="What the list of runs calls it."
+    )
     dataset: DatasetName = Field("temperature", description="The points that the network learns.")
     hidden: int = Field(13, ge=1, le=64, description="Units in the hidden layer.")
     activation: ActivationName = Field(

@@ -186,7 +186,9 @@ class Hub:
         self._lose_trainer(meeting, meeting.failure or how, failed)
 
     def _lose_trainer(self, meeting: Meeting, reason: str, failed: bool) -> None:
-        meeting.receive(Arrival(meeting.entry.epoch, message={"kind": "ended", "reason": reason, "failed": failed}))
+        meeting.receive(
+            Arrival(meeting.entry.epoch, message={"kind": "ended", "reason": reason, "failed": failed})
+        )
         self._arrived.set()
 
     def admit(self, run: str, secret: str) -> Meeting:
@@ -265,7 +267,9 @@ class Hub:
                 # Nothing is lost: the trainers keep what is not acknowledged, and wait when they can keep no more.
                 _log.error("the run log cannot be written, trying again: %s", error)
                 for meeting in self._meetings.values():
-                    meeting.tell_error("log", f"The run log cannot be written: {error}. Training waits for it.")
+                    meeting.tell_error(
+                        "log", f"The run log cannot be written: {error}. Training waits for it."
+                    )
                 await asyncio.sleep(RETRY_SECS)
 
     def _publish(self, meeting: Meeting, arrivals: list[Arrival], result: Appended) -> None:
@@ -327,7 +331,7 @@ class Hub:
             await self._wait_for_trainer(meeting)
             verdict = judge(meeting.entry.state, command.kind)
         if verdict is not Verdict.SEND:
-            raise Forbidden(f"{command.kind!r} is not possible while the run is {meeting.entry.state!r}")
+            raise Forbidden(f"{command.kind!r} is not possible while the run is '{meeting.entry.state}'")
         if meeting.port is None:
             raise TrainerError(f"run {run}'s trainer is not connected at the moment: try again")
         plain = command.model_dump(mode="json", exclude_unset=True) | {"kind": command.kind}
@@ -335,7 +339,7 @@ class Hub:
             plain["count"] = command.count
         answer = await asyncio.wait_for(meeting.port.command(plain), ANSWER_SECS)
         if answer["kind"] == "refusal":
-            raise Forbidden(f"{command.kind!r} is not possible while the run is {answer['state']!r}")
+            raise Forbidden(f"{command.kind!r} is not possible while the run is '{answer['state']}'")
         return {key: answer[key] for key in ("applied_at_step", "state", "phase", "step")}
 
     async def _wait_for_trainer(self, meeting: Meeting) -> None:
@@ -346,7 +350,9 @@ class Hub:
             try:
                 await asyncio.wait_for(meeting.changed.wait_for(is_ready), START_SECS)
             except TimeoutError:
-                raise TrainerError(f"run {meeting.id}'s trainer did not start in {START_SECS:.0f} s") from None
+                raise TrainerError(
+                    f"run {meeting.id}'s trainer did not start in {START_SECS:.0f} s"
+                ) from None
 
 
 def _message(text: str) -> Message:

@@ -52,7 +52,9 @@ class Launcher:
 
     async def start(self, run: str, assignment: Assignment, on_end: Ended) -> None:
         """Start a trainer for `run`; `on_end(how)` is called when its process has ended. Raises TrainerError."""
-        process = self._context.Process(target=_train, args=(assignment,), name=f"livegrad {run}", daemon=False)
+        process = self._context.Process(
+            target=_train, args=(assignment,), name=f"livegrad {run}", daemon=False
+        )
         try:
             await asyncio.to_thread(process.start)
         except (OSError, EOFError) as error:

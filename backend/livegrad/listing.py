@@ -39,4 +39,6 @@ def listing() -> Listing:
         if isinstance(node, ast.Call) and (phase := _CALLS.get(ast.unparse(node.func))):
             line = node.lineno - loop.lineno
             phases[phase] = min(phases.get(phase, line), line)
-    return Listing(tuple(textwrap.dedent("\n".join(lines)).splitlines()), {phase: phases[phase] for phase in PHASES})
+    return Listing(
+        tuple(textwrap.dedent("\n".join(lines)).splitlines()), {phase: phases[phase] for phase in PHASES}
+    )

@@ -154,7 +154,9 @@ class RunLog:
         if db is None:
             db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
             db.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-            db.execute("PRAGMA synchronous = NORMAL")  # safe against kill -9 under WAL; power loss may cost seconds
+            db.execute(
+                "PRAGMA synchronous = NORMAL"
+            )  # safe against kill -9 under WAL; power loss may cost seconds
             db.execute("PRAGMA foreign_keys = ON")
             self._local.db = db
             self._opened.append(db)
@@ -279,7 +281,9 @@ class RunLog:
 
     def events(self, run: str) -> list[dict[str, Any]]:
         """Return what happened to the run, in order."""
-        rows = self._db.execute("SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,))
+        rows = self._db.execute(
+            "SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,)
+        )
         return [{"step": s, "time": t, "kind": k, **json.loads(d)} for s, t, k, d in rows]
 
 

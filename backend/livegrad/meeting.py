@@ -114,19 +114,23 @@ class Meeting:
     def hello(self) -> str:
         """Return the message that tells a viewer how to read what follows."""
         entry = self.entry
-        return json.dumps({
-            "kind": "hello",
-            "version": VERSION,
-            "run": self.as_json(),
-            "columns": [column.as_json() for column in entry.columns],
-            "record_bytes": entry.record_bytes,
-            "dtype": "float32",
-        })
+        return json.dumps(
+            {
+                "kind": "hello",
+                "version": VERSION,
+                "run": self.as_json(),
+                "columns": [column.as_json() for column in entry.columns],
+                "record_bytes": entry.record_bytes,
+                "dtype": "float32",
+            }
+        )
 
     def join(self, acknowledges: bool) -> Feed:
         """Add a viewer: hello, the newest record, then live. Raises Forbidden beyond the limit."""
         if len(self.feeds) >= MAX_VIEWERS:
-            raise Forbidden(f"run {self.id} has {MAX_VIEWERS} viewers already: the most that one run may have")
+            raise Forbidden(
+                f"run {self.id} has {MAX_VIEWERS} viewers already: the most that one run may have"
+            )
         feed = Feed(acknowledges)
         feed.offer_text(self.hello())
         if self.newest is not None:

@@ -67,10 +67,14 @@ class Slot:
     is_scalar: bool
 
 
-def columns_of(parameters: Iterable[tuple[str, tuple[int, ...]]], slots: Sequence[Slot]) -> tuple[Column, ...]:
+def columns_of(
+    parameters: Iterable[tuple[str, tuple[int, ...]]], slots: Sequence[Slot]
+) -> tuple[Column, ...]:
     """Lay out a record: scalars, then parameters, gradients and optimizer state, in named_parameters() order."""
     named = list(parameters)
-    wanted: list[tuple[Role, str, tuple[int, ...], str | None]] = [("scalar", name, (), None) for name in SCALARS]
+    wanted: list[tuple[Role, str, tuple[int, ...], str | None]] = [
+        ("scalar", name, (), None) for name in SCALARS
+    ]
     wanted += [("parameter", name, shape, None) for name, shape in named]
     wanted += [("gradient", name, shape, None) for name, shape in named]
     for slot in slots:
@@ -96,7 +100,7 @@ def columns_from_json(plain: object) -> tuple[Column, ...]:
     return tuple(_column(item) for item in plain)
 
 
-def _column(item: object) -> Column:
+def _column(item: Any) -> Column:
     match item:
         case {
             "role": "scalar" | "parameter" | "gradient" | "state" as role,
@@ -178,7 +182,9 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
     if kind not in (RECORDS, PHASE):
         raise ProtocolError(f"expected kind {RECORDS} (records) or {PHASE} (phase), received {kind}")
     if count == 0 or (kind == PHASE and count != 1):
-        raise ProtocolError(f"expected {'one picture' if kind == PHASE else 'at least one record'}, received {count}")
+        raise ProtocolError(
+            f"expected {'one picture' if kind == PHASE else 'at least one record'}, received {count}"
+        )
     length = len(data) - HEADER.size
     if length % (count * FLOAT_BYTES) or length == 0 or (record_length and length != count * record_length):
         expected = f"{count} × {record_length or 'a multiple of 4'}"

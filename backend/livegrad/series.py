@@ -54,11 +54,15 @@ def _norm(column: Column) -> Reader:
 
 
 def _element(match: re.Match[str], columns: Sequence[Column], name: str) -> Reader:
-    column = _find(match["name"].removesuffix(".grad"), "gradient" if ".grad" in name else "parameter", columns)
+    column = _find(
+        match["name"].removesuffix(".grad"), "gradient" if ".grad" in name else "parameter", columns
+    )
     index = tuple(int(part) for part in match["index"].split(","))
     fits = column is not None and len(index) == len(column.shape)
     if column is None or not fits or any(i >= n for i, n in zip(index, column.shape, strict=True)):
-        raise UnknownThing(f"there is no element {name!r}: expected a parameter's name and an index within its shape")
+        raise UnknownThing(
+            f"there is no element {name!r}: expected a parameter's name and an index within its shape"
+        )
     at = column.offset + int(np.ravel_multi_index(index, column.shape))
     return lambda rows: rows[:, at].astype(np.float64)
 
@@ -80,11 +84,16 @@ class Thinned:
 
 
 def thin(
-    frames: Iterable[Frame], columns: Sequence[Column], names: Sequence[str], first: int, last: int, points: int
+    frames: Iterable[Frame],
+    columns: Sequence[Column],
+    names: Sequence[str],
+    first: int,
+    last: int,
+    points: int,
 ) -> list[dict[str, Any]]:
     """Return the series `names` from step `first` to `last`, each of about `points` points, extremes kept.
 
-    Reads the frames once, in bounded memory. NaN counts as an extreme: it is never thinned away. Raises UnknownThing
+    Reads the frames once, in bounded memory. A bucket's first NaN is kept too. Raises UnknownThing
     for a name, BadValue for `points` that are not 2 to MAX_POINTS.
     """
     if not 2 <= points <= MAX_POINTS:
@@ -119,12 +128,17 @@ def _add(one: Thinned, start: int, values: Values, bucket: int) -> None:
         one.steps.append(np.arange(start, start + len(values)))
         one.values.append(values)
         return
-    edges = np.arange(0, len(values), bucket)
     chosen = {0, len(values) - 1} if start == 0 else {len(values) - 1}
-    for low in edges:
-        part = values[low : low + bucket]
-        chosen.add(low + int(part.argmin()))  # argmin and argmax both stop at a NaN
-        chosen.add(low + int(part.argmax()))
+    for low in range(0, len(values), bucket):
+        chosen |= {low + place for place in _extremes(values[low : low + bucket])}
     indices = np.array(sorted(chosen))
     one.steps.append(indices + start)
     one.values.append(values[indices])
+
+
+def _extremes(part: Values) -> set[int]:
+    absent = np.isnan(part)
+    if absent.all():
+        return {0}
+    places = {int(np.nanargmin(part)), int(np.nanargmax(part))}
+    return places | {int(absent.argmax())} if absent.any() else places

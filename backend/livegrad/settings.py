@@ -53,13 +53,18 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         description="Watch a real PyTorch training loop from the inside, live.",
         epilog="Every flag has an environment variable: --port is LIVEGRAD_PORT, --no-browser LIVEGRAD_NO_BROWSER.",
     )
-    root.add_argument("command", nargs="?", choices=["serve"], default="serve", help="start the dashboard (default)")
+    root.add_argument(
+        "command", nargs="?", choices=["serve"], default="serve", help="start the dashboard (default)"
+    )
     root.add_argument("--host", default=default("HOST", "127.0.0.1"), help="address to listen on (127.0.0.1)")
     root.add_argument("--port", default=default("PORT"), help=f"port; 0 picks a free one ({DEFAULT_PORT})")
     root.add_argument("--data", default=default("DATA"), metavar="DIR", help="folder that holds the run log")
     root.add_argument("--no-browser", action="store_true", help="do not open the browser")
     root.add_argument(
-        "--token", default=default("TOKEN"), metavar="TEXT", help="ask every client for it; needed beyond loopback"
+        "--token",
+        default=default("TOKEN"),
+        metavar="TEXT",
+        help="ask every client for it; needed beyond loopback",
     )
     root.add_argument(
         "--allow-host",
@@ -68,7 +73,9 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="NAME",
         help="a further name (with :port unless it is the server's) by which clients may call this server",
     )
-    root.add_argument("--max-runs", default=default("MAX_RUNS", str(MAX_RUNS)), help=f"runs at once ({MAX_RUNS})")
+    root.add_argument(
+        "--max-runs", default=default("MAX_RUNS", str(MAX_RUNS)), help=f"runs at once ({MAX_RUNS})"
+    )
     root.add_argument("--version", action="version", version=f"livegrad {__version__}")
     return root
 
@@ -95,13 +102,20 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
 
 def _check_token(settings: Settings) -> None:
     advice = (
-        'make one with: python3 -c "import secrets; print(secrets.token_urlsafe())" and pass it as --token or LIVEGRAD_TOKEN'
+        'make one with: python3 -c "import secrets; print(secrets.token_urlsafe())" '
+        "and pass it as --token or LIVEGRAD_TOKEN"
     )
     if settings.token is None:
         if not settings.is_loopback:
-            raise SettingsError(f"--host {settings.host} can be reached from other machines: it needs a token; {advice}")
+            raise SettingsError(
+                f"--host {settings.host} can be reached from other machines: it needs a token; {advice}"
+            )
         return
-    if len(settings.token) < MIN_TOKEN_LENGTH or not settings.token.isascii() or not settings.token.isprintable():
+    if (
+        len(settings.token) < MIN_TOKEN_LENGTH
+        or not settings.token.isascii()
+        or not settings.token.isprintable()
+    ):
         raise SettingsError(
             f"--token: expected at least {MIN_TOKEN_LENGTH} printable ASCII characters, "
             f"received {len(settings.token)}; {advice}"

@@ -74,14 +74,21 @@ class Snapshot:
     def arrays(self) -> dict[str, Array]:
         """Return every parameter by name, and every gradient that is there by name.grad."""
         values = {p.name: np.ascontiguousarray(p.value) for p in self.parameters}
-        grads = {f"{p.name}.grad": np.ascontiguousarray(p.grad) for p in self.parameters if p.grad is not None}
+        grads = {
+            f"{p.name}.grad": np.ascontiguousarray(p.grad) for p in self.parameters if p.grad is not None
+        }
         return values | grads
 
     def as_safetensors(self) -> bytes:
         """Return a safetensors file with run, step and phase as metadata."""
         from safetensors.numpy import save
 
-        metadata = {"run": self.run, "step": str(self.step), "phase": self.phase, "loss": json.dumps(self.loss)}
+        metadata = {
+            "run": self.run,
+            "step": str(self.step),
+            "phase": self.phase,
+            "loss": json.dumps(self.loss),
+        }
         return save(dict(self.arrays()), metadata)
 
     def as_npz(self) -> bytes:

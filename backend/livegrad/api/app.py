@@ -64,7 +64,9 @@ def _open_log(folder: Path) -> RunLog:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LogError(f"cannot make the data folder {folder}: {error.strerror}; choose another with --data") from error
+        raise LogError(
+            f"cannot make the data folder {folder}: {error.strerror}; choose another with --data"
+        ) from error
     return RunLog(folder / DATABASE)
 
 

@@ -31,7 +31,10 @@ async def enter(request: Request) -> Response:
 
 
 @router.post(
-    "/api/session", status_code=204, responses=responses(400, 413, 415, 422) | {401: {"description": "Not the token"}}, tags=["server"]
+    "/api/session",
+    status_code=204,
+    responses=responses(400, 413, 415, 422) | {401: {"description": "Not the token"}},
+    tags=["server"],
 )
 async def session(request: Request, body: Annotated[Token, Body()]) -> Response:
     """Sign a browser in with the token."""

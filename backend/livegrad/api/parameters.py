@@ -40,7 +40,9 @@ async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
             meeting.entry.columns,
             standing.grad_states,
         )
-    frame = await asyncio.to_thread(hub.log.frame, meeting.id, step) if step <= meeting.entry.last_step else None
+    frame = (
+        await asyncio.to_thread(hub.log.frame, meeting.id, step) if step <= meeting.entry.last_step else None
+    )
     if frame is None:
         raise UnknownThing(f"there is no step {step}; {_range(meeting)}")
     state = "fresh" if step > 0 else "none"
@@ -60,9 +62,7 @@ def _range(meeting: Meeting) -> str:
     | {200: {"content": {kind: {} for kind in ("application/octet-stream", "text/csv")}}},
     tags=["parameters"],
 )
-async def parameters(
-    hub: HubHere, meeting: MeetingHere, step: Step = None, format: Format = "json"
-) -> Any:
+async def parameters(hub: HubHere, meeting: MeetingHere, step: Step = None, format: Format = "json") -> Any:
     """Return every parameter, its .grad and the loss, at a step or at this moment, half-done iterations included."""
     snapshot = await _snapshot(hub, meeting, step)
     if format == "json":
@@ -100,7 +100,9 @@ def _bounds(meeting: Meeting, first: int, last: int | None) -> tuple[int, int]:
 
 
 _From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First step.")]
-_To = Annotated[int | None, Query(alias="to", ge=0, le=2**53, description="Last step, included; without it, the newest.")]
+_To = Annotated[
+    int | None, Query(alias="to", ge=0, le=2**53, description="Last step, included; without it, the newest.")
+]
 
 
 @router.get(
@@ -134,7 +136,8 @@ async def series(
     hub: HubHere,
     meeting: MeetingHere,
     name: Annotated[
-        list[str], Query(max_length=80, description="loss, validation_loss, lr, gradient_norm/NAME, … Repeatable.")
+        list[str],
+        Query(max_length=80, description="loss, validation_loss, lr, gradient_norm/NAME, … Repeatable."),
     ] = ["loss"],  # noqa: B006  # FastAPI copies it
     points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="About how many points each.")] = 1000,
     first: _From = 0,

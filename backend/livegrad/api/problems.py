@@ -27,7 +27,9 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    errors: list[dict[str, Any]] | None = Field(None, description="For 422: one entry a field, with its place.")
+    errors: list[dict[str, Any]] | None = Field(
+        None, description="For 422: one entry a field, with its place."
+    )
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -69,7 +71,9 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        answer = problem(error.status_code, error.detail, f"{request.method} {request.url.path}: {error.detail}")
+        answer = problem(
+            error.status_code, error.detail, f"{request.method} {request.url.path}: {error.detail}"
+        )
         answer.headers.update(error.headers or {})
         return answer
 

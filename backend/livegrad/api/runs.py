@@ -18,7 +18,10 @@ router = APIRouter(prefix="/api")
 
 _CONFIGS: dict[str, Any] = {
     "default": {"summary": "The default run", "value": {}},
-    "adam": {"summary": "Adam on mini-batches", "value": {"optimizer": {"kind": "adam", "lr": 0.01}, "batch_size": 3}},
+    "adam": {
+        "summary": "Adam on mini-batches",
+        "value": {"optimizer": {"kind": "adam", "lr": 0.01}, "batch_size": 3},
+    },
 }
 _COMMANDS: dict[str, Any] = {
     "play": {"value": {"kind": "play"}},
@@ -64,7 +67,9 @@ async def runs(hub: HubHere) -> Any:
     return [meeting.as_json() for meeting in hub.meetings()]
 
 
-@router.post("/runs", status_code=201, response_model=Run, responses=responses(400, 409, 413, 415, 422), tags=["runs"])
+@router.post(
+    "/runs", status_code=201, response_model=Run, responses=responses(400, 409, 413, 415, 422), tags=["runs"]
+)
 async def create(
     hub: HubHere,
     request: Request,

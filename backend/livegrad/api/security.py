@@ -64,7 +64,9 @@ class Doorkeeper:
 
     def redeem(self, code: str) -> bool:
         """Use a one-time code up; return whether it was good."""
-        found = next((known for known in self._codes if secrets.compare_digest(known.encode(), code.encode())), None)
+        found = next(
+            (known for known in self._codes if secrets.compare_digest(known.encode(), code.encode())), None
+        )
         self._codes.discard(found or "")
         return found is not None
 
@@ -119,7 +121,7 @@ def _session_of(headers: Headers) -> str:
         morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return ""
-    return morsel.value if morsel else ""
+    return str(morsel.value) if morsel else ""
 
 
 class Guard:
@@ -154,14 +156,24 @@ class Guard:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         host = hosts[0] if len(hosts) == 1 else None
         if host is None or not self._doorkeeper.is_own_host(host, scope):
-            return 421, "Wrong host", f"expected this server's own name and port in Host, received {host!r:.200}"
+            return (
+                421,
+                "Wrong host",
+                f"expected this server's own name and port in Host, received {host!r:.200}",
+            )
         origin = origins[0] if origins else None
         if len(origins) > 1 or not self._doorkeeper.is_own_origin(origin, host):
             return 403, "Wrong origin", f"expected no Origin or http://{host}, received {origin!r:.200}"
-        is_trainers = scope["type"] == "websocket" and scope["path"].endswith("/trainer")  # has a secret of its own
+        is_trainers = scope["type"] == "websocket" and scope["path"].endswith(
+            "/trainer"
+        )  # has a secret of its own
         if is_trainers or scope["path"] in OPEN_PATHS or self._doorkeeper.knows(headers):
             return None
-        return 401, "Token needed", "expected 'Authorization: Bearer TOKEN', or a browser that opened the one-time link"
+        return (
+            401,
+            "Token needed",
+            "expected 'Authorization: Bearer TOKEN', or a browser that opened the one-time link",
+        )
 
     async def _body_refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = Headers(scope=scope)

@@ -8,7 +8,8 @@ from livegrad.config import RunConfig
 from livegrad.lifecycle import State
 
 Scalar = Annotated[
-    float | Literal["nan", "inf", "-inf"] | None, Field(description="NaN and infinities are texts; null: none yet.")
+    float | Literal["nan", "inf", "-inf"] | None,
+    Field(description="NaN and infinities are texts; null: none yet."),
 ]
 Phase = Literal["zero_grad", "forward", "loss", "backward", "step"]
 GradState = Literal["none", "fresh", "stale"]

@@ -66,8 +66,8 @@ async def _receive(socket: WebSocket, hub: Hub, meeting: Meeting, port: Port) ->
         event = await socket.receive()
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event.get("code", 1000))
-        data = event.get("bytes") if event.get("bytes") is not None else event.get("text")
-        hub.receive(meeting, port, data)
+        text: str | None = event.get("text")
+        hub.receive(meeting, port, event["bytes"] if text is None else text)
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:

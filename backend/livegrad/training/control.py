@@ -56,7 +56,9 @@ class Control:
         self._stop = False
         self._goal: int | None = None  # the step at which a `step` command is done
         self._phase_goal = False  # hold at the next phase boundary
-        self._pending: list[tuple[int, int]] = []  # (command id, step at which it was applied) to answer when holding
+        self._pending: list[
+            tuple[int, int]
+        ] = []  # (command id, step at which it was applied) to answer when holding
         self._due = 0.0  # monotonic time of the next step under a pace
 
     # -- the link's thread
@@ -188,14 +190,16 @@ class Control:
     # -- answers
 
     def _answer(self, number: int, applied_at: int) -> None:
-        self._say({
-            "kind": "answer",
-            "id": number,
-            "applied_at_step": applied_at,
-            "state": self.state,
-            "phase": self._observer.phase,
-            "step": self._observer.step,
-        })
+        self._say(
+            {
+                "kind": "answer",
+                "id": number,
+                "applied_at_step": applied_at,
+                "state": self.state,
+                "phase": self._observer.phase,
+                "step": self._observer.step,
+            }
+        )
 
     def _answer_pending(self) -> None:
         for number, applied_at in self._pending:

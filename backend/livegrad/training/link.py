@@ -169,7 +169,9 @@ class Link:
     async def _send(self, socket: ClientConnection) -> None:
         while True:
             await self._wait_for_something()
-            said = len(self._outbox)  # counted first: what was said before those records must not overtake them
+            said = len(
+                self._outbox
+            )  # counted first: what was said before those records must not overtake them
             if self._unacknowledged_bytes < UNACKNOWLEDGED_BYTES:
                 await self._send_records(socket)
                 for _ in range(said):
@@ -183,7 +185,9 @@ class Link:
         self._idle = True
         if self._outbox or self._ring.filled != self._ring.taken or self._closing:
             self._idle = False
-            if self._unacknowledged_bytes < UNACKNOWLEDGED_BYTES and not (self._closing and self._waits_for_ack()):
+            if self._unacknowledged_bytes < UNACKNOWLEDGED_BYTES and not (
+                self._closing and self._waits_for_ack()
+            ):
                 return
         await self._something.wait()
         self._idle = False
@@ -213,4 +217,3 @@ class Link:
         if said["kind"] == "state":
             self._last_status = said
         await socket.send(json.dumps(said))
-

@@ -178,7 +178,9 @@ def warm_up() -> None:
         points = split(config)
         model = network.build(config)
         optimizer = optimizers.build(config, model.parameters())
-        observer = Observer(model, optimizer, nn.MSELoss(), optimizers.slots(config), lambda phase: None, ring_rows=2)
+        observer = Observer(
+            model, optimizer, nn.MSELoss(), optimizers.slots(config), lambda phase: None, ring_rows=2
+        )
         observer.attach()
         observer.write_initial()
         observer.watch_phases(True)

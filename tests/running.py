@@ -1,0 +1,104 @@
+"""A real livegrad server in a process of its own, on a real port, for tests and benchmarks."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+START_SECS = 60.0
+
+
+@dataclass
+class Server:
+    """A running server. `url` ends without a slash; `port` is the one it picked."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    port: int
+    data: Path
+    first_line: str
+    output: IO[bytes] = field(repr=False)
+    client: httpx.Client = field(repr=False)
+
+    @property
+    def stream_url(self) -> str:
+        return self.url.replace("http", "ws", 1)
+
+    def get(self, path: str, **options: Any) -> Any:
+        return self._json(self.client.get(f"/api{path}", **options))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._json(self.client.post(f"/api{path}", json=body))
+
+    def command(self, run: str, kind: str, **arguments: Any) -> Any:
+        return self.post(f"/runs/{run}/commands", {"kind": kind, **arguments})
+
+    def create(self, **config: Any) -> str:
+        """Make a run and wait until it stands at step 0; return its id."""
+        run = str(self.post("/runs", config)["id"])
+        self.wait(run, "paused", "failed")
+        return run
+
+    def wait(self, run: str, *states: str, seconds: float = 60.0) -> Any:
+        """Return the run once it is in one of `states`."""
+        end = time.monotonic() + seconds
+        while (found := self.get(f"/runs/{run}"))["state"] not in states:
+            assert time.monotonic() < end, f"expected {states} within {seconds} s, the run is {found}"
+            time.sleep(0.01)
+        return found
+
+    def _json(self, response: httpx.Response) -> Any:
+        assert response.is_success, response.text
+        return response.json()
+
+    def stop(self) -> int:
+        """End it with Ctrl-C; return its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+    def log_text(self) -> str:
+        """Return what it wrote to stderr so far."""
+        self.output.seek(0)
+        return self.output.read().decode(errors="replace")
+
+
+@contextmanager
+def serving(data: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Start a server on a free port with its log in `data`; end it afterwards, however the test went."""
+    data.mkdir(parents=True, exist_ok=True)
+    token = flags[flags.index("--token") + 1] if "--token" in flags else None
+    with (data / "stderr.txt").open("w+b") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "livegrad", "--port", "0", "--no-browser", "--data", str(data), *flags],
+            stdout=subprocess.PIPE,
+            stderr=output,
+            env=os.environ | {"PYTHONWARNINGS": "error"} | dict(environment or {}),
+        )
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline().decode().strip()
+            output.seek(0)
+            assert line.startswith("http://"), output.read().decode()
+            port = int(line.split("/")[2].rpartition(":")[2])
+            url = f"http://127.0.0.1:{port}"
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+                yield Server(process, url, port, data, line, output, client)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
