@@ -68,7 +68,7 @@ class Drawing {
     }
     const scene = this.#sceneFor(state, layout);
     this.#drawMoment(scene, state, moment);
-    scene.halo.draw(state.target);
+    scene.light(state.target, state.pin);
     this.tooltip.draw(this.#own === null ? null : state.target, this.#picture, scene.plan, scene.activation);
   }
 
@@ -127,14 +127,17 @@ class Drawing {
   }
 
   #listen() {
-    const { node } = this.svg;
+    // On the frame: an SVG that listens for focus becomes a tab stop itself.
+    const node = this.frame;
     const under = (/** @type {Event} */ { target }) => this.#scene?.targetAt(target) ?? null;
     node.addEventListener("pointerover", (event) => this.#aim(under(event)));
     node.addEventListener("pointerleave", () => this.#aim(this.#focused()));
     node.addEventListener("focusin", (event) => this.#aim(under(event)));
-    node.addEventListener("focusout", () => this.#aim(null));
+    node.addEventListener("focusout", ({ relatedTarget }) => {
+      if (this.#scene === null || this.#scene.targetAt(relatedTarget) === null) this.#aim(null);
+    });
     node.addEventListener("click", (event) => this.#pin(under(event)));
-    node.addEventListener("keydown", (event) => this.#press(/** @type {KeyboardEvent} */ (event)));
+    node.addEventListener("keydown", (event) => this.#press(event));
   }
 
   /** @param {Target|null} target */

@@ -3,18 +3,24 @@
 import { Mark } from "./mark.js";
 
 /** @import { Target } from "../../types.js" */
-/** @import { Box, Plan, Slots } from "../../lib/geometry.js" */
+/** @import { Box, Node, Plan } from "../../lib/geometry.js" */
 
 export class Halo {
-  /** @param {Mark} parent @param {Plan} plan */
-  constructor(parent, plan) {
+  /** @type {Target|null} */
+  #target = null;
+
+  /** @param {Mark} below what lies under the edges @param {Plan} plan */
+  constructor(below, plan) {
     this.plan = plan;
-    this.line = new Mark("path", parent, { class: "halo" });
-    this.frame = new Mark("path", parent, { class: "halo frame" });
+    this.line = new Mark("path", below, { class: "halo" });
+    /** Stands above the places that it surrounds: append it once they are there. */
+    this.frame = new Mark("path", null, { class: "frame" });
   }
 
   /** @param {Target|null} target */
   draw(target) {
+    if (target === this.#target) return;
+    this.#target = target;
     this.line.set("d", target === null ? "" : this.#lines(target));
     this.frame.set("d", target === null ? "" : this.#frames(target));
   }
@@ -34,15 +40,16 @@ export class Halo {
     if (target.kind === "input") return around(input);
     if (target.kind === "output") return around(output.box);
     if (target.kind === "unit") return units[target.unit] ? around(units[target.unit].box) : "";
-    if (target.parameter === 1 && units[target.index]) return around(biasBox(units[target.index].box, units[target.index].bias));
-    return target.parameter === 3 ? around(biasBox(output.box, output.bias)) : "";
+    const node = target.parameter === 1 ? units[target.index] : target.parameter === 3 ? output : undefined;
+    return node === undefined ? "" : around(biasBox(node));
   }
 }
 
-/** The part of a box that belongs to its bias. @param {Box} box @param {Slots} slots @returns {Box} */
-const biasBox = (box, { cell }) => ({ ...box, width: cell.width });
+/** The part of a place that belongs to its bias. @param {Node} node @returns {Box} */
+function biasBox({ box, bias }) {
+  const x = Math.max(box.x, bias.cell.x - 2);
+  return { x: x + 2, y: box.y + 2, width: bias.cell.width - 2, height: box.height - 4 };
+}
 
 /** @param {Box} box */
-function around({ x, y, width, height }) {
-  return `M${x - 2} ${y - 2}h${width + 4}v${height + 4}h${-width - 4}Z`;
-}
+const around = ({ x, y, width, height }) => `M${x - 1} ${y - 1}h${width + 2}v${height + 2}h${-width - 2}Z`;

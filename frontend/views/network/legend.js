@@ -4,6 +4,7 @@ import { weightColour } from "../../lib/colour.js";
 import { format } from "../../lib/format.js";
 import { Mark } from "./mark.js";
 
+/** @import { GradState } from "../../types.js" */
 /** @import { Plan } from "../../lib/geometry.js" */
 /** @import { ArrowPaths } from "./arrows.js" */
 /** @import { Picture } from "./picture.js" */
@@ -56,8 +57,8 @@ export class Legend {
     this.ramp.draw(picture.weights.bound, picture.dark);
     this.gradients.scale(picture.gradients);
     this.changes.scale(picture.changes);
-    this.gradients.say(gradientWords(picture), picture.gradStates.includes("stale") ? "stale" : "fresh");
-    this.changes.say(changeWords(picture), "fresh");
+    this.gradients.say(gradientWords(picture.gradStates), picture.gradStates.includes("stale") ? "stale" : "fresh");
+    this.changes.say(changeWords(picture.hasChanges, picture.disagreements), "fresh");
   }
 }
 
@@ -92,15 +93,15 @@ class Ramp {
   }
 }
 
-/** @param {Picture} picture */
-function gradientWords({ gradStates }) {
+/** @param {GradState[]} gradStates */
+export function gradientWords(gradStates) {
   if (gradStates.every((state) => state === "none")) return ".grad is None: no backward() yet";
   if (gradStates.includes("stale")) return "pale: stale, of an earlier backward()";
   return "↑ makes the number larger, ↓ smaller";
 }
 
-/** @param {Picture} picture */
-function changeWords({ hasChanges, disagreements }) {
+/** @param {boolean} hasChanges @param {number} disagreements */
+export function changeWords(hasChanges, disagreements) {
   if (!hasChanges) return "appears once step() is done";
   return disagreements === 0 ? "none went against its −.grad" : `≠ went against its −.grad: ${disagreements}`;
 }

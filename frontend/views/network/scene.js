@@ -18,11 +18,19 @@ import { Input, inputRange, Output, Unit, UnitRange } from "./units.js";
 
 /** @typedef {{target: Target, node: SVGElement, draw: (picture: Picture) => void}} Element */
 
+/** @typedef {{target: Target|null, node: SVGElement|null}} Choice */
+
+/** @type {Choice} */
+const NOTHING = { target: null, node: null };
 const [HIDDEN_WEIGHT, HIDDEN_BIAS, OUTPUT_WEIGHT, OUTPUT_BIAS] = [0, 1, 2, 3];
 
 export class Scene {
   /** Which element a node belongs to. @type {WeakMap<Node, Target>} */
   targets = new WeakMap();
+  /** @type {Choice} */
+  #lit = NOTHING;
+  /** @type {Choice} */
+  #pressed = NOTHING;
 
   /**
    * @param {Mark} svg
@@ -47,6 +55,7 @@ export class Scene {
     const paths = new ArrowPaths(this.plan);
     this.ranges = new UnitRange(this.activation, inputRange(state.data));
     this.columns = this.#addColumns(state, paths, id);
+    this.halo.frame.show(this.root, true);
     this.flow = new Flow(this.root, this.plan);
     this.legend = new Legend(this.root, this.plan, picture, paths, state.run?.config.optimizer.kind ?? "", `${id}-ramp`);
     for (const { target, node } of this.columns.flat()) this.targets.set(node, target);
@@ -81,6 +90,22 @@ export class Scene {
     this.flow.draw(state, moment);
   }
 
+  /** @param {Target|null} target @param {Target|null} pin */
+  light(target, pin) {
+    this.halo.draw(target);
+    this.#lit = this.#move(this.#lit, target, "data-lit");
+    this.#pressed = this.#move(this.#pressed, pin, "aria-pressed");
+  }
+
+  /** Say something of one element, and no longer of another. @param {Choice} was @param {Target|null} target @param {string} name @returns {Choice} */
+  #move(was, target, name) {
+    if (was.target === target) return was;
+    const node = this.columns.flat().find((element) => target !== null && isSame(element.target, target))?.node ?? null;
+    was.node?.removeAttribute(name);
+    node?.setAttribute(name, "true");
+    return { target, node };
+  }
+
   /** The target that a node is part of. @param {EventTarget|null} node @returns {Target|null} */
   targetAt(node) {
     for (let at = /** @type {Node|null} */ (node); at !== null && at !== this.root.node; at = at.parentNode) {
@@ -89,6 +114,14 @@ export class Scene {
     }
     return null;
   }
+}
+
+/** Targets come from other cards too, so they are compared by what they name. @param {Target} one @param {Target} other */
+function isSame(one, other) {
+  if (one.kind === "parameter" && other.kind === "parameter") {
+    return one.parameter === other.parameter && one.index === other.index;
+  }
+  return one.kind === other.kind && (one.kind !== "unit" || other.kind !== "unit" || one.unit === other.unit);
 }
 
 /** @param {Edge|Chip} made @returns {Element} */
