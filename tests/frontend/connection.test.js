@@ -46,7 +46,7 @@ function greet(socket, changes = {}) {
   socket.onmessage({ data: JSON.stringify(hello) });
 }
 
-const settle = () => new Promise((resolve) => setImmediate(resolve));
+const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 test("frames are acknowledged once they are drawn, not before, each once", () => {
   const { world, sockets, store } = surroundings();

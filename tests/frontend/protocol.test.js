@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { decodeFrame, decodeMessage, layoutOf, numberOf, ProtocolError } from "../../frontend/protocol.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
-const layout = layoutOf(columns(), FLOATS * 4);
+const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));
 
 test("a frame of records gives back its header and a view of its numbers", () => {
   const buffer = frame({ first: 7, count: 3, skipped: 5, time: 1234.5 });
@@ -12,6 +13,17 @@ test("a frame of records gives back its header and a view of its numbers", () =>
   assert.equal(values.length, 3 * FLOATS);
   assert.equal(values.buffer, buffer);
   assert.equal(values[FLOATS + 4], 8);
+});
+
+test("the server's own frames are read as the server wrote them", () => {
+  const contract = JSON.parse(readFileSync(new URL("../contract/frames.json", import.meta.url), "utf8"));
+  const theirs = layoutOf(contract.columns, contract.record_bytes);
+  assert.equal(contract.frames.length, 3);
+  for (const { bytes, values, ...header } of contract.frames) {
+    const { values: read, ...found } = decodeFrame(Uint8Array.from(Buffer.from(bytes, "base64")).buffer, theirs);
+    assert.deepEqual(found, header);
+    assert.deepEqual([...read], values.map(numberOf));
+  }
 });
 
 test("a phase frame is told apart, and holds exactly one record", () => {
@@ -68,7 +80,6 @@ test("a frame before its columns is refused", () => {
 });
 
 test("columns become a layout that pairs each parameter with its gradient", () => {
-  assert.ok(layout);
   assert.equal(layout.floats, FLOATS);
   assert.deepEqual(layout.parameters[2], { name: "output_linear.weight", shape: [1, 2], size: 2, value: 7, gradient: 14 });
   assert.equal(layout.scalars.get("lr"), 2);

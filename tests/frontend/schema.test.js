@@ -39,8 +39,7 @@ test("what is typed becomes what the API wants; what is no number goes as it is"
   assert.equal(valueOf(field("batch_size"), ""), null);
   assert.equal(valueOf(field("hidden"), "many"), "many");
   assert.equal(valueOf(field("name"), "a run"), "a run");
-  const betas = field("optimizer").groups?.adam[1];
-  assert.ok(betas);
+  const betas = /** @type {any} */ (field("optimizer").groups?.adam[1]);
   assert.deepEqual(valueOf(betas, "0.9, 0.99"), [0.9, 0.99]);
 });
 
