@@ -101,12 +101,12 @@ function measureFrame(width, height, hidden) {
   const scale = narrow ? 1 : clamp(Math.min(width / NORMAL.width, height / NORMAL.height), 0.9, 2.4);
   const margin = narrow ? 8 : 20 * scale;
   const head = narrow ? 40 : 50 * scale;
-  const legend = narrow ? 126 : 66 * scale;
+  const legend = narrow ? 136 : 66 * scale;
   const body = height - head - legend;
   const pitch = Math.min(body / hidden, 110 * scale);
   const roomy = pitch >= (narrow ? READABLE : ROOMY);
   const sign = clamp(pitch * 0.13, 3, 5.5 * scale);
-  const thickest = clamp(pitch * 0.26, 1.6, 5.6 * scale);
+  const thickest = clamp(pitch * 0.26, 1.6, narrow ? 4 : 5.6 * scale);
   const stagger = Math.min(hidden, clamp(Math.ceil(READABLE / pitch), 1, narrow ? 2 : 3));
   const lift = round(clamp(thickest / 2, 0.5, pitch * 0.1 * scale));
   const arrow = clamp(pitch * stagger * 0.44 - lift, 5, 20 * scale);

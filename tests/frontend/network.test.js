@@ -69,7 +69,7 @@ function drawn(...moments) {
 const ELEMENTS = LAYOUT.parameters.flatMap(({ name, shape, size, value, gradient }, parameter) =>
   Array.from({ length: size }, (_, i) => {
     const index = shape.length === 1 ? `${i}` : parameter === 0 ? `${i}, 0` : `0, ${i}`;
-    return { name: `${name}[${index}]`, kind: parameter % 2 ? "chip" : "edge", value: value + i, gradient: gradient + i };
+    return { name: `${name}[${index}]`, parameter, kind: parameter % 2 ? "chip" : "edge", value: value + i, gradient: gradient + i };
   }),
 );
 
@@ -77,14 +77,14 @@ test("all 40 parameters are there, each with its own value, sign and colour", ()
   const values = record();
   const { page, picture } = drawn(momentOf({ values }));
   assert.equal(ELEMENTS.length, 40);
-  for (const { name, kind, value } of ELEMENTS) {
+  for (const { name, parameter, kind, value } of ELEMENTS) {
     const [element, ...others] = page.all({ class: kind, "data-name": name });
     assert.equal(others.length, 0, name);
     assert.equal(element.attributes["data-value"], exact(values[value]), name);
     assert.equal(element.attributes["data-sign"], values[value] > 0 ? "positive" : "negative", name);
     const [body] = element.all({ class: kind === "edge" ? "line" : "square" });
     const colour = body.attributes[kind === "edge" ? "stroke" : "fill"];
-    assert.equal(colour, weightColour(values[value], picture.weights.bound, false), name);
+    assert.equal(colour, weightColour(values[value], picture.bound(parameter), false), name);
   }
 });
 
@@ -99,6 +99,15 @@ test("the edge of weight[j, 0] ends at unit j, and that of weight[0, j] at its o
       assert.ok(Math.abs(Number(end) - x) <= 2, name);
     }
   }
+});
+
+test("large biases leave the colours of the weights alone, and the legend prints both ends", () => {
+  const values = record();
+  values[LAYOUT.parameters[1].value] = 17;
+  const { page, picture } = drawn(momentOf({ values }));
+  assert.deepEqual([picture.bound(0), picture.bound(1), picture.bound(2), picture.bound(3)], [3, 20, 3, 20]);
+  const texts = page.all({ class: "tick" }).map(({ textContent }) => textContent);
+  for (const end of ["−3.0", "3.0", "−20", "20"]) assert.ok(texts.includes(end), `${end} of ${texts}`);
 });
 
 test("a larger weight is a wider edge", () => {

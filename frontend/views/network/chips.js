@@ -35,7 +35,7 @@ export class Chip {
   /** @param {Picture} picture */
   draw(picture) {
     const value = this.strand.draw(picture);
-    this.square.set("fill", colourOf(value, picture));
+    this.square.set("fill", colourOf(value, this.strand.parameter, picture));
     if (Object.is(Math.sign(value), this.#sign)) return;
     this.#sign = Math.sign(value);
     this.glyph.set("d", signPath(value, this.half));

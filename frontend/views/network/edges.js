@@ -37,7 +37,7 @@ export class Edge {
   /** @param {Picture} picture */
   draw(picture) {
     const value = this.strand.draw(picture);
-    const colour = colourOf(value, picture);
+    const colour = colourOf(value, this.strand.parameter, picture);
     this.line.set("stroke", colour);
     this.line.set("stroke-width", this.#width(Math.abs(value) / picture.weights.bound));
     this.bead.set("fill", colour);

@@ -26,7 +26,7 @@ const OPTIMIZERS = { sgd: "SGD", adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop
 function partsOf({ legend, narrow, scale }) {
   if (narrow) {
     const at = (/** @type {number} */ y) => ({ x: legend.x + 4, y: legend.y + y });
-    return { weights: at(14), gradients: at(54), changes: at(96) };
+    return { weights: at(21), gradients: at(66), changes: at(108) };
   }
   const y = legend.y + 36 * scale;
   const at = (/** @type {number} */ share) => ({ x: legend.x + legend.width * share, y });
@@ -54,7 +54,7 @@ export class Legend {
 
   /** @param {Picture} picture */
   draw(picture) {
-    this.ramp.draw(picture.weights.bound, picture.dark);
+    this.ramp.draw(picture);
     this.gradients.scale(picture.gradients);
     this.changes.scale(picture.changes);
     this.gradients.say(gradientWords(picture.gradStates), picture.gradStates.includes("stale") ? "stale" : "fresh");
@@ -69,27 +69,40 @@ class Ramp {
 
   /** @param {Mark} parent @param {{x: number, y: number}} at @param {Plan} plan @param {string} id */
   constructor(parent, { x, y }, { narrow, scale }, id) {
-    const [width, half] = [narrow ? 130 : 128 * scale, 5 * scale];
+    const [width, half] = [narrow ? 160 : 132 * scale, 5 * scale];
     const ramp = new Mark("linearGradient", parent, { id });
     this.stops = Array.from({ length: STOPS + 1 }, (_, i) => new Mark("stop", ramp, { offset: i / STOPS }));
-    const [middle, end] = [x + width / 2, x + width];
-    const bow = `M${x} ${y - half}L${middle} ${y - 0.6}L${end} ${y - half}V${y + half}L${middle} ${y + 0.6}L${x} ${y + half}Z`;
+    const [middle, end, top] = [x + width / 2, x + width, y - 9 * scale];
+    const bow = `M${x} ${top - half}L${middle} ${top - 0.6}L${end} ${top - half}V${top + half}L${middle} ${top + 0.6}L${x} ${top + half}Z`;
     new Mark("path", parent, { class: "ramp", d: bow, fill: `url(#${id})` });
-    const tick = { class: "tick", y: y + half + 14 * scale };
-    this.low = new Mark("text", parent, { ...tick, x });
-    new Mark("text", parent, { ...tick, x: middle, "text-anchor": "middle" }).say("0");
-    this.high = new Mark("text", parent, { ...tick, x: end, "text-anchor": "end" });
-    const title = { class: "title", x: narrow ? end + 14 : x, y: narrow ? y + 4 : y - half - 9 * scale };
-    new Mark("text", parent, title).say("weight, bias");
+    const below = top + half + 13 * scale;
+    this.weights = new Ends(parent, "weight", x, width, below);
+    this.biases = new Ends(parent, "bias", x, width, below + 14 * scale);
   }
 
-  /** @param {number} bound @param {boolean} dark */
-  draw(bound, dark) {
-    this.low.say(format(-bound, 2));
-    this.high.say(format(bound, 2));
+  /** @param {Picture} picture */
+  draw({ weights, biases, dark }) {
+    this.weights.say(weights.bound);
+    this.biases.say(biases.bound);
     if (dark === this.#dark) return;
     this.#dark = dark;
     this.stops.forEach((stop, i) => stop.set("stop-color", weightColour((2 * i) / STOPS - 1, 1, dark)));
+  }
+}
+
+/** What the ends of the ramp stand for. */
+class Ends {
+  /** @param {Mark} parent @param {string} name @param {number} x @param {number} width @param {number} y */
+  constructor(parent, name, x, width, y) {
+    this.low = new Mark("text", parent, { class: "tick", x, y });
+    new Mark("text", parent, { class: "name", x: x + width / 2, y, "text-anchor": "middle" }).say(name);
+    this.high = new Mark("text", parent, { class: "tick", x: x + width, y, "text-anchor": "end" });
+  }
+
+  /** @param {number} bound */
+  say(bound) {
+    this.low.say(format(-bound, 2));
+    this.high.say(format(bound, 2));
   }
 }
 

@@ -10,7 +10,9 @@ const DECADES = 4;
 
 /** One for the life of the drawing of a run, refilled for every moment, so that drawing allocates nothing. */
 export class Picture {
+  /** Biases grow far beyond weights when units move along the input; on one scale they would hide them. */
   weights = steadyScale();
+  biases = steadyScale();
   gradients = steadyLogScale(DECADES);
   changes = steadyLogScale(DECADES);
   dark = false;
@@ -71,21 +73,31 @@ export class Picture {
     return this.gradStates[parameter] ?? "none";
   }
 
-  /** One scale for all parameters, so that they compare. */
+  /** What the magnitude is that gets the full colour. @param {number} parameter */
+  bound(parameter) {
+    return (isBias(parameter) ? this.biases : this.weights).bound;
+  }
+
+  /** One scale for all parameters of a kind, so that they compare. */
   #rescale() {
-    let [weight, gradient, change] = [0, 0, 0];
+    let [weight, bias, gradient, change] = [0, 0, 0, 0];
     this.layout.parameters.forEach(({ size }, parameter) => {
       for (let i = 0; i < size; i++) {
-        weight = larger(weight, this.value(parameter, i));
+        if (isBias(parameter)) bias = larger(bias, this.value(parameter, i));
+        else weight = larger(weight, this.value(parameter, i));
         gradient = larger(gradient, this.gradient(parameter, i));
         change = larger(change, this.change(parameter, i));
       }
     });
     this.weights.update(weight);
+    this.biases.update(bias);
     this.gradients.update(gradient);
     if (this.hasChanges) this.changes.update(change);
   }
 }
+
+/** In named_parameters() of linear layers weight and bias take turns. @param {number} parameter */
+const isBias = (parameter) => parameter % 2 === 1;
 
 /** The larger magnitude; what is not finite does not count. @param {number} most @param {number} value */
 function larger(most, value) {

@@ -63,8 +63,8 @@ export function signPath(value, half) {
   return value > 0 ? `M${-arm} 0H${arm}M0 ${-arm}V${arm}` : `M${-arm} 0H${arm}`;
 }
 
-/** @param {number} value @param {Picture} picture */
-export const colourOf = (value, picture) => weightColour(value, picture.weights.bound, picture.dark);
+/** @param {number} value @param {number} parameter @param {Picture} picture */
+export const colourOf = (value, parameter, picture) => weightColour(value, picture.bound(parameter), picture.dark);
 
 /** For a screen reader. @param {string} name @param {Picture} picture @param {number} parameter @param {number} index */
 function describe(name, picture, parameter, index) {
