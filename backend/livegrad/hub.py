@@ -19,7 +19,7 @@ from livegrad.assignment import Address, Assignment, Origin
 from livegrad.config import Command, RunConfig
 from livegrad.errors import Forbidden, LogError, ProtocolError, StaleEpoch, TrainerError, UnknownThing
 from livegrad.launcher import Launcher
-from livegrad.lifecycle import LIVE, State, Verdict, after_loss_of_trainer, judge
+from livegrad.lifecycle import FINAL, LIVE, State, Verdict, after_loss_of_trainer, judge
 from livegrad.log import Appended, Batch, Entry, Event, RunLog
 from livegrad.meeting import Arrival, Meeting, Message, grad_states_between
 from livegrad.port import Port
@@ -180,10 +180,9 @@ class Hub:
     def _on_end(self, meeting: Meeting, epoch: int, how: str) -> None:
         if meeting.entry.epoch != epoch:
             return  # another trainer has taken over
-        failed = meeting.failure is not None or "exit code" in how
-        if how.endswith("exit code 0") and meeting.failure is None:
-            failed, how = False, "the server was stopped" if self._is_closing else how
-        self._lose_trainer(meeting, meeting.failure or how, failed)
+        ended_well = how.endswith("exit code 0")
+        reason = "the server was stopped" if ended_well and self._is_closing else how
+        self._lose_trainer(meeting, reason, failed="exit code" in how and not ended_well)
 
     def _lose_trainer(self, meeting: Meeting, reason: str, failed: bool) -> None:
         meeting.receive(
@@ -297,11 +296,12 @@ class Hub:
             case "answer" | "refusal" if meeting.port is not None:
                 meeting.port.answer(message)
             case "failed":
-                meeting.failure = str(message.get("reason", "no reason given"))
+                meeting.entry.state, meeting.entry.reason = State.FAILED, message["reason"]
+                meeting.tell_state()
             case "ended":
                 entry = meeting.entry
-                entry.state = after_loss_of_trainer(entry.state, message["failed"])
-                if entry.state in (State.FAILED, State.INTERRUPTED):
+                if entry.state not in FINAL:
+                    entry.state = after_loss_of_trainer(entry.state, message["failed"])
                     entry.reason = message["reason"]
                 if meeting.port is not None:
                     meeting.port.close(f"run {meeting.id}'s trainer ended: {message['reason']}")
@@ -388,7 +388,10 @@ def _note(batch: Batch, entry: Entry, message: Message) -> None:
                 batch.events.append(Event(message["step"], "tune", detail))
             state, reason = message["state"], None
             batch.changes |= {"state": state, "reason": reason, "lr": message["lr"], "pace": message["pace"]}
+        case "failed":
+            batch.changes |= {"state": State.FAILED, "reason": message["reason"]}
         case "ended":
-            state = after_loss_of_trainer(State(batch.changes.get("state", entry.state)), message["failed"])
-            if state not in (State.FINISHED,):
+            before = State(batch.changes.get("state", entry.state))
+            if before not in FINAL:
+                state = after_loss_of_trainer(before, message["failed"])
                 batch.changes |= {"state": state, "reason": message["reason"]}

@@ -56,7 +56,6 @@ class Meeting:
         self.validation_loss: float | str | None = None
         self.feeds: set[Feed] = set()
         self.port: Port | None = None  # set while its trainer is connected
-        self.failure: str | None = None  # what the trainer said before it ended, in words
         self.inbox: deque[Arrival] = deque()
         self.inbox_bytes = 0
         self.room = asyncio.Event()  # is there room in the inbox?

@@ -121,7 +121,7 @@ def _session_of(headers: Headers) -> str:
         morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return ""
-    return str(morsel.value) if morsel else ""
+    return morsel.coded_value if morsel else ""
 
 
 class Guard:

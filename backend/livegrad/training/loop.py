@@ -28,6 +28,6 @@ def train(
         y_pred = model(x)
         loss = loss_fn(y_pred, y)
         with torch.no_grad():
-            loss_fn(model(x_val), y_val)
+            val_loss = loss_fn(model(x_val), y_val)
         loss.backward()
         optimizer.step()

@@ -85,6 +85,8 @@ class Trainer:
             pass
         except Exception as error:
             self.link.say({"kind": "failed", "reason": _in_words(error)})
+            self.link.close(FLUSH_SECS)
+            raise SystemExit(1) from error
         self.link.close(FLUSH_SECS)
 
     def _train(self) -> None:
