@@ -8,7 +8,7 @@
 
 /** The ends of the ramps, as the page's --weight-… tokens have them. */
 export const ENDS = {
-  light: { negative: "#de6400", zero: "#8c95a1", positive: "#0f67c6" },
+  light: { negative: "#cf6a06", zero: "#8c95a1", positive: "#0f67c6" },
   dark: { negative: "#ffa24a", zero: "#6f7c8c", positive: "#62b0ff" },
 };
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { contrast, ENDS, weightColour } from "../../frontend/lib/colour.js";
@@ -10,6 +11,13 @@ test("the ends and the middle of the ramp are the ones that are announced", () =
   assert.equal(weightColour(-2, 2, false), ENDS.light.negative);
   assert.equal(weightColour(0, 2, false), ENDS.light.zero);
   assert.equal(weightColour(2, 2, true), ENDS.dark.positive);
+});
+
+test("the page's tokens are the same colours", () => {
+  const css = readFileSync(new URL("../../frontend/style.css", import.meta.url), "utf8");
+  for (const name of /** @type {const} */ (["negative", "zero", "positive"])) {
+    assert.ok(css.includes(`--weight-${name}: light-dark(${ENDS.light[name]}, ${ENDS.dark[name]});`), name);
+  }
 });
 
 test("beyond the scale the colour stays at its end", () => {
