@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from filelock import FileLock, Timeout
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 DATABASE = "livegrad.sqlite3"
+LOCK = "livegrad.lock"
 
 
 def frontend() -> Path:
@@ -32,7 +34,8 @@ def frontend() -> Path:
 
 def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "ASGIApp":
     """Return the whole application, guarded. Raises LogError when the run log cannot be opened."""
-    log = _open_log(settings.data)
+    lock = _lock(settings.data)
+    log = RunLog(settings.data / DATABASE)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -42,6 +45,7 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "ASGIAp
             yield
         finally:
             await hub.close()
+            lock.release()
 
     app = FastAPI(
         title="livegrad",
@@ -60,14 +64,21 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "ASGIAp
     return Guard(app, doorkeeper)
 
 
-def _open_log(folder: Path) -> RunLog:
+def _lock(folder: Path) -> FileLock:
+    # The operating system lets go of it when the process ends, however it ends.
+    lock = FileLock(folder / LOCK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise LogError(
+            f"another livegrad is at work on {folder}: end it, or choose another folder with --data"
+        ) from error
     except OSError as error:
         raise LogError(
-            f"cannot make the data folder {folder}: {error.strerror}; choose another with --data"
+            f"cannot write to the data folder {folder}: {error.strerror}; choose another with --data"
         ) from error
-    return RunLog(folder / DATABASE)
+    return lock
 
 
 def _add_page(app: FastAPI, folder: Path) -> None:
