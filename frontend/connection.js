@@ -52,10 +52,10 @@ export function connect(id, { store, api, stats, open, later }) {
     store.dispatch({ type: "connection", connection: "lost" });
     const ms = Math.min(RETRY_MS.first * 2 ** failures++, RETRY_MS.most);
     later(attach, ms * (0.75 + Math.random() / 2));
-    void api.run(id).catch(giveUpOn);
+    if (failures > 1) void api.run(id).catch(giveUpOn);
   }
 
-  /** A run that was deleted will not come back. @param {unknown} error */
+  /** Twice lost: a run that was deleted will not come back. @param {unknown} error */
   function giveUpOn(error) {
     if (isClosed || problemOf(error).status !== 404) return;
     isClosed = true;
@@ -97,8 +97,9 @@ export function connect(id, { store, api, stats, open, later }) {
     layout = hello.layout;
     failures = 0;
     store.dispatch({ type: "hello", run: hello.run, layout });
+    if (layout === null) return; // the trainer is still starting: it will greet again
     if (store.state.data === null) void load(api.data(id), (data) => ({ type: "data", data }));
-    if (layout !== null && hello.run.step > 0) {
+    if (hello.run.step > 0) {
       void load(api.series(id, seriesNames(layout), POINTS), (series) => ({ type: "past", series }));
     }
   }

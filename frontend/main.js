@@ -6,15 +6,12 @@ import { createClock, createStats } from "./clock.js";
 import { createSend, toggle } from "./commands.js";
 import { connect } from "./connection.js";
 import { listen } from "./keys.js";
-import { fieldsOf } from "./schema.js";
 import { createStore } from "./store.js";
 import { createTheme } from "./theme.js";
 import * as bar from "./views/bar.js";
 import * as code from "./views/code.js";
 import * as controls from "./views/controls.js";
 import * as fit from "./views/fit.js";
-import { openForm } from "./views/form.js";
-import { openHelp } from "./views/help.js";
 import * as inspector from "./views/inspector.js";
 import * as loss from "./views/loss.js";
 import * as network from "./views/network.js";
@@ -22,7 +19,6 @@ import * as norms from "./views/norms.js";
 import * as notice from "./views/notice.js";
 import { setTheme } from "./views/palette.js";
 import * as parameters from "./views/parameters.js";
-import { openRuns } from "./views/runs.js";
 import * as timeline from "./views/timeline.js";
 import { gentlerRate } from "./words.js";
 /** @import { Connection } from "./connection.js" */
@@ -108,12 +104,25 @@ const again = (run) => attempt(() => create(run.config));
 /** The same, with shorter steps. @param {Run} run */
 const gentler = (run) => attempt(() => create({ ...run.config, optimizer: { ...run.config.optimizer, lr: gentlerRate(run) } }));
 
-async function fresh() {
-  await attempt(async () => {
-    const [schema, datasets] = await Promise.all([api.schema(), api.datasets()]);
+/** Dialogs are fetched when they are first opened. */
+const fresh = () =>
+  attempt(async () => {
+    const [schema, datasets, { openForm }, { fieldsOf }] = await Promise.all([
+      api.schema(),
+      api.datasets(),
+      import("./views/form.js"),
+      import("./schema.js"),
+    ]);
     openForm({ fields: fieldsOf(schema, "RunConfig"), datasets, create: tryCreate });
   });
-}
+
+const help = () => attempt(async () => (await import("./views/help.js")).openHelp());
+
+const list = () =>
+  attempt(async () => {
+    const { openRuns } = await import("./views/runs.js");
+    openRuns(store, { open, again, fresh, refresh: () => attempt(refresh), remove: (id) => attempt(() => remove(id)) });
+  });
 
 /** @param {Partial<RunConfig>} config */
 async function tryCreate(config) {
@@ -123,12 +132,7 @@ async function tryCreate(config) {
   );
 }
 
-const doors = {
-  runs: () => openRuns(store, { open, again, fresh, refresh: () => attempt(refresh), remove: (id) => attempt(() => remove(id)) }),
-  fresh: () => void fresh(),
-  help: openHelp,
-  theme: theme.toggle,
-};
+const doors = { runs: () => void list(), fresh: () => void fresh(), help: () => void help(), theme: theme.toggle };
 
 const acts = {
   runs: doors.runs,
@@ -162,7 +166,7 @@ listen(document, {
   toggle: () => void toggle(store, send),
   step: () => void send({ kind: "step", count: 1 }),
   phase: () => void send({ kind: "phase" }),
-  help: openHelp,
+  help: doors.help,
   free: () => store.dispatch({ type: "pin", target: null }),
 });
 

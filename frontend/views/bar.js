@@ -2,7 +2,7 @@
 // Knows nothing about training controls.
 
 import { configWords, stateWords } from "../words.js";
-import { element, set, whenChanged, write } from "./dom.js";
+import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 /** @import { State, Store, View } from "../types.js" */
 
 /**
@@ -19,17 +19,17 @@ export function mount(root, _store, doors) {
   const config = element("span", { class: "run-config" });
   const badge = element("span", { class: "badge", id: "state", role: "status" });
   const step = element("span", { class: "step-number", id: "step" });
-  const theme = element("button", { type: "button", class: "icon", onclick: doors.theme });
+  const theme = element("button", { type: "button", class: "icon", onclick: doors.theme, onmousedown: keepFocus });
   root.append(
     element("h1", { class: "brand" }, "livegrad"),
     element("div", { class: "run-words" }, name, config),
     badge,
     step,
     element("span", { class: "spring" }),
-    element("button", { type: "button", id: "open-runs", onclick: doors.runs }, "Runs"),
-    element("button", { type: "button", id: "open-form", onclick: doors.fresh }, "New run"),
+    element("button", { type: "button", id: "open-runs", onclick: doors.runs, onmousedown: keepFocus }, "Runs"),
+    element("button", { type: "button", id: "open-form", onclick: doors.fresh, onmousedown: keepFocus }, "New run"),
     theme,
-    element("button", { type: "button", class: "icon", "aria-label": "Help and keys", title: "Help and keys (?)", onclick: doors.help }, "?"),
+    element("button", { type: "button", class: "icon", "aria-label": "Help and keys", title: "Help and keys (?)", onclick: doors.help, onmousedown: keepFocus }, "?"),
   );
   const drawRun = whenChanged((/** @type {State["run"]} */ run) => {
     write(name, run?.name ?? "");

@@ -67,7 +67,7 @@ function options(lines, onCursor) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     hooks: { setCursor: [onCursor] },
-    padding: [6, 8, 0, 0],
+    padding: [6, 18, 0, 0],
     scales: { x: { time: false, range: (_, from, to) => [from ?? 0, Math.max(to ?? 1, (from ?? 0) + 1)] }, y: { distr: 3, log: 10, range: (_, low, high) => logRange(low, high) } },
     axes: [
       { ...axis(), size: 24, space: 54, values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) },

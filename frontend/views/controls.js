@@ -5,7 +5,7 @@ import { format } from "../lib/format.js";
 import { permitted, toggle } from "../commands.js";
 import { numberOf } from "../protocol.js";
 import { PHASES, plain } from "../words.js";
-import { element, set, whenChanged, write } from "./dom.js";
+import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 /** @import { Send } from "../commands.js" */
 /** @import { Phase, Run, State, Store, View } from "../types.js" */
 
@@ -36,9 +36,6 @@ export function mount(root, store, send) {
 function speedText(rate) {
   return rate >= 100 ? Math.round(rate).toLocaleString("en") : rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
 }
-
-/** A click leaves the focus where it was, so that Space goes on meaning Train. @param {Event} event */
-const keepFocus = (event) => event.preventDefault();
 
 /** @param {string} id @param {string} title @param {() => void} act @param {string} text */
 function button(id, title, act, text) {

@@ -75,3 +75,6 @@ export function whenChanged(then) {
 export function prose(text) {
   return text.split("`").map((part, i) => (i % 2 === 1 ? element("code", {}, part) : part));
 }
+
+/** For onmousedown: a click leaves the focus where it was, so that Space goes on meaning Train. @param {Event} event */
+export const keepFocus = (event) => event.preventDefault();

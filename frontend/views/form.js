@@ -1,6 +1,7 @@
 // The dialog for a new run, made from the API's own schema. Knows no field by heart but the optimizer's kinds.
 
 import { placeOf, valueOf } from "../schema.js";
+import { head, present } from "./dialog.js";
 import { element, set, svg, write } from "./dom.js";
 /** @import { Field } from "../schema.js" */
 /** @import { DataSet, Problem } from "../types.js" */
@@ -41,20 +42,6 @@ export function openForm({ fields, datasets, create }) {
   });
   dialog.append(form);
   present(dialog);
-}
-
-/** @param {HTMLDialogElement} dialog */
-export function present(dialog) {
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
-/** @param {HTMLDialogElement} dialog @param {string} title @param {string} id */
-export function head(dialog, title, id) {
-  const close = element("button", { type: "button", class: "icon", "aria-label": "Close", onclick: () => dialog.close() }, "×");
-  return element("div", { class: "dialog-head" }, element("h2", { id }, title), close);
 }
 
 /**

@@ -1,7 +1,7 @@
 // The dialog that lists keys and colours. Knows nothing about what keys do.
 
 import { element, prose } from "./dom.js";
-import { head, present } from "./form.js";
+import { head, present } from "./dialog.js";
 
 const KEYS = [
   ["Space", "train, pause"],

@@ -25,7 +25,7 @@ export function mount(root, store) {
     const target = /** @type {Target|null} */ (JSON.parse(key));
     const config = store.state.run?.config;
     const isKnown = target !== null && layout !== null && config !== undefined;
-    write(title, isKnown ? elementName(layout, target) : "Rest on anything");
+    write(title, isKnown ? elementName(layout, target) : "Point at anything");
     set(title, "data-empty", !isKnown);
     body = isKnown ? bodyOf(place, layout, target, store) : invitation(place);
   });
@@ -158,7 +158,7 @@ function whereText({ run, data, moment }, layout, target) {
   const points = config.batch_size === null ? `all ${n} training points` : `the ${n} or fewer points of its batch`;
   const adds = config.zero_grad === false ? "; added to what .grad held before" : "";
   const worked = workedOut(config, moment, layout, target, data.train);
-  return `i runs over ${points}${adds}.${Number.isNaN(worked) ? "" : ` Worked out here: ${format(worked)}.`}`;
+  return `Σ over ${points}${adds}${Number.isNaN(worked) ? "." : `; worked out here: ${format(worked)}`}`;
 }
 
 /** @param {RunConfig} config @param {Moment} moment @param {Layout} layout @param {Element} target @param {{x: number[], y: number[]}} points */

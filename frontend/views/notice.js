@@ -2,7 +2,7 @@
 // Knows nothing about how what it offers is done.
 
 import { noticeOf } from "../words.js";
-import { element, whenChanged } from "./dom.js";
+import { element, keepFocus, whenChanged } from "./dom.js";
 /** @import { Notice } from "../words.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
@@ -22,7 +22,7 @@ export function mount(root, _store, acts) {
 function strip({ mood, title, text, act, label }, acts) {
   const words = element("p", {}, element("strong", {}, title), " ", text);
   const made = element("div", { class: "notice", "data-mood": mood }, words);
-  if (act !== null) made.append(element("button", { type: "button", onclick: acts[act] }, label ?? LABELS[act]));
+  if (act !== null) made.append(element("button", { type: "button", onclick: acts[act], onmousedown: keepFocus }, label ?? LABELS[act]));
   return made;
 }
 

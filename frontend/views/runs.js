@@ -4,15 +4,15 @@ import { format } from "../lib/format.js";
 import { numberOf } from "../protocol.js";
 import { configWords } from "../words.js";
 import { element } from "./dom.js";
-import { head, present } from "./form.js";
+import { head, present } from "./dialog.js";
 /** @import { Run, State, Store } from "../types.js" */
 
 /**
  * @typedef {Object} Doors
  * @property {(id: string) => void} open
- * @property {(run: Run) => void} again same configuration, same seed: the same initial weights
+ * @property {(run: Run) => unknown} again same configuration, same seed: the same initial weights
  * @property {(id: string) => Promise<void>} remove
- * @property {() => void} fresh
+ * @property {() => unknown} fresh
  * @property {() => Promise<void>} refresh
  */
 
@@ -51,20 +51,28 @@ function rowOf(run, isHere, doors, dialog, refresh) {
     element("strong", {}, run.name), element("span", { class: "badge", "data-mood": moodOf(run) }, run.state),
     element("span", { class: "run-config" }, configWords(run.config, run.lr ?? run.config.optimizer.lr)), element("span", { class: "run-facts" }, facts));
   const again = element("button", { type: "button", title: "A new run with the same configuration and the same initial weights", onclick: and(() => doors.again(run)) }, "Start again");
-  const remove = element("button", { type: "button", class: "danger", "aria-label": `Delete ${run.name}` }, "Delete");
+  const remove = element("button", { type: "button", class: "danger" });
+  label(remove, "Delete", run);
   const row = element("li", {}, words, again, remove);
   remove.addEventListener("click", async () => {
     if (!row.classList.contains("asking")) {
       row.classList.add("asking");
-      remove.textContent = "Delete for good?";
-      remove.addEventListener("blur", () => (row.classList.remove("asking"), (remove.textContent = "Delete")), { once: true });
+      label(remove, "Delete for good?", run);
+      remove.addEventListener("blur", () => (row.classList.remove("asking"), label(remove, "Delete", run)), { once: true });
       return;
     }
     row.classList.remove("asking");
     await doors.remove(run.id);
     await refresh();
+    /** @type {HTMLElement|null} */ (dialog.querySelector(".run-open, .primary"))?.focus();
   });
   return row;
+}
+
+/** @param {HTMLElement} button @param {string} text @param {Run} run */
+function label(button, text, run) {
+  button.textContent = text;
+  button.setAttribute("aria-label", `${text} ${run.name}`);
 }
 
 /** @param {Run} run */

@@ -94,10 +94,12 @@ test("a run that was deleted is not waited for", async () => {
   const { world, sockets, timers, store } = surroundings({ answers: { run: async () => Promise.reject(gone) } });
   connect("a", world);
   sockets[0].onclose();
+  timers[0].callback();
+  sockets[1].onclose();
   await settle();
   assert.equal(store.state.missing, "a");
-  timers[0].callback();
-  assert.equal(sockets.length, 1);
+  timers[1].callback();
+  assert.equal(sockets.length, 2);
 });
 
 test("at rest the record before the shown one is fetched, once; while training it is not", async () => {
@@ -125,10 +127,11 @@ test("on attaching to a run with a past, its series and its data are loaded", as
 });
 
 test("a trainer that is still starting greets twice; the second time with columns", () => {
-  const { world, sockets, store } = surroundings();
+  const { world, sockets, asked, store } = surroundings();
   connect("a", world);
   sockets[0].onmessage({ data: JSON.stringify({ kind: "hello", version: 1, run: run({ state: "starting" }), columns: [], record_bytes: 0 }) });
   assert.equal(store.state.layout, null);
+  assert.deepEqual(asked, [], "its data is not there yet either");
   greet(sockets[0]);
   sockets[0].onmessage({ data: frame({ first: 0 }) });
   assert.equal(store.state.moment?.step, 0);

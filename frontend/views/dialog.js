@@ -1,0 +1,17 @@
+// What all dialogs share: a heading with a way out, and being shown. Knows nothing about what they ask.
+
+import { element } from "./dom.js";
+
+/** @param {HTMLDialogElement} dialog */
+export function present(dialog) {
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/** @param {HTMLDialogElement} dialog @param {string} title @param {string} id */
+export function head(dialog, title, id) {
+  const close = element("button", { type: "button", class: "icon", "aria-label": "Close", onclick: () => dialog.close() }, "×");
+  return element("div", { class: "dialog-head" }, element("h2", { id }, title), close);
+}
