@@ -52,11 +52,11 @@ function chain(parameter, j, activation) {
 
 /** The activation's derivative, in terms of what the unit answers. @param {Symbol} h @param {Activation} activation @returns {Symbol[]} */
 function slopeOf(h, activation) {
-  const one = symbol("(1 − ", "sum");
+  const one = symbol("(1\u00a0−\u00a0", "sum");
   const end = symbol(")", "sum");
   if (activation === "tanh") return [one, { ...h, sup: "2" }, end];
   if (activation === "sigmoid") return [h, one, h, end];
-  if (activation === "relu") return [symbol("[", "sum"), h, symbol(" > 0]", "sum", { means: "1 where the unit is on, else 0" })];
+  if (activation === "relu") return [symbol("[", "sum"), h, symbol("\u00a0>\u00a00]", "sum", { means: "1 where the unit is on, else 0" })];
   return [];
 }
 

@@ -4,7 +4,7 @@
 import { format } from "../lib/format.js";
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { logTicks } from "./chart/ticks.js";
-import { element, set, write } from "./dom.js";
+import { element, set, write, zoom } from "./dom.js";
 import { colour } from "./palette.js";
 
 /**
@@ -70,8 +70,8 @@ function options(lines, onCursor) {
     padding: [6, 18, 0, 0],
     scales: { x: { time: false, range: (_, from, to) => [from ?? 0, Math.max(to ?? 1, (from ?? 0) + 1)] }, y: { distr: 3, log: 10, range: (_, low, high) => logRange(low, high) } },
     axes: [
-      { ...axis(), size: 24, space: 54, values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) },
-      { ...axis(), size: 44, incrs: (_, __, low, high) => [high - low], splits: (_, __, low, high) => logTicks(low, high), filter: (_, splits) => splits, values: (_, splits) => splits.map(tickText) },
+      { ...axis(), size: 24 * zoom(), space: 54 * zoom(), values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) },
+      { ...axis(), size: 44 * zoom(), incrs: (_, __, low, high) => [Number(`1e${Math.ceil(Math.log10(high - low))}`)], splits: (_, __, low, high) => logTicks(low, high), filter: (_, splits) => splits, values: (_, splits) => splits.map(tickText) },
     ],
     series: [{}, ...lines.map(seriesOf)],
   };
@@ -79,15 +79,14 @@ function options(lines, onCursor) {
 
 /** @param {Line} line @returns {uPlot.Series} */
 function seriesOf(line) {
-  return { label: line.label, stroke: () => colour(line.colour), width: line.width ?? 1.6, dash: line.dash, spanGaps: true, points: { show: false } };
+  return { label: line.label, stroke: () => colour(line.colour), width: (line.width ?? 1.6) * zoom(), dash: line.dash, spanGaps: true, points: { show: false } };
 }
 
 /** @returns {uPlot.Axis} */
 function axis() {
-  const size = Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.74);
   return {
     stroke: () => colour("var(--muted)"),
-    font: `${size}px system-ui, sans-serif`,
+    font: `${Math.round(10.4 * zoom())}px system-ui, sans-serif`,
     gap: 4,
     grid: { stroke: () => colour("var(--line)"), width: 1 },
     ticks: { show: false },

@@ -78,3 +78,6 @@ export function prose(text) {
 
 /** For onmousedown: a click leaves the focus where it was, so that Space goes on meaning Train. @param {Event} event */
 export const keepFocus = (event) => event.preventDefault();
+
+/** How much larger than on a small desk the page's letters are; what is drawn in pixels grows with them. */
+export const zoom = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;

@@ -3,7 +3,7 @@
 
 import { curve, forward } from "../lib/forward.js";
 import { ticks } from "../lib/scale.js";
-import { element, set, svg, whenChanged, write } from "./dom.js";
+import { element, set, svg, whenChanged, write, zoom } from "./dom.js";
 /** @import { Axis, Layout, Moment, Run, RunData, Store, View } from "../types.js" */
 
 const SAMPLES = 97;
@@ -79,7 +79,8 @@ function createPlot(picture, data, width, height) {
 /** @param {RunData} data @param {number} width @param {number} height @returns {Frame} */
 function frameOf(data, width, height) {
   const range = { x: widened([...data.train.x, ...data.validation.x], 0.05), y: widened([...data.train.y, ...data.validation.y], 0.14) };
-  const [left, right, top, bottom] = [MARGIN.left, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom];
+  const unit = zoom();
+  const [left, right, top, bottom] = [MARGIN.left * unit, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom * unit];
   const place = (/** @type {[number, number]} */ [from, to], /** @type {number} */ a, /** @type {number} */ b) => (/** @type {number} */ value) =>
     a + ((value - from) / (to - from)) * (b - a);
   return { x: place(range.x, left, right), y: place(range.y, bottom, top), left, right, top, bottom, range };
@@ -97,7 +98,7 @@ function pointsOf(points, data, kind, frame) {
   return points.x.map((x, i) => {
     const [cx, cy] = [frame.x(x), frame.y(points.y[i])];
     const residual = svg("line", { class: `residual ${kind}`, x1: cx.toFixed(1), x2: cx.toFixed(1), y1: cy.toFixed(1) });
-    const dot = svg("circle", { class: `dot ${kind}`, cx: cx.toFixed(1), cy: cy.toFixed(1), r: 3.6 });
+    const dot = svg("circle", { class: `dot ${kind}`, cx: cx.toFixed(1), cy: cy.toFixed(1) });
     dot.append(svg("title", {}, `${axisName(data.x)} ${shown(x, data.x)}, ${axisName(data.y)} ${shown(points.y[i], data.y)} (${kind})`));
     return {
       x,
@@ -141,6 +142,6 @@ function axes(frame, { x, y }) {
         text({ class: "tick", x: frame.left - 6, y: at + 3.5, "text-anchor": "end" }, value),
       ];
     }),
-    ...across.map((value) => text({ class: "tick", x: frame.x(value * x.scale), y: frame.bottom + 14, "text-anchor": "middle" }, value)),
+    ...across.map((value) => text({ class: "tick", x: frame.x(value * x.scale), y: frame.bottom + 14 * zoom(), "text-anchor": "middle" }, value)),
   ];
 }

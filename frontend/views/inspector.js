@@ -158,7 +158,7 @@ function whereText({ run, data, moment }, layout, target) {
   const points = config.batch_size === null ? `all ${n} training points` : `the ${n} or fewer points of its batch`;
   const adds = config.zero_grad === false ? "; added to what .grad held before" : "";
   const worked = workedOut(config, moment, layout, target, data.train);
-  return `Σ over ${points}${adds}${Number.isNaN(worked) ? "." : `; worked out here: ${format(worked)}`}`;
+  return `Σ over ${points}${adds}${Number.isNaN(worked) ? "." : `; worked out here in float64: ${format(worked)}`}`;
 }
 
 /** @param {RunConfig} config @param {Moment} moment @param {Layout} layout @param {Element} target @param {{x: number[], y: number[]}} points */

@@ -21,7 +21,7 @@ function lossAt(activation, at, by) {
 }
 
 /** @param {any[]} symbols */
-const textOf = (symbols) => symbols.map(({ text, sub = "", sup = "" }) => text + sub + sup).join("");
+const textOf = (symbols) => symbols.map(({ text, sub = "", sup = "" }) => text + sub + sup).join("").replaceAll("\u00a0", " ");
 
 for (const activation of ACTIVATIONS) {
   test(`the formula is the slope of the loss, by finite differences, for all parameters: ${activation}`, () => {
