@@ -33,6 +33,8 @@ export function connect(id, { store, api, stats, open, later }) {
   let undrawn = [];
   /** The step whose predecessor was asked for last; a failed call is not repeated before the next step. */
   let askedBefore = -1;
+  /** Whether steps were left out for this viewer since the series were loaded. */
+  let hasMissed = false;
   let failures = 0;
   let isClosed = false;
 
@@ -99,9 +101,13 @@ export function connect(id, { store, api, stats, open, later }) {
     store.dispatch({ type: "hello", run: hello.run, layout });
     if (layout === null) return; // the trainer is still starting: it will greet again
     if (store.state.data === null) void load(api.data(id), (data) => ({ type: "data", data }));
-    if (hello.run.step > 0) {
-      void load(api.series(id, seriesNames(layout), POINTS), (series) => ({ type: "past", series }));
-    }
+    if (hello.run.step > 0) void loadPast(layout);
+  }
+
+  /** @param {Layout} of */
+  function loadPast(of) {
+    hasMissed = false;
+    return load(api.series(id, seriesNames(of), POINTS), (series) => ({ type: "past", series }));
   }
 
   /** @template T @param {Promise<T>} answer @param {(value: T) => import("./types.js").Action} actionOf */
@@ -120,18 +126,25 @@ export function connect(id, { store, api, stats, open, later }) {
     store.dispatch({ type: "frame", frame });
     stats.stamped(frame.time);
     undrawn.push(frame.first + frame.count - 1);
+    hasMissed ||= frame.skipped > 0;
   }
 
   function drawn() {
     for (const step of undrawn) socket?.send(JSON.stringify({ kind: "ack", step }));
     undrawn = [];
+    if (store.state.run?.state !== "running") rest();
+  }
+
+  /** What the stream left out is fetched once training stands. */
+  function rest() {
     fetchBefore();
+    if (hasMissed && layout !== null) void loadPast(layout);
   }
 
   /** The change Δ of the record on the screen needs the one before; while training runs the stream brings it. */
   function fetchBefore() {
-    const { run, settled } = store.state;
-    if (settled === null || settled.step === 0 || settled.before !== null || run?.state === "running") return;
+    const { settled } = store.state;
+    if (settled === null || settled.step === 0 || settled.before !== null) return;
     const step = settled.step - 1;
     if (askedBefore === step) return;
     askedBefore = step;

@@ -119,7 +119,7 @@ export function seriesNames(layout) {
 }
 
 /**
- * Put the past, as `GET /series` answers it, before what has been seen live since.
+ * Take the past as `GET /series` answers it, and behind it what has been seen live since.
  * @param {History} live
  * @param {Layout} layout
  * @param {{name: string, steps: number[], values: Scalar[]}[]} series each thinned by itself, so with steps of its own
@@ -128,16 +128,10 @@ export function seriesNames(layout) {
 export function joinPast(live, layout, series) {
   const past = createHistory(layout.parameters.length, live.steps.length);
   const byName = new Map(series.map((line) => [line.name, line]));
-  const before = live.length > 0 ? live.steps[0] : Infinity;
+  const steps = [...new Set(series.flatMap((line) => line.steps))].sort((a, b) => a - b);
   const lines = linesOf(past);
-  seriesNames(layout).forEach((name, i) => fill(past, lines[i], byName.get(name), unionOf(series, before)));
-  return appendRows(past, live);
-}
-
-/** @param {{steps: number[]}[]} series @param {number} before */
-function unionOf(series, before) {
-  const steps = new Set(series.flatMap((line) => line.steps));
-  return [...steps].filter((step) => step < before).sort((a, b) => a - b);
+  seriesNames(layout).forEach((name, i) => fill(past, lines[i], byName.get(name), steps));
+  return appendRows(past, live, steps.at(-1) ?? -1);
 }
 
 /**
@@ -154,11 +148,12 @@ function fill(past, line, series, steps) {
   });
 }
 
-/** @param {History} target @param {History} source */
-function appendRows(target, source) {
+/** @param {History} target @param {History} source @param {number} after rows of later steps */
+function appendRows(target, source, after) {
   const from = linesOf(source);
   const to = linesOf(target);
   for (let row = 0; row < source.length; row++) {
+    if (source.steps[row] <= after) continue;
     const place = openRow(target, source.steps[row]);
     to.forEach((line, i) => (line[place] = from[i][row]));
   }

@@ -177,8 +177,8 @@ document.addEventListener("visibilitychange", () => document.visibilityState ===
 /** The list of runs and the loop's source, as soon as the server answers. */
 async function begin() {
   try {
-    await refresh();
     store.dispatch({ type: "listing", listing: await api.loop() });
+    await Promise.all([refresh(), askTorch()]);
   } catch (error) {
     store.dispatch({ type: "problem", problem: problemOf(error) });
     return void later(() => void begin(), RETRY_MS);
@@ -187,14 +187,14 @@ async function begin() {
   if (id !== undefined) open(id);
 }
 
-/** While a run waits for its trainer: whether it is PyTorch that is being waited for. */
+async function askTorch() {
+  const { torch } = await api.health();
+  store.dispatch({ type: "health", torch: torch ?? "ready" });
+}
+
+/** While a run waits for its trainer: whether it is PyTorch that is being waited for. What fails, the stream says. */
 async function watchTorch() {
-  if (store.state.run?.state === "starting") {
-    await api.health().then(
-      ({ torch }) => store.dispatch({ type: "health", torch: torch ?? "ready" }),
-      () => undefined, // said by the connection
-    );
-  }
+  if (store.state.run?.state === "starting") await askTorch().catch(() => undefined);
   later(() => void watchTorch(), RETRY_MS);
 }
 

@@ -135,7 +135,7 @@ export function noticeOf(state) {
     return { mood: "wait", title: "This run is not here", text: "It was deleted, or the link is from another server.", act: "runs" };
   }
   if (connection === "lost") {
-    return { mood: "bad", title: "Connection lost", text: "Training goes on without this page. It comes back by itself, with every step.", act: null };
+    return { mood: "bad", title: "Connection lost", text: "This page tries again by itself, and fetches every step that it missed.", act: null };
   }
   if (loaded && runs.length === 0 && opened === undefined) {
     return { mood: "calm", title: "No runs yet", text: "Make one: a small network, a few points, and every number in view.", act: "new" };

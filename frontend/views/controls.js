@@ -18,7 +18,7 @@ export function mount(root, store, send) {
   const strip = createStrip();
   const pace = createPace(send);
   const rate = createRate(send);
-  const speed = element("output", { class: "speed", "aria-label": "Measured speed", title: "Measured, by the trainer's clock" });
+  const speed = element("span", { class: "speed", title: "Measured, by the trainer's clock" });
   root.append(buttons.root, strip.root, pace.root, rate.root, speed);
   return {
     draw(state) {
@@ -26,7 +26,7 @@ export function mount(root, store, send) {
       strip.draw(state);
       pace.draw(state.run);
       rate.draw(state.run);
-      write(speed, state.run?.state === "running" && state.stepsPerSec > 0 ? `${speedText(state.stepsPerSec)} steps/s` : "");
+      write(speed, state.connection === "open" && state.run?.state === "running" && state.stepsPerSec > 0 ? `${speedText(state.stepsPerSec)} steps/s` : "");
     },
     unmount: () => root.replaceChildren(),
   };
@@ -87,7 +87,7 @@ function createStrip() {
 /** @param {Send} send */
 function createPace(send) {
   const slider = element("input", { type: "range", id: "pace", min: 0, max: PACES.length - 1, step: 1 });
-  const text = element("output", { for: "pace", class: "pace-text" });
+  const text = element("span", { class: "pace-text", "aria-hidden": "true" });
   slider.addEventListener("input", () => write(text, paceText(PACES[Number(slider.value)])));
   slider.addEventListener("change", () => void send({ kind: "tune", pace: PACES[Number(slider.value)] }));
   const draw = whenChanged((/** @type {number|null|undefined} */ pace, /** @type {boolean} */ may) => {

@@ -117,6 +117,19 @@ test("at rest the record before the shown one is fetched, once; while training i
   assert.equal(store.state.moment?.before?.[3], 4);
 });
 
+test("steps that were left out are fetched for the charts once training stands", async () => {
+  const { world, sockets, asked } = surroundings();
+  const connection = connect("a", world);
+  greet(sockets[0], { state: "running" });
+  sockets[0].onmessage({ data: frame({ first: 900, skipped: 800 }) });
+  connection.drawn();
+  assert.ok(!asked.some((call) => call.startsWith("series")));
+  sockets[0].onmessage({ data: JSON.stringify({ kind: "state", ...run({ step: 900 }) }) });
+  connection.drawn();
+  connection.drawn();
+  assert.equal(asked.filter((call) => call.startsWith("series")).length, 1);
+});
+
 test("on attaching to a run with a past, its series and its data are loaded", async () => {
   const { world, sockets, asked, store } = surroundings();
   connect("a", world);

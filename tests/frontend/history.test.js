@@ -56,8 +56,9 @@ test("thinning halves what it is given", () => {
   assert.equal(history.steps[0], 0);
 });
 
-test("the past is put before what was seen live; each series brings its own steps", () => {
+test("the past, each series with steps of its own, fills what was missed; what came since stays behind it", () => {
   const live = createHistory(4);
+  append(live, 3, 1);
   append(live, 50, 3);
   const [loss, validation, first] = seriesNames(layout);
   const past = [
@@ -66,8 +67,8 @@ test("the past is put before what was seen live; each series brings its own step
     { name: first, steps: [10], values: [4] },
   ];
   const joined = joinPast(live, layout, /** @type {any} */ (past));
-  assert.deepEqual([...joined.steps.subarray(0, joined.length)], [0, 10, 20, 50, 51, 52]);
-  assert.deepEqual([...joined.loss.subarray(0, 4)], [NaN, 9, NaN, 100 / 51].map((n) => (Number.isNaN(n) ? n : Math.fround(n))));
+  assert.deepEqual([...joined.steps.subarray(0, joined.length)], [0, 10, 20, 51, 52]);
+  assert.deepEqual([...joined.loss.subarray(0, 5)], [NaN, 9, NaN, 8, Math.fround(100 / 53)]);
   assert.equal(joined.validation[2], Infinity);
   assert.equal(joined.norms[0][1], 4);
 });
