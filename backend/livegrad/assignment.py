@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from livegrad.protocol import Column
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -14,18 +16,24 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The record that a run goes on from: its step, its bytes, and the learning rate then in force."""
+    """The record that a run goes on from: its step, its bytes, and the learning rate then in force.
+
+    `is_own` tells a run that was interrupted, whose log has that record, from one that continues another run.
+    """
 
     step: int
     record: bytes
+    columns: tuple[Column, ...]
     lr: float
+    is_own: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The whole task. `config` is RunConfig as JSON; `pace` is the pace in force, steps per second."""
+    """The whole task. `config` is RunConfig as JSON; `pace` is the pace in force; `plays`: train at once."""
 
     address: Address
     config: str
     pace: float | None
     origin: Origin | None = None
+    plays: bool = False

@@ -141,6 +141,9 @@ class RunConfig(_Closed):
     seed: Seed = Field(
         0, description="For the initial weights, the validation points and the order of the batches."
     )
+    data_seed: Seed | None = Field(
+        None, description="For the order of the batches alone; null: the seed above."
+    )
     batch_size: int | None = Field(
         None, ge=1, le=10_000, description="Points per step; null is all training points."
     )

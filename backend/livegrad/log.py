@@ -36,7 +36,9 @@ CREATE TABLE runs (
     pace REAL,
     columns TEXT NOT NULL DEFAULT '[]',
     data TEXT NOT NULL DEFAULT '{}',
-    last_step INTEGER NOT NULL DEFAULT -1
+    last_step INTEGER NOT NULL DEFAULT -1,
+    parent TEXT,
+    parent_step INTEGER
 ) STRICT;
 CREATE TABLE chunks (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -61,7 +63,7 @@ CREATE INDEX events_by_run ON events (run, step);
 
 @dataclass(slots=True)
 class Entry:
-    """A run as the log keeps it. `last_step` is -1 before the first record."""
+    """A run as the log keeps it. `last_step` is one less than `first_step` before the first record."""
 
     id: str
     name: str
@@ -76,6 +78,13 @@ class Entry:
     columns: tuple[Column, ...]
     data: dict[str, Any]
     last_step: int
+    parent: str | None = None  # the run that it continues, even when that is deleted
+    parent_step: int | None = None
+
+    @property
+    def first_step(self) -> int:
+        """Return the step of its first record: 0, or the one at which it left its parent."""
+        return self.parent_step or 0
 
     @property
     def record_bytes(self) -> int:
@@ -105,12 +114,16 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: refused for its epoch, or these frames newly stored, up to `last_step`."""
+    """What became of a batch: these frames newly stored, up to `last_step`; or refused as a whole.
+
+    It is refused for its epoch, or for a `gap`, in words: steps were left out.
+    """
 
     run: str
     refused: bool
     frames: list[Frame]
     last_step: int
+    gap: str | None = None
 
 
 class RunLog:
@@ -186,7 +199,8 @@ class RunLog:
         """Add a run without records."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO runs (id, name, config, created_at, state, epoch, lr, pace) VALUES (?,?,?,?,?,?,?,?)",
+                "INSERT INTO runs (id, name, config, created_at, state, epoch, lr, pace, last_step, "
+                "parent, parent_step) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     entry.id,
                     entry.name,
@@ -196,6 +210,9 @@ class RunLog:
                     entry.epoch,
                     entry.lr,
                     entry.pace,
+                    entry.last_step,
+                    entry.parent,
+                    entry.parent_step,
                 ),
             )
 
@@ -208,6 +225,11 @@ class RunLog:
         """Return every run, newest first."""
         rows = self._db.execute(f"SELECT {_FIELDS} FROM runs ORDER BY created_at DESC, rowid DESC")
         return [_entry(row) for row in rows]
+
+    def columns(self, run: str) -> tuple[Column, ...]:
+        """Return the columns of the run's records; none when there is no such run."""
+        row = self._db.execute("SELECT columns FROM runs WHERE id = ?", (run,)).fetchone()
+        return columns_from_json(json.loads(row[0])) if row else ()
 
     def begin_epoch(self, run: str, secret: str) -> int:
         """Count one more trainer for the run, known by the hash `secret`; return its epoch."""
@@ -234,13 +256,13 @@ class RunLog:
         if row is None or row[0] != batch.epoch:
             return Appended(batch.run, True, [], -1)
         last_step = int(row[1])
+        if (gap := _gap(batch.frames, last_step)) is not None:
+            return Appended(batch.run, True, [], last_step, gap)
         stored: list[Frame] = []
         for frame in batch.frames:
             if frame.last <= last_step:
                 continue
             fresh = frame.since(last_step + 1)
-            if fresh.first != last_step + 1:
-                raise LogError(f"run {batch.run}: step {last_step + 1} is missing before step {fresh.first}")
             db.execute(
                 "INSERT INTO chunks VALUES (?,?,?,?,?,?)",
                 (batch.run, fresh.first, fresh.count, fresh.epoch, fresh.time, fresh.payload),
@@ -287,23 +309,23 @@ class RunLog:
         return [{"step": s, "time": t, "kind": k, **json.loads(d)} for s, t, k, d in rows]
 
 
-_FIELDS = "id, name, config, created_at, state, reason, epoch, secret, lr, pace, columns, data, last_step"
+def _gap(frames: Sequence[Frame], last_step: int) -> str | None:
+    for frame in frames:
+        if frame.first > last_step + 1:
+            return f"step {last_step + 1} is missing before step {frame.first}"
+        last_step = max(last_step, frame.last)
+    return None
+
+
+_FIELDS = (
+    "id, name, config, created_at, state, reason, epoch, secret, lr, pace, columns, data, last_step, "
+    "parent, parent_step"
+)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    id_, name, config, created_at, state, reason, epoch, secret, lr, pace, columns, data, last_step = row
-    return Entry(
-        id_,
-        name,
-        json.loads(config),
-        created_at,
-        State(state),
-        reason,
-        epoch,
-        secret,
-        lr,
-        pace,
-        columns_from_json(json.loads(columns)),
-        json.loads(data),
-        last_step,
-    )
+    entry = Entry(*row)
+    entry.config, entry.data = json.loads(row[2]), json.loads(row[11])
+    entry.state = State(entry.state)
+    entry.columns = columns_from_json(json.loads(row[10]))
+    return entry

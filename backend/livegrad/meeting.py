@@ -78,7 +78,7 @@ class Meeting:
     @property
     def step(self) -> int:
         """Return the last committed step; 0 before there is any."""
-        return max(self.entry.last_step, 0)
+        return max(self.entry.last_step, self.entry.first_step)
 
     def as_json(self) -> Message:
         """Return the Run of the contract."""
@@ -97,6 +97,8 @@ class Meeting:
             "reason": entry.reason,
             "created_at": datetime.fromtimestamp(entry.created_at, UTC).isoformat().replace("+00:00", "Z"),
             "epoch": entry.epoch,
+            "first_step": entry.first_step,
+            "parent": None if entry.parent is None else {"run": entry.parent, "step": entry.parent_step},
             "grad_states": self.grad_states,
         }
 

@@ -23,6 +23,13 @@ class Health(BaseModel):
     torch: Literal["loading", "ready"]
 
 
+class Parent(BaseModel):
+    """Which run a run continues, and from which step on."""
+
+    run: str
+    step: int
+
+
 class Run(BaseModel):
     """One training, with an immutable configuration and an append-only history."""
 
@@ -40,6 +47,8 @@ class Run(BaseModel):
     created_at: str
     epoch: int = Field(description="How many trainers were started for it.")
     grad_states: list[GradState]
+    first_step: int = Field(description="Step of its first record: 0, or where it left its parent.")
+    parent: Parent | None = Field(description="The run that it continues, and the step at which it left it.")
 
 
 class Answer(BaseModel):

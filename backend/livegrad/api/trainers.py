@@ -26,11 +26,12 @@ async def trainer(socket: WebSocket, run: str) -> None:
     port: Port | None = None
     meeting: Meeting | None = None
     try:
-        meeting = hub.admit(run, secret if scheme.lower() == "bearer" else "")
+        meeting = hub.meeting(run)
+        hub.trainers.admit(meeting, secret if scheme.lower() == "bearer" else "")
         hello = json.loads(await socket.receive_text())
         if not isinstance(hello, dict):
             raise ProtocolError(f"expected a hello object, received {hello!r:.100}")
-        port = await hub.greet(meeting, hello)
+        port = await hub.trainers.greet(meeting, hello)
         await _serve(socket, hub, meeting, port)
     except WebSocketDisconnect:
         pass
@@ -41,7 +42,7 @@ async def trainer(socket: WebSocket, run: str) -> None:
         await _close(socket, BAD_MESSAGE, str(error))
     finally:
         if meeting is not None and port is not None:
-            hub.part(meeting, port)
+            hub.trainers.part(meeting, port)
 
 
 async def _serve(socket: WebSocket, hub: Hub, meeting: Meeting, port: Port) -> None:

@@ -75,9 +75,12 @@ class Control:
 
     # -- the training thread
 
-    def begin(self) -> None:
-        """Hold the loop before its first step, until someone lets it go on."""
-        self._hold()
+    def begin(self, plays: bool = False) -> None:
+        """Hold the loop before its first step, until someone lets it go on; with `plays`, let it go on at once."""
+        if plays:
+            self._go()
+        else:
+            self._hold()
 
     def boundary(self, phase: str) -> None:
         """Let the loop pass, or hold it here. Called by the observer after every phase that it tells."""

@@ -41,7 +41,8 @@ class Trainer:
     def __init__(self, assignment: Assignment) -> None:
         self.config = config = RunConfig.model_validate_json(assignment.config)
         self._epoch = assignment.address.epoch
-        origin = assignment.origin
+        self._origin = origin = assignment.origin
+        self._plays = assignment.plays
         self._first_step = origin.step if origin else 0
         self.points = split(config)
         self.model = network.build(config)
@@ -56,7 +57,7 @@ class Trainer:
         self.link = Link(
             assignment.address,
             self.observer.ring,
-            self._first_step + (1 if origin else 0),
+            self._first_step + (1 if origin and origin.is_own else 0),
             self._greeting(),
             self._on_message,
             self._on_server_gone,
@@ -75,10 +76,10 @@ class Trainer:
         """Run the loop to its end; say how it ended."""
         self.observer.attach()
         self.link.start()
-        if self._first_step == 0:
+        if self._origin is None or not self._origin.is_own:
             self.observer.write_initial()
         try:
-            self.control.begin()
+            self.control.begin(self._plays)
             self._train()
             self.control.finish()
         except Stopped:
@@ -151,19 +152,22 @@ def _in_words(error: Exception) -> str:
 def restore(
     model: nn.Module, optimizer: torch.optim.Optimizer, columns: tuple[Column, ...], origin: Origin
 ) -> None:
-    """Put parameters, gradients, optimizer state and learning rate back to what the record holds, bit for bit."""
+    """Put parameters, gradients, optimizer state and learning rate back to what the record holds, bit for bit.
+
+    `columns` are those of the run at hand. When its optimizer keeps other things than the record's did, it starts anew.
+    """
     record = torch.from_numpy(np.frombuffer(origin.record, np.float32).copy())
     named = dict(model.named_parameters())
     state: dict[str, dict[str, Any]] = {name: {} for name in named}
     with torch.no_grad():
-        for column in columns:
+        for column in origin.columns:
             kept = record[column.offset : column.offset + column.size].reshape(column.shape).clone()
             match column.role:
                 case "parameter":
                     named[column.name].copy_(kept)
                 case "gradient" if origin.step > 0:
                     named[column.name].grad = kept
-                case "state" if origin.step > 0:
+                case "state" if origin.step > 0 and origin.columns == columns:
                     state[column.name][str(column.slot)] = kept
                 case _:
                     pass

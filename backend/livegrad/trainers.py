@@ -1,0 +1,142 @@
+"""Who trains which run: started, let in, lost, started again. Knows nothing of viewers or HTTP.
+
+A trainer that was killed is started again from its run's last record, and retraces, bit for bit, what the old one would
+have done. One that failed by an error is not: it would fail again.
+"""
+
+import asyncio
+import hashlib
+import json
+import secrets
+
+from livegrad.assignment import Address, Assignment, Origin
+from livegrad.committer import Committer
+from livegrad.errors import ProtocolError, StaleEpoch, TrainerError
+from livegrad.launcher import Launcher
+from livegrad.lifecycle import FINAL, State, after_loss_of_trainer
+from livegrad.log import Batch, RunLog
+from livegrad.meeting import Arrival, Meeting, Message, grad_states_between
+from livegrad.port import Port
+from livegrad.protocol import columns_from_json, required
+
+
+def digest(secret: str) -> str:
+    """Return what the log keeps of a trainer's secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Trainers:
+    """All trainers. `url` is this server's websocket address, as a trainer on this machine reaches it."""
+
+    def __init__(self, log: RunLog, launcher: Launcher, committer: Committer, url: str) -> None:
+        self.launcher = launcher
+        self._log = log
+        self._committer = committer
+        self._url = url
+        self._is_closing = False
+
+    # -- from here to the trainer
+
+    async def start(self, meeting: Meeting, plays: bool = False) -> None:
+        """Start a trainer where the run's history ends; `plays`: it trains at once, without waiting for a command."""
+        entry = meeting.entry
+        secret = secrets.token_urlsafe(32)
+        entry.state, entry.reason = State.STARTING, None
+        entry.secret = digest(secret)
+        entry.epoch += 1  # no other trainer of this run is let in while the log counts it
+        entry.epoch = epoch = await self._committer.write(self._log.begin_epoch, entry.id, entry.secret)
+        meeting.tell_state()
+        try:
+            origin = await self._origin(meeting)
+            address = Address(f"{self._url}/api/runs/{entry.id}/trainer", secret, epoch)
+            assignment = Assignment(address, json.dumps(entry.config), entry.pace, origin, plays)
+            await self.launcher.start(entry.id, assignment, lambda how: self._on_end(meeting, epoch, how))
+        except TrainerError as error:
+            self.lose(meeting, str(error), failed=True)
+
+    async def _origin(self, meeting: Meeting) -> Origin | None:
+        entry = meeting.entry
+        if meeting.newest is not None:
+            return Origin(entry.last_step, meeting.newest.payload, entry.columns, entry.lr, is_own=True)
+        if entry.parent is None or entry.parent_step is None:
+            return None
+        frame = await asyncio.to_thread(self._log.frame, entry.parent, entry.parent_step)
+        columns = await asyncio.to_thread(self._log.columns, entry.parent)
+        if frame is None:
+            raise TrainerError(f"run {entry.parent}, which this one continues, is no longer there")
+        return Origin(entry.parent_step, frame.payload, columns, entry.lr, is_own=False)
+
+    async def close(self, meetings: list[Meeting]) -> None:
+        """Stop every trainer."""
+        self._is_closing = True
+        for meeting in meetings:
+            if meeting.port is not None:
+                meeting.port.say({"kind": "stop"})
+        await self.launcher.end_all()
+
+    # -- from the trainer to here
+
+    def admit(self, meeting: Meeting, secret: str) -> None:
+        """Check that `secret` is the key of the run's present trainer. Raises StaleEpoch."""
+        if not secrets.compare_digest(digest(secret), meeting.entry.secret):
+            raise StaleEpoch(f"the secret is not that of run {meeting.id}'s present trainer")
+
+    async def greet(self, meeting: Meeting, hello: Message) -> Port:
+        """Take a trainer in by its hello message. Raises ProtocolError, or StaleEpoch for a replaced one."""
+        if required(hello, "kind", str) != "hello":
+            raise ProtocolError(f"expected 'hello' first, received {hello['kind']!r:.100}")
+        if required(hello, "epoch", int) != meeting.entry.epoch:
+            raise StaleEpoch(f"epoch {hello['epoch']} was replaced by epoch {meeting.entry.epoch}")
+        if meeting.port is not None:
+            meeting.port.close("its trainer connected anew")
+        port = meeting.port = Port(meeting.entry.epoch)
+        if not meeting.entry.columns:
+            await self._learn_columns(meeting, hello)
+        port.say({"kind": "welcome", "step": meeting.entry.last_step})
+        return port
+
+    async def _learn_columns(self, meeting: Meeting, hello: Message) -> None:
+        entry = meeting.entry
+        columns = columns_from_json(hello.get("columns"))
+        data = required(hello, "data", dict)
+        changes = {"columns": json.dumps([column.as_json() for column in columns]), "data": json.dumps(data)}
+        await self._committer.write(self._log.append, [Batch(entry.id, entry.epoch, changes=changes)])
+        entry.columns, entry.data = columns, data
+        meeting.grad_states = grad_states_between(entry)
+        meeting.tell_hello()
+
+    def part(self, meeting: Meeting, port: Port) -> None:
+        """Note that a trainer's connection is gone; it may come back."""
+        port.close(f"the connection to run {meeting.id}'s trainer was lost")
+        if meeting.port is port:
+            meeting.port = None
+
+    def _on_end(self, meeting: Meeting, epoch: int, how: str) -> None:
+        if meeting.entry.epoch != epoch:
+            return  # another trainer has taken over
+        ended_well = how.endswith("exit code 0")
+        reason = "the server was stopped" if ended_well and self._is_closing else how
+        self.lose(meeting, reason, failed="exit code" in how and not ended_well)
+
+    def lose(self, meeting: Meeting, reason: str, failed: bool) -> None:
+        """Note the end of the run's trainer, after everything that it sent."""
+        message = {"kind": "ended", "reason": reason, "failed": failed}
+        meeting.receive(Arrival(meeting.entry.epoch, message=message))
+        self._committer.notice()
+
+    def on_ended(self, meeting: Meeting, message: Message) -> None:
+        """Take over the end of a trainer, now that it is committed."""
+        entry = meeting.entry
+        if entry.state not in FINAL:
+            entry.state = after_loss_of_trainer(entry.state, message["failed"])
+            entry.reason = message["reason"]
+        if meeting.port is not None:
+            meeting.port.close(f"run {meeting.id}'s trainer ended: {message['reason']}")
+            meeting.port = None
+        meeting.tell_state()
+
+    def on_gap(self, meeting: Meeting, reason: str) -> None:
+        """End a trainer that left steps out: its run cannot go on."""
+        self.lose(meeting, reason, failed=True)
+        if meeting.port is not None:
+            meeting.port.close(reason)
