@@ -95,11 +95,11 @@ function numberOr(text) {
 
 /**
  * The field that an error of a 422 speaks of: "optimizer.lr", or "" for the whole.
- * @param {(string|number)[]} location
+ * @param {{loc?: (string|number)[], msg: string}} error
  * @param {Field[]} fields
  */
-export function placeOf(location, fields) {
-  const field = fields.find(({ name }) => location.includes(name));
+export function placeOf({ loc: location = [], msg }, fields) {
+  const field = fields.find(({ name }) => location.includes(name)) ?? fields.find(({ name }) => msg.startsWith(`${name} `));
   if (field === undefined) return "";
   const inner = Object.values(field.groups ?? {}).flat();
   const part = inner.find(({ name }) => location.indexOf(name) > location.indexOf(field.name));

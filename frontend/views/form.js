@@ -1,4 +1,4 @@
-// The dialog for a new run, made from the API's own schema. Knows no field by heart but the optimizer's kinds.
+// The dialog for a new run, made from the API's own schema. Knows no field by heart but the name and the data set.
 
 import { placeOf, valueOf } from "../schema.js";
 import { head, present } from "./dialog.js";
@@ -32,6 +32,7 @@ export function openForm({ fields, datasets, create }) {
   const submit = element("button", { type: "submit", class: "primary" }, "Create run");
   const inputs = fields.map((field) => inputOf(field, field.fallback, field.name, datasets));
   const form = element("form", { novalidate: true }, head(dialog, "New run", "form-title"), element("div", { class: "fields" }, ...inputs.map(({ root }) => root)), trouble, element("div", { class: "dialog-foot" }, submit));
+  nameAfterData(form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     set(submit, "disabled", true);
@@ -44,17 +45,30 @@ export function openForm({ fields, datasets, create }) {
   present(dialog);
 }
 
+/** A run is called after its data set, until someone gives it a name. @param {HTMLFormElement} form */
+function nameAfterData(form) {
+  const name = /** @type {HTMLInputElement|null} */ (form.querySelector("#field-name"));
+  const data = /** @type {HTMLSelectElement|null} */ (form.querySelector("#field-dataset"));
+  const names = [...(data?.options ?? [])].map(({ value }) => value);
+  data?.addEventListener("change", () => {
+    if (name !== null && names.includes(name.value)) name.value = data.value;
+  });
+}
+
 /**
  * One field, or a group of them.
  * @typedef {{name: string, root: HTMLElement, read: () => any, complain: (place: string, text: string) => boolean}} Input
  */
 
+/** Beside its field, what was received stands there already. @param {{msg: string}} error */
+const wordsOf = ({ msg }) => msg.replace(/ \(received .*/s, "");
+
 /** @param {Problem} problem @param {Field[]} fields @param {Input[]} inputs @param {HTMLElement} trouble */
 function show(problem, fields, inputs, trouble) {
   for (const input of inputs) input.complain("*", "");
   const errors = problem.errors ?? [];
-  const homeless = errors.filter(({ loc, msg }) => !inputs.some((input) => input.complain(placeOf(loc ?? [], fields), msg)));
-  const general = errors.length === 0 ? [problem.detail || problem.title] : homeless.map(({ msg }) => msg);
+  const homeless = errors.filter((error) => !inputs.some((input) => input.complain(placeOf(error, fields), wordsOf(error))));
+  const general = errors.length === 0 ? [problem.detail || problem.title] : homeless.map(wordsOf);
   write(trouble, general.join(" "));
   /** @type {HTMLElement|null} */ (document.querySelector("dialog [aria-invalid=true]"))?.focus();
 }

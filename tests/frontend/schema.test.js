@@ -44,10 +44,12 @@ test("what is typed becomes what the API wants; what is no number goes as it is"
 });
 
 test("an error of the API finds its field, inside the optimizer too", () => {
-  assert.equal(placeOf(["body", "hidden"], fields), "hidden");
-  assert.equal(placeOf(["body", "optimizer", "adam", "lr"], fields), "optimizer.lr");
-  assert.equal(placeOf(["body", "optimizer", "adam", "betas", 0], fields), "optimizer.betas");
-  assert.equal(placeOf(["body"], fields), "");
+  const place = (/** @type {(string|number)[]} */ loc, msg = "wrong") => placeOf({ loc, msg }, fields);
+  assert.equal(place(["body", "hidden"]), "hidden");
+  assert.equal(place(["body", "optimizer", "adam", "lr"]), "optimizer.lr");
+  assert.equal(place(["body", "optimizer", "adam", "betas", 0]), "optimizer.betas");
+  assert.equal(place(["body"]), "");
+  assert.equal(place(["body"], "batch_size must be at most 9"), "batch_size");
 });
 
 test("a schema that is not there is an error in words", () => {
