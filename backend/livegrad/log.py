@@ -301,6 +301,21 @@ class RunLog:
         """Return the record of `step` as a frame, or None when there is none."""
         return next(self.frames(run, step, step), None)
 
+    def tuning(self, run: str, step: int) -> tuple[float, float | None]:
+        """Return the learning rate and the pace in force after `step`. Raises UnknownThing."""
+        row = self._db.execute(
+            "SELECT detail FROM events WHERE run = ? AND kind = 'tune' AND step <= ? ORDER BY rowid DESC LIMIT 1",
+            (run, step),
+        ).fetchone()
+        if row is not None:
+            tuned = json.loads(row[0])
+            return float(tuned["lr"]), tuned["pace"]
+        row = self._db.execute("SELECT config FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise UnknownThing(f"there is no run {run!r}")
+        config = json.loads(row[0])
+        return float(config["optimizer"]["lr"]), config["pace"]
+
     def events(self, run: str) -> list[dict[str, Any]]:
         """Return what happened to the run, in order."""
         rows = self._db.execute(

@@ -52,7 +52,8 @@ async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
 
 def _range(meeting: Meeting) -> str:
     last = meeting.entry.last_step
-    return f"there are steps 0 to {last}" if last >= 0 else "no step has been recorded yet"
+    first = meeting.entry.first_step
+    return f"there are steps {first} to {last}" if last >= first else "no step has been recorded yet"
 
 
 @router.get(
@@ -94,6 +95,7 @@ def _bounds(meeting: Meeting, first: int, last: int | None) -> tuple[int, int]:
     end = newest if last is None else min(last, newest)
     if last is not None and first > last:
         raise BadValue(f"from: expected at most to, {last}, received {first}")
+    first = max(first, meeting.entry.first_step)
     if first > newest:
         raise UnknownThing(f"there is no step {first}; {_range(meeting)}")
     return first, end

@@ -92,7 +92,8 @@ class Trainer:
 
     def _train(self) -> None:
         config = self.config
-        batches = Batches(self.points.train, config.batch_size, config.seed)
+        seed = config.seed if config.data_seed is None else config.data_seed
+        batches = Batches(self.points.train, config.batch_size, seed)
         steps = range(self._first_step + 1, config.max_steps + 1)
         loss_fn = self.observer.loss_fn
         train(self.model, self.optimizer, loss_fn, batches, self.points.validation, steps, config.zero_grad)

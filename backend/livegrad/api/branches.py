@@ -1,0 +1,109 @@
+"""Runs that continue others, and where two runs part: /api/runs/{id}/branches and …/divergence."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from livegrad.api.deps import HubHere, MeetingHere
+from livegrad.api.problems import responses
+from livegrad.api.shapes import Run, Scalar
+from livegrad.branching import continued
+from livegrad.divergence import Side, parting
+from livegrad.errors import BadValue, Forbidden, UnknownThing
+from livegrad.hub import Hub
+from livegrad.meeting import Meeting
+
+router = APIRouter(prefix="/api/runs/{run}", tags=["history"])
+
+
+class Branch(BaseModel):
+    """From which step on, and what is to be different: any field of RunConfig but hidden and named_layers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    step: int = Field(
+        ge=0, le=2**53, description="The step to continue from: its parameters, its optimizer's state."
+    )
+    changes: dict[str, Any] = Field(
+        {}, description="What differs from the run that is continued; optimizer in part too."
+    )
+
+
+class Divergence(BaseModel):
+    """Where two runs part. All null: they do not, as far as both go."""
+
+    comparable: bool = Field(
+        description="Whether both have steps, and parameters of the same shapes, in common."
+    )
+    first: int | None = Field(description="First step that both have.")
+    last: int | None = Field(description="Last step that both have.")
+    step: int | None = Field(description="First step whose parameters differ in any bit.")
+    parameter: str | None = Field(description="The element that differs most at that step.")
+    difference: Scalar = Field(description="By how much it differs.")
+
+
+_EXAMPLES: dict[str, Any] = {
+    "same": {"summary": "Retrace it, bit for bit", "value": {"step": 3}},
+    "other": {
+        "summary": "With another learning rate",
+        "value": {"step": 3, "changes": {"optimizer": {"lr": 0.01}}},
+    },
+}
+
+
+@router.post(
+    "/branches", status_code=201, response_model=Run, responses=responses(400, 404, 409, 413, 415, 422)
+)
+async def branch(
+    hub: HubHere,
+    meeting: MeetingHere,
+    request: Request,
+    response: Response,
+    body: Annotated[Branch, Body(openapi_examples=_EXAMPLES)],
+) -> Any:
+    """Make a run that continues this one from a step: the same numbers, the same place in the data order."""
+    entry = meeting.entry
+    await _check_step(hub, meeting, body.step)
+    lr, pace = await asyncio.to_thread(hub.log.tuning, meeting.id, body.step)
+    try:
+        config = continued(entry.config, body.step, lr, pace, body.changes)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**e, "loc": ("body", "changes", *e["loc"])} for e in error.errors()]
+        ) from error
+    child = hub.create(config, meeting.id, body.step)
+    response.headers["Location"] = str(request.url_for("run", run=child.id).path)
+    return child.as_json()
+
+
+async def _check_step(hub: Hub, meeting: Meeting, step: int) -> None:
+    entry = meeting.entry
+    if entry.last_step < entry.first_step:
+        raise Forbidden(f"run {meeting.id} is {entry.state}: it has no step yet")
+    if not entry.first_step <= step <= entry.last_step:
+        raise UnknownThing(
+            f"there is no step {step}; there are steps {entry.first_step} to {entry.last_step}"
+        )
+    if await asyncio.to_thread(hub.log.frame, meeting.id, step) is None:
+        raise BadValue(f"step {step} was thinned out")
+
+
+@router.get("/divergence", response_model=Divergence, responses=responses(404, 422))
+async def divergence(
+    hub: HubHere,
+    meeting: MeetingHere,
+    other: Annotated[str, Query(max_length=64, description="The other run's id.")],
+) -> Any:
+    """Say at which step this run and another part, and by how much."""
+    one, two = meeting.entry, hub.meeting(other).entry
+    first, last = max(one.first_step, two.first_step), min(one.last_step, two.last_step)
+    nothing = {"step": None, "parameter": None, "difference": None}
+    if last < first:
+        return {"comparable": False, "first": None, "last": None, **nothing}
+    mine, theirs = (Side(entry.columns, hub.log.frames(entry.id, first, last)) for entry in (one, two))
+    found = await asyncio.to_thread(parting, mine, theirs, first)
+    where = nothing if found is None else found.as_json()
+    return {"comparable": found is not None, "first": first, "last": last, **where}

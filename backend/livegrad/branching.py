@@ -1,0 +1,47 @@
+"""What a run that continues another from step k is: its configuration. PURE; no log, no web.
+
+Everything may change but the shape of the network. What is not changed stays, the learning rate then in force included.
+"""
+
+from typing import Any
+
+from livegrad.config import RunConfig
+from livegrad.errors import BadValue
+
+KEPT = ("hidden", "named_layers")  # they say which parameters there are
+
+
+def continued(
+    parent: dict[str, Any], step: int, lr: float, pace: float | None, changes: dict[str, Any]
+) -> RunConfig:
+    """Return the configuration of a run that continues one of configuration `parent` after `step`.
+
+    `lr` and `pace` are those in force then. Raises BadValue for a change of the network's shape, and pydantic's
+    ValidationError for a value that is not valid.
+    """
+    for name in KEPT:
+        if name in changes and changes[name] != parent[name]:
+            raise BadValue(
+                f"{name}: expected {parent[name]!r}, that of the run to continue, received {changes[name]!r:.50}"
+            )
+    optimizer = {**parent["optimizer"], "lr": lr}
+    wanted = changes.get("optimizer", {})
+    if isinstance(wanted, dict) and wanted.get("kind", optimizer["kind"]) == optimizer["kind"]:
+        wanted = {**optimizer, **wanted}
+    defaults = {
+        "name": f"{parent['name']} from {step}"[:80],
+        "pace": pace,
+        "max_steps": _more_steps(parent, step),
+    }
+    config = RunConfig.model_validate({**parent, **defaults, **changes, "optimizer": wanted})
+    if config.max_steps <= step:
+        raise BadValue(
+            f"max_steps: expected more than {step}, the step to continue from, received {config.max_steps}"
+        )
+    return config
+
+
+def _more_steps(parent: dict[str, Any], step: int) -> int:
+    # A finished run that is continued trains as long again.
+    steps = int(parent["max_steps"])
+    return steps if step < steps else min(step + steps, 10_000_000)
