@@ -148,7 +148,11 @@ export function connect(id, { store, api, stats, open, later }) {
     const step = settled.step - 1;
     if (askedBefore === step) return;
     askedBefore = step;
-    void load(api.record(id, step), (buffer) => ({ type: "before", step, values: decodeFrame(buffer, layout).values.slice() }));
+    void load(api.record(id, step), (buffer) => ({
+      type: "before",
+      step,
+      values: decodeFrame(buffer, layout).values.slice(),
+    }));
   }
 
   attach();

@@ -56,7 +56,8 @@ function slopeOf(h, activation) {
   const end = symbol(")", "sum");
   if (activation === "tanh") return [one, { ...h, sup: "2" }, end];
   if (activation === "sigmoid") return [h, one, h, end];
-  if (activation === "relu") return [symbol("[", "sum"), h, symbol("\u00a0>\u00a00]", "sum", { means: "1 where the unit is on, else 0" })];
+  if (activation === "relu")
+    return [symbol("[", "sum"), h, symbol("\u00a0>\u00a00]", "sum", { means: "1 where the unit is on, else 0" })];
   return [];
 }
 
@@ -65,7 +66,13 @@ function slopeOf(h, activation) {
  */
 export function unitFormula(j, { activation }) {
   const sub = String(j);
-  const inside = [symbol("w", "weight", { sub }), symbol("·", "sum"), symbol("x", "data"), symbol(" + ", "sum"), symbol("b", "weight", { sub })];
+  const inside = [
+    symbol("w", "weight", { sub }),
+    symbol("·", "sum"),
+    symbol("x", "data"),
+    symbol(" + ", "sum"),
+    symbol("b", "weight", { sub }),
+  ];
   const left = [symbol("h", "answer", { sub }), symbol(" = ", "sum")];
   if (activation === "none") return [...left, ...inside];
   return [...left, symbol(`${activation}(`, "sum"), ...inside, symbol(")", "sum")];
@@ -73,7 +80,17 @@ export function unitFormula(j, { activation }) {
 
 /** What the output computes. @returns {Symbol[]} */
 export function outputFormula() {
-  return [symbol("y_pred", "answer"), symbol(" = ", "sum"), symbol("Σ", "sum", { sub: "j" }), symbol(" ", "sum"), symbol("v", "weight", { sub: "j" }), symbol(" · ", "sum"), symbol("h", "answer", { sub: "j" }), symbol(" + ", "sum"), symbol("c", "weight")];
+  return [
+    symbol("y_pred", "answer"),
+    symbol(" = ", "sum"),
+    symbol("Σ", "sum", { sub: "j" }),
+    symbol(" ", "sum"),
+    symbol("v", "weight", { sub: "j" }),
+    symbol(" · ", "sum"),
+    symbol("h", "answer", { sub: "j" }),
+    symbol(" + ", "sum"),
+    symbol("c", "weight"),
+  ];
 }
 
 /**
@@ -122,7 +139,8 @@ const p = symbol("p", "weight");
 const dot = symbol("·", "sum");
 const lr = symbol("lr", "sum", { means: "the learning rate" });
 const sign = (/** @type {string} */ text) => symbol(text, "sum");
-const slot = (/** @type {string} */ name) => symbol(name, "gradient", { means: "kept by the optimizer for each element" });
+const slot = (/** @type {string} */ name) =>
+  symbol(name, "gradient", { means: "kept by the optimizer for each element" });
 const grad = symbol(".grad", "gradient");
 
 /** @param {...Symbol} by */

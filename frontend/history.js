@@ -70,7 +70,7 @@ export function thin(history) {
   const begin = history.steps[0];
   const span = (history.steps[history.length - 1] + 1 - begin) / stretches;
   let kept = 0;
-  for (let from = 0; from < history.length; ) {
+  for (let from = 0; from < history.length;) {
     const stretch = Math.floor((history.steps[from] - begin) / span);
     let to = from + 1;
     while (to < history.length && Math.floor((history.steps[to] - begin) / span) === stretch) to++;

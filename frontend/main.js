@@ -102,7 +102,8 @@ function leave() {
 const again = (run) => attempt(() => create(run.config));
 
 /** The same, with shorter steps. @param {Run} run */
-const gentler = (run) => attempt(() => create({ ...run.config, optimizer: { ...run.config.optimizer, lr: gentlerRate(run) } }));
+const gentler = (run) =>
+  attempt(() => create({ ...run.config, optimizer: { ...run.config.optimizer, lr: gentlerRate(run) } }));
 
 /** Dialogs are fetched when they are first opened. */
 const fresh = () =>

@@ -31,7 +31,12 @@ function properties(schema, schemas) {
 /** @param {string} name @param {Schema} property @param {Record<string, Schema>} schemas @returns {Field} */
 function fieldOf(name, property, schemas) {
   const { present, isOptional } = resolve(property, schemas);
-  const field = { name, optional: isOptional, fallback: property.default ?? null, description: property.description ?? present.description ?? "" };
+  const field = {
+    name,
+    optional: isOptional,
+    fallback: property.default ?? null,
+    description: property.description ?? present.description ?? "",
+  };
   const variants = present.oneOf ?? [];
   if (variants.length > 0) return { ...field, kind: "kinds", groups: groupsOf(variants, schemas) };
   return { ...field, kind: kindOf(present), ...limits(present) };
@@ -39,7 +44,9 @@ function fieldOf(name, property, schemas) {
 
 /** Follow a $ref; take null out of a choice of types. @param {Schema} property @param {Record<string, Schema>} schemas */
 function resolve(property, schemas) {
-  const parts = (property.anyOf ?? [property]).map((/** @type {Schema} */ part) => (part.$ref ? lookUp(part.$ref, schemas) : part));
+  const parts = (property.anyOf ?? [property]).map((/** @type {Schema} */ part) =>
+    part.$ref ? lookUp(part.$ref, schemas) : part,
+  );
   const present = parts.filter((/** @type {Schema} */ part) => part.type !== "null");
   return { present: /** @type {Schema} */ (present[0] ?? {}), isOptional: present.length < parts.length };
 }
@@ -99,7 +106,8 @@ function numberOr(text) {
  * @param {Field[]} fields
  */
 export function placeOf({ loc: location = [], msg }, fields) {
-  const field = fields.find(({ name }) => location.includes(name)) ?? fields.find(({ name }) => msg.startsWith(`${name} `));
+  const field =
+    fields.find(({ name }) => location.includes(name)) ?? fields.find(({ name }) => msg.startsWith(`${name} `));
   if (field === undefined) return "";
   const inner = Object.values(field.groups ?? {}).flat();
   const part = inner.find(({ name }) => location.indexOf(name) > location.indexOf(field.name));

@@ -132,15 +132,31 @@ function reasonOf(config) {
 export function noticeOf(state) {
   const { run, connection, missing, loaded, runs, opened } = state;
   if (missing !== null) {
-    return { mood: "wait", title: "This run is not here", text: "It was deleted, or the link is from another server.", act: "runs" };
+    return {
+      mood: "wait",
+      title: "This run is not here",
+      text: "It was deleted, or the link is from another server.",
+      act: "runs",
+    };
   }
   if (connection === "lost") {
-    return { mood: "bad", title: "Connection lost", text: "This page tries again by itself, and fetches every step that it missed.", act: null };
+    return {
+      mood: "bad",
+      title: "Connection lost",
+      text: "This page tries again by itself, and fetches every step that it missed.",
+      act: null,
+    };
   }
   if (loaded && runs.length === 0 && opened === undefined) {
-    return { mood: "calm", title: "No runs yet", text: "Make one: a small network, a few points, and every number in view.", act: "new" };
+    return {
+      mood: "calm",
+      title: "No runs yet",
+      text: "Make one: a small network, a few points, and every number in view.",
+      act: "new",
+    };
   }
-  if (run === null) return { mood: "wait", title: "Connecting", text: "Looking for the server and the newest run.", act: null };
+  if (run === null)
+    return { mood: "wait", title: "Connecting", text: "Looking for the server and the newest run.", act: null };
   return runNotice(state, run);
 }
 
@@ -148,18 +164,34 @@ export function noticeOf(state) {
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
-  if (run.state === "failed") return { mood: "bad", title: "The run failed", text: run.reason ?? "Its process gave no reason.", act: "again" };
+  if (run.state === "failed")
+    return { mood: "bad", title: "The run failed", text: run.reason ?? "Its process gave no reason.", act: "again" };
   if (state.diverged) return divergedNotice(run);
   if (run.state === "starting") return startingNotice(state);
   if (run.state === "interrupted") {
     const reason = run.reason ?? "its training process is gone";
-    return { mood: "calm", title: `Interrupted after step ${run.step}`, text: `${sentence(reason)} Every step so far is kept; Train goes on from there.`, act: "play" };
+    return {
+      mood: "calm",
+      title: `Interrupted after step ${run.step}`,
+      text: `${sentence(reason)} Every step so far is kept; Train goes on from there.`,
+      act: "play",
+    };
   }
   if (run.state === "finished") {
-    return { mood: "good", title: `Finished: ${run.step} steps`, text: `Loss ${format(numberOf(run.loss))}. Everything can still be looked at.`, act: "again" };
+    return {
+      mood: "good",
+      title: `Finished: ${run.step} steps`,
+      text: `Loss ${format(numberOf(run.loss))}. Everything can still be looked at.`,
+      act: "again",
+    };
   }
   if (run.state === "paused" && run.step === 0 && run.phase === "step") {
-    return { mood: "calm", title: "A real PyTorch network, before its first step", text: "Press Train and watch it learn; every line is a weight, every arrow a gradient.", act: "play" };
+    return {
+      mood: "calm",
+      title: "A real PyTorch network, before its first step",
+      text: "Press Train and watch it learn; every line is a weight, every arrow a gradient.",
+      act: "play",
+    };
   }
   return null;
 }

@@ -29,12 +29,26 @@ export function mount(root, _store, doors) {
     element("button", { type: "button", id: "open-runs", onclick: doors.runs, onmousedown: keepFocus }, "Runs"),
     element("button", { type: "button", id: "open-form", onclick: doors.fresh, onmousedown: keepFocus }, "New run"),
     theme,
-    element("button", { type: "button", class: "icon", "aria-label": "Help and keys", title: "Help and keys (?)", onclick: doors.help, onmousedown: keepFocus }, "?"),
+    element(
+      "button",
+      {
+        type: "button",
+        class: "icon",
+        "aria-label": "Help and keys",
+        title: "Help and keys (?)",
+        onclick: doors.help,
+        onmousedown: keepFocus,
+      },
+      "?",
+    ),
   );
   const drawRun = whenChanged((/** @type {State["run"]} */ run) => {
     write(name, run?.name ?? "");
     write(config, run === null ? "" : configWords(run.config, run.lr));
-    write(step, run === null ? "" : `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}`);
+    write(
+      step,
+      run === null ? "" : `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}`,
+    );
     set(config, "title", config.textContent);
   });
   const drawTheme = whenChanged((/** @type {boolean} */ dark) => {

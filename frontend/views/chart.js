@@ -23,13 +23,28 @@ export function createChart(root, heading, lines) {
   const readout = createReadout(lines);
   const box = element("div", { class: "chart" });
   const empty = element("p", { class: "chart-empty" }, "Nothing yet: training has not begun.");
-  root.replaceChildren(element("div", { class: "card-head" }, element("h2", {}, heading), readout.at), readout.root, box, empty);
+  root.replaceChildren(
+    element("div", { class: "card-head" }, element("h2", {}, heading), readout.at),
+    readout.root,
+    box,
+    empty,
+  );
   /** @type {Rows} */
   let rows = { steps: [], lines: lines.map(() => []), length: 0 };
-  const plot = new uPlot(options(lines, (chart) => readout.show(rows, chart.cursor.idx ?? null)), [[], ...lines.map(() => [])], box);
-  const watch = new ResizeObserver(([{ contentRect: { width, height } }]) => {
-    if (width > 40 && height > 40) plot.setSize({ width: Math.floor(width), height: Math.floor(height) });
-  });
+  const plot = new uPlot(
+    options(lines, (chart) => readout.show(rows, chart.cursor.idx ?? null)),
+    [[], ...lines.map(() => [])],
+    box,
+  );
+  const watch = new ResizeObserver(
+    ([
+      {
+        contentRect: { width, height },
+      },
+    ]) => {
+      if (width > 40 && height > 40) plot.setSize({ width: Math.floor(width), height: Math.floor(height) });
+    },
+  );
   watch.observe(box);
   return {
     /** @param {Rows} newest */
@@ -68,10 +83,25 @@ function options(lines, onCursor) {
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     hooks: { setCursor: [onCursor] },
     padding: [6, 18, 0, 0],
-    scales: { x: { time: false, range: (_, from, to) => [from ?? 0, Math.max(to ?? 1, (from ?? 0) + 1)] }, y: { distr: 3, log: 10, range: (_, low, high) => logRange(low, high) } },
+    scales: {
+      x: { time: false, range: (_, from, to) => [from ?? 0, Math.max(to ?? 1, (from ?? 0) + 1)] },
+      y: { distr: 3, log: 10, range: (_, low, high) => logRange(low, high) },
+    },
     axes: [
-      { ...axis(), size: 24 * zoom(), space: 54 * zoom(), values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) },
-      { ...axis(), size: 44 * zoom(), incrs: (_, __, low, high) => [Number(`1e${Math.ceil(Math.log10(high - low))}`)], splits: (_, __, low, high) => logTicks(low, high), filter: (_, splits) => splits, values: (_, splits) => splits.map(tickText) },
+      {
+        ...axis(),
+        size: 24 * zoom(),
+        space: 54 * zoom(),
+        values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")),
+      },
+      {
+        ...axis(),
+        size: 44 * zoom(),
+        incrs: (_, __, low, high) => [Number(`1e${Math.ceil(Math.log10(high - low))}`)],
+        splits: (_, __, low, high) => logTicks(low, high),
+        filter: (_, splits) => splits,
+        values: (_, splits) => splits.map(tickText),
+      },
     ],
     series: [{}, ...lines.map(seriesOf)],
   };
@@ -79,7 +109,14 @@ function options(lines, onCursor) {
 
 /** @param {Line} line @returns {uPlot.Series} */
 function seriesOf(line) {
-  return { label: line.label, stroke: () => colour(line.colour), width: (line.width ?? 1.6) * zoom(), dash: line.dash, spanGaps: true, points: { show: false } };
+  return {
+    label: line.label,
+    stroke: () => colour(line.colour),
+    width: (line.width ?? 1.6) * zoom(),
+    dash: line.dash,
+    spanGaps: true,
+    points: { show: false },
+  };
 }
 
 /** @returns {uPlot.Axis} */
@@ -112,7 +149,12 @@ function createReadout(lines) {
   const groups = [...new Set(lines.map(({ group }) => group ?? ""))];
   const rows = groups.map((group) => {
     const members = lines.map((line, i) => ((line.group ?? "") === group ? entryOf(line, values[i]) : ""));
-    return element("div", { class: "readout-row" }, group === "" ? "" : element("span", { class: "group" }, group), ...members);
+    return element(
+      "div",
+      { class: "readout-row" },
+      group === "" ? "" : element("span", { class: "group" }, group),
+      ...members,
+    );
   });
   return {
     at,

@@ -19,15 +19,17 @@ export function mount(root, _store) {
     list.replaceChildren(...lines);
     lineOf = Object.fromEntries(PHASES.map((phase) => [phase, lines[listing?.phases[phase] ?? -1]]));
   });
-  const drawLine = whenChanged((/** @type {Phase|null} */ phase, /** @type {boolean} */ isRunning, /** @type {unknown} */ _) => {
-    const at = phase === null ? -1 : PHASES.indexOf(phase);
-    PHASES.forEach((name, i) => {
-      const line = lineOf[name];
-      if (line === undefined) return;
-      set(line, "class", isRunning ? "running" : i === at ? "now" : phase !== null && i > at ? "ahead" : null);
-      set(line, "aria-current", !isRunning && i === at ? "step" : null);
-    });
-  });
+  const drawLine = whenChanged(
+    (/** @type {Phase|null} */ phase, /** @type {boolean} */ isRunning, /** @type {unknown} */ _) => {
+      const at = phase === null ? -1 : PHASES.indexOf(phase);
+      PHASES.forEach((name, i) => {
+        const line = lineOf[name];
+        if (line === undefined) return;
+        set(line, "class", isRunning ? "running" : i === at ? "now" : phase !== null && i > at ? "ahead" : null);
+        set(line, "aria-current", !isRunning && i === at ? "step" : null);
+      });
+    },
+  );
   const drawSentence = whenChanged((/** @type {string} */ text) => sentence.replaceChildren(...prose(text)));
   return {
     draw(state) {
@@ -43,8 +45,11 @@ export function mount(root, _store) {
 
 /** @param {string} line */
 function colour(line) {
-  return line.split(TOKENS).filter(Boolean).map((part) => {
-    if (part.startsWith("#")) return element("span", { class: "comment" }, part);
-    return TOKENS.test(part) ? element("b", {}, part) : part;
-  });
+  return line
+    .split(TOKENS)
+    .filter(Boolean)
+    .map((part) => {
+      if (part.startsWith("#")) return element("span", { class: "comment" }, part);
+      return TOKENS.test(part) ? element("b", {}, part) : part;
+    });
 }

@@ -26,7 +26,12 @@ export function mount(root, store, send) {
       strip.draw(state);
       pace.draw(state.run);
       rate.draw(state.run);
-      write(speed, state.connection === "open" && state.run?.state === "running" && state.stepsPerSec > 0 ? `${speedText(state.stepsPerSec)} steps/s` : "");
+      write(
+        speed,
+        state.connection === "open" && state.run?.state === "running" && state.stepsPerSec > 0
+          ? `${speedText(state.stepsPerSec)} steps/s`
+          : "",
+      );
     },
     unmount: () => root.replaceChildren(),
   };
@@ -64,14 +69,16 @@ function createButtons(store, send) {
 function createStrip() {
   const parts = PHASES.map((name) => element("li", { "data-phase": name }, name));
   const root = element("ol", { class: "strip", "aria-label": "Phases of one step" }, ...parts);
-  const draw = whenChanged((/** @type {Phase|null} */ phase, /** @type {boolean} */ isRunning, /** @type {string} */ loss) => {
-    const at = phase === null ? -1 : PHASES.indexOf(phase);
-    parts.forEach((part, i) => {
-      write(part, PHASES[i] === "loss" && loss !== "" ? `loss ${loss}` : PHASES[i]);
-      set(part, "class", isRunning ? "running" : i === at ? "now" : i < at ? "done" : "ahead");
-      set(part, "aria-current", !isRunning && i === at ? "step" : null);
-    });
-  });
+  const draw = whenChanged(
+    (/** @type {Phase|null} */ phase, /** @type {boolean} */ isRunning, /** @type {string} */ loss) => {
+      const at = phase === null ? -1 : PHASES.indexOf(phase);
+      parts.forEach((part, i) => {
+        write(part, PHASES[i] === "loss" && loss !== "" ? `loss ${loss}` : PHASES[i]);
+        set(part, "class", isRunning ? "running" : i === at ? "now" : i < at ? "done" : "ahead");
+        set(part, "aria-current", !isRunning && i === at ? "step" : null);
+      });
+    },
+  );
   return {
     root,
     /** @param {State} state */
@@ -79,7 +86,11 @@ function createStrip() {
       const isRunning = run?.state === "running";
       const isAtStart = moment !== null && moment.step === 0 && moment.phase === "step";
       const loss = numberOf(run?.loss);
-      draw(moment === null || isAtStart ? null : moment.phase, isRunning, isAtStart || run?.loss == null ? "" : format(loss, 3));
+      draw(
+        moment === null || isAtStart ? null : moment.phase,
+        isRunning,
+        isAtStart || run?.loss == null ? "" : format(loss, 3),
+      );
     },
   };
 }
@@ -111,13 +122,21 @@ function paceText(pace) {
 
 /** The slider's place that is nearest to a pace. @param {number|null} pace */
 function nearest(pace) {
-  const away = PACES.map((offered) => (offered === null || pace === null ? Infinity : Math.abs(Math.log(offered / pace))));
+  const away = PACES.map((offered) =>
+    offered === null || pace === null ? Infinity : Math.abs(Math.log(offered / pace)),
+  );
   return pace === null ? PACES.length - 1 : away.indexOf(Math.min(...away));
 }
 
 /** @param {Send} send */
 function createRate(send) {
-  const input = element("input", { id: "lr", inputmode: "decimal", autocomplete: "off", size: 7, title: "Learning rate; Enter applies it from the next step on" });
+  const input = element("input", {
+    id: "lr",
+    inputmode: "decimal",
+    autocomplete: "off",
+    size: 7,
+    title: "Learning rate; Enter applies it from the next step on",
+  });
   const draw = whenChanged((/** @type {number|null} */ lr, /** @type {boolean} */ may) => {
     if (document.activeElement !== input) input.value = lr === null ? "" : plain(lr);
     input.disabled = !may;

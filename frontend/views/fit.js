@@ -32,10 +32,12 @@ export function mount(root, store) {
   watch.observe(box);
   /** @type {ReturnType<typeof createPlot>|null} */
   let plot = null;
-  const build = whenChanged((/** @type {RunData|null} */ data, /** @type {number} */ width, /** @type {number} */ height) => {
-    plot = data === null || width < 60 || height < 60 ? null : createPlot(picture, data, width, height);
-    write(title, data === null ? "Fit" : `Fit: ${axisName(data.y)} against ${axisName(data.x)}`);
-  });
+  const build = whenChanged(
+    (/** @type {RunData|null} */ data, /** @type {number} */ width, /** @type {number} */ height) => {
+      plot = data === null || width < 60 || height < 60 ? null : createPlot(picture, data, width, height);
+      write(title, data === null ? "Fit" : `Fit: ${axisName(data.y)} against ${axisName(data.x)}`);
+    },
+  );
   return {
     draw({ data, moment, layout, run }) {
       build(data, size.width, size.height);
@@ -59,12 +61,29 @@ function createPlot(picture, data, width, height) {
   const line = svg("path", { class: "answer", "clip-path": "url(#fit-clip)" });
   const train = pointsOf(data.train, data, "train", frame);
   const validation = pointsOf(data.validation, data, "validation", frame);
-  const clip = svg("clipPath", { id: "fit-clip" }, svg("rect", { x: frame.left, y: frame.top, width: frame.right - frame.left, height: frame.bottom - frame.top }));
+  const clip = svg(
+    "clipPath",
+    { id: "fit-clip" },
+    svg("rect", { x: frame.left, y: frame.top, width: frame.right - frame.left, height: frame.bottom - frame.top }),
+  );
   set(picture, "viewBox", `0 0 ${width} ${height}`);
   set(picture, "aria-label", `${data.y.name} against ${data.x.name}: the points and the model's answer`);
-  const residuals = svg("g", { "clip-path": "url(#fit-clip)" }, ...[...train, ...validation].map(({ residual }) => residual));
-  picture.replaceChildren(clip, ...axes(frame, data), residuals, line, ...[...train, ...validation].map(({ dot }) => dot));
-  const xs = Array.from({ length: SAMPLES }, (_, i) => frame.range.x[0] + ((frame.range.x[1] - frame.range.x[0]) * i) / (SAMPLES - 1));
+  const residuals = svg(
+    "g",
+    { "clip-path": "url(#fit-clip)" },
+    ...[...train, ...validation].map(({ residual }) => residual),
+  );
+  picture.replaceChildren(
+    clip,
+    ...axes(frame, data),
+    residuals,
+    line,
+    ...[...train, ...validation].map(({ dot }) => dot),
+  );
+  const xs = Array.from(
+    { length: SAMPLES },
+    (_, i) => frame.range.x[0] + ((frame.range.x[1] - frame.range.x[0]) * i) / (SAMPLES - 1),
+  );
   const ys = new Float64Array(SAMPLES);
   return {
     /** @param {Moment} moment @param {Layout} layout @param {Run} run */
@@ -78,11 +97,21 @@ function createPlot(picture, data, width, height) {
 
 /** @param {RunData} data @param {number} width @param {number} height @returns {Frame} */
 function frameOf(data, width, height) {
-  const range = { x: widened([...data.train.x, ...data.validation.x], 0.05), y: widened([...data.train.y, ...data.validation.y], 0.14) };
+  const range = {
+    x: widened([...data.train.x, ...data.validation.x], 0.05),
+    y: widened([...data.train.y, ...data.validation.y], 0.14),
+  };
   const unit = zoom();
-  const [left, right, top, bottom] = [MARGIN.left * unit, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom * unit];
-  const place = (/** @type {[number, number]} */ [from, to], /** @type {number} */ a, /** @type {number} */ b) => (/** @type {number} */ value) =>
-    a + ((value - from) / (to - from)) * (b - a);
+  const [left, right, top, bottom] = [
+    MARGIN.left * unit,
+    width - MARGIN.right,
+    MARGIN.top,
+    height - MARGIN.bottom * unit,
+  ];
+  const place =
+    (/** @type {[number, number]} */ [from, to], /** @type {number} */ a, /** @type {number} */ b) =>
+    (/** @type {number} */ value) =>
+      a + ((value - from) / (to - from)) * (b - a);
   return { x: place(range.x, left, right), y: place(range.y, bottom, top), left, right, top, bottom, range };
 }
 
@@ -97,14 +126,26 @@ function widened(values, share) {
 function pointsOf(points, data, kind, frame) {
   return points.x.map((x, i) => {
     const [cx, cy] = [frame.x(x), frame.y(points.y[i])];
-    const residual = svg("line", { class: `residual ${kind}`, x1: cx.toFixed(1), x2: cx.toFixed(1), y1: cy.toFixed(1) });
+    const residual = svg("line", {
+      class: `residual ${kind}`,
+      x1: cx.toFixed(1),
+      x2: cx.toFixed(1),
+      y1: cy.toFixed(1),
+    });
     const dot = svg("circle", { class: `dot ${kind}`, cx: cx.toFixed(1), cy: cy.toFixed(1) });
-    dot.append(svg("title", {}, `${axisName(data.x)} ${shown(x, data.x)}, ${axisName(data.y)} ${shown(points.y[i], data.y)} (${kind})`));
+    dot.append(
+      svg(
+        "title",
+        {},
+        `${axisName(data.x)} ${shown(x, data.x)}, ${axisName(data.y)} ${shown(points.y[i], data.y)} (${kind})`,
+      ),
+    );
     return {
       x,
       dot,
       /** @param {number} answer */
-      draw: (answer) => set(residual, "y2", Number.isFinite(answer) ? bounded(frame.y(answer)).toFixed(1) : cy.toFixed(1)),
+      draw: (answer) =>
+        set(residual, "y2", Number.isFinite(answer) ? bounded(frame.y(answer)).toFixed(1) : cy.toFixed(1)),
       residual,
     };
   });
@@ -133,7 +174,8 @@ const shown = (value, { scale }) => Number((value / scale).toPrecision(4));
 function axes(frame, { x, y }) {
   const across = ticks(frame.range.x[0] / x.scale, frame.range.x[1] / x.scale, 5);
   const up = ticks(frame.range.y[0] / y.scale, frame.range.y[1] / y.scale, 5);
-  const text = (/** @type {Record<string, any>} */ attributes, /** @type {string|number} */ words) => svg("text", attributes, String(words).replace("-", "−"));
+  const text = (/** @type {Record<string, any>} */ attributes, /** @type {string|number} */ words) =>
+    svg("text", attributes, String(words).replace("-", "−"));
   return [
     ...up.flatMap((value) => {
       const at = frame.y(value * y.scale);
@@ -142,6 +184,11 @@ function axes(frame, { x, y }) {
         text({ class: "tick", x: frame.left - 6, y: at + 3.5, "text-anchor": "end" }, value),
       ];
     }),
-    ...across.map((value) => text({ class: "tick", x: frame.x(value * x.scale), y: frame.bottom + 14 * zoom(), "text-anchor": "middle" }, value)),
+    ...across.map((value) =>
+      text(
+        { class: "tick", x: frame.x(value * x.scale), y: frame.bottom + 14 * zoom(), "text-anchor": "middle" },
+        value,
+      ),
+    ),
   ];
 }

@@ -31,7 +31,14 @@ export function openForm({ fields, datasets, create }) {
   const trouble = element("p", { class: "trouble", role: "alert" });
   const submit = element("button", { type: "submit", class: "primary" }, "Create run");
   const inputs = fields.map((field) => inputOf(field, field.fallback, field.name, datasets));
-  const form = element("form", { novalidate: true }, head(dialog, "New run", "form-title"), element("div", { class: "fields" }, ...inputs.map(({ root }) => root)), trouble, element("div", { class: "dialog-foot" }, submit));
+  const form = element(
+    "form",
+    { novalidate: true },
+    head(dialog, "New run", "form-title"),
+    element("div", { class: "fields" }, ...inputs.map(({ root }) => root)),
+    trouble,
+    element("div", { class: "dialog-foot" }, submit),
+  );
   nameAfterData(form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -42,7 +49,7 @@ export function openForm({ fields, datasets, create }) {
     show(problem, fields, inputs, trouble);
   });
   dialog.append(form);
-  present(dialog);
+  void present(dialog);
 }
 
 /** A run is called after its data set, until someone gives it a name. @param {HTMLFormElement} form */
@@ -67,7 +74,9 @@ const wordsOf = ({ msg }) => msg.replace(/ \(received .*/s, "");
 function show(problem, fields, inputs, trouble) {
   for (const input of inputs) input.complain("*", "");
   const errors = problem.errors ?? [];
-  const homeless = errors.filter((error) => !inputs.some((input) => input.complain(placeOf(error, fields), wordsOf(error))));
+  const homeless = errors.filter(
+    (error) => !inputs.some((input) => input.complain(placeOf(error, fields), wordsOf(error))),
+  );
   const general = errors.length === 0 ? [problem.detail || problem.title] : homeless.map(wordsOf);
   write(trouble, general.join(" "));
   /** @type {HTMLElement|null} */ (document.querySelector("dialog [aria-invalid=true]"))?.focus();
@@ -106,12 +115,22 @@ function controlOf(field, value, id) {
   if (field.kind === "flag") return element("input", { id, type: "checkbox", checked: value === true });
   const text = value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
   const mode = field.kind === "integer" ? "numeric" : field.kind === "text" ? "text" : "decimal";
-  return element("input", { id, value: text, inputmode: mode, autocomplete: "off", placeholder: EMPTY[field.name] ?? null });
+  return element("input", {
+    id,
+    value: text,
+    inputmode: mode,
+    autocomplete: "off",
+    placeholder: EMPTY[field.name] ?? null,
+  });
 }
 
 /** @param {string} id @param {string[]} choices @param {string} value */
 function select(id, choices, value) {
-  return element("select", { id }, ...choices.map((choice) => element("option", { value: choice, selected: choice === value }, choice)));
+  return element(
+    "select",
+    { id },
+    ...choices.map((choice) => element("option", { value: choice, selected: choice === value }, choice)),
+  );
 }
 
 /** @param {Field} field @param {any} value @param {string} path @returns {Input} */
@@ -125,13 +144,22 @@ function kindsInput(field, value, path) {
   let inputs = [];
   const build = () => {
     const start = choice.value === value?.kind ? value : {};
-    inputs = groups[choice.value].map((part) => inputOf(part, start[part.name] ?? part.fallback, `${path}.${part.name}`, []));
+    inputs = groups[choice.value].map((part) =>
+      inputOf(part, start[part.name] ?? part.fallback, `${path}.${part.name}`, []),
+    );
     inner.replaceChildren(...inputs.map(({ root }) => root));
   };
   choice.addEventListener("change", build);
   build();
   const about = element("p", { class: "about" }, field.description);
-  const root = element("fieldset", { class: "field field-kinds" }, element("label", { for: choice.id }, WORDS[field.name] ?? field.name), choice, about, inner);
+  const root = element(
+    "fieldset",
+    { class: "field field-kinds" },
+    element("label", { for: choice.id }, WORDS[field.name] ?? field.name),
+    choice,
+    about,
+    inner,
+  );
   return {
     name: field.name,
     root,

@@ -24,8 +24,26 @@ const COLOURS = [
 export function openHelp() {
   const dialog = element("dialog", { class: "dialog", "aria-labelledby": "help-title" });
   const keys = KEYS.flatMap(([key, does]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, does)]);
-  const colours = COLOURS.map(([token, means]) => element("li", {}, element("i", { class: "key-colour", "data-token": token, "aria-hidden": "true" }), element("span", {}, ...prose(means))));
-  const links = element("p", { class: "about" }, "Everything on this page can be fetched: ", element("a", { href: "/docs", target: "_blank", rel: "noopener" }, "the REST interface"), ".");
-  dialog.append(head(dialog, "Keys and colours", "help-title"), element("dl", { class: "keys" }, ...keys), element("ul", { class: "colours" }, ...colours), links);
-  present(dialog);
+  const colours = COLOURS.map(([token, means]) =>
+    element(
+      "li",
+      {},
+      element("i", { class: "key-colour", "data-token": token, "aria-hidden": "true" }),
+      element("span", {}, ...prose(means)),
+    ),
+  );
+  const links = element(
+    "p",
+    { class: "about" },
+    "Everything on this page can be fetched: ",
+    element("a", { href: "/docs", target: "_blank", rel: "noopener" }, "the REST interface"),
+    ".",
+  );
+  dialog.append(
+    head(dialog, "Keys and colours", "help-title"),
+    element("dl", { class: "keys" }, ...keys),
+    element("ul", { class: "colours" }, ...colours),
+    links,
+  );
+  void present(dialog);
 }

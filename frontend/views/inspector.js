@@ -18,7 +18,9 @@ export function mount(root, store) {
   const place = element("div", { class: "inspected" });
   const rule = element("div");
   root.append(element("div", { class: "inspector-head" }, title, pin), place, rule);
-  const drawRule = whenChanged((/** @type {RunConfig|undefined} */ config) => rule.replaceChildren(...(config === undefined ? [] : ruleParts(config))));
+  const drawRule = whenChanged((/** @type {RunConfig|undefined} */ config) =>
+    rule.replaceChildren(...(config === undefined ? [] : ruleParts(config))),
+  );
   /** @type {Body} */
   let body = { draw: () => {} };
   const build = whenChanged((/** @type {string} */ key, /** @type {Layout|null} */ layout) => {
@@ -33,7 +35,10 @@ export function mount(root, store) {
     draw(state) {
       drawRule(state.run?.config);
       build(JSON.stringify(state.target), state.layout);
-      write(pin, state.target === null ? "" : state.pinned && state.hovered === null ? "pinned · Esc frees" : "click to pin");
+      write(
+        pin,
+        state.target === null ? "" : state.pinned && state.hovered === null ? "pinned · Esc frees" : "click to pin",
+      );
       body.draw(state);
     },
     unmount: () => root.replaceChildren(),
@@ -43,12 +48,16 @@ export function mount(root, store) {
 /** @param {RunConfig} config */
 function ruleParts(config) {
   const lines = updateRule(config).map((symbols) => element("span", {}, ...symbols.map(symbolSpan)));
-  return [element("h3", { class: "rule-title" }, `How ${optimizerName(config)} moves each number p`), element("p", { class: "formula rule" }, ...lines)];
+  return [
+    element("h3", { class: "rule-title" }, `How ${optimizerName(config)} moves each number p`),
+    element("p", { class: "formula rule" }, ...lines),
+  ];
 }
 
 /** @param {HTMLElement} place @returns {Body} */
 function invitation(place) {
-  const text = "An edge, a unit, an arrow or a row: its value, its `.grad` and what the optimizer did to it stand here, with the formula of its gradient. A click pins it.";
+  const text =
+    "An edge, a unit, an arrow or a row: its value, its `.grad` and what the optimizer did to it stand here, with the formula of its gradient. A click pins it.";
   place.replaceChildren(element("p", { class: "sentence" }, ...prose(text)));
   return { draw: () => {} };
 }
@@ -69,7 +78,11 @@ function parameterBody(place, layout, target, run) {
   const states = layout.states
     .filter(({ name }) => name === layout.parameters[target.parameter].name)
     .map((column) => ({ column, number: element("b", { class: "number" }) }));
-  const kept = element("p", { class: "slots" }, ...states.flatMap(({ column, number }) => [element("span", {}, `${column.slot} `, number), " "]));
+  const kept = element(
+    "p",
+    { class: "slots" },
+    ...states.flatMap(({ column, number }) => [element("span", {}, `${column.slot} `, number), " "]),
+  );
   const note = element("p", { class: "sentence disagree", role: "note" });
   const formula = run === null ? element("p") : formulaLine(gradientFormula(target, run.config));
   const where = element("p", { class: "where" });
@@ -126,7 +139,11 @@ function drawChange(change, note, { settled, run }, valueAt, gradientAt_) {
   }
   if (settled.before === null) return change("…", `of update ${settled.step}`, "");
   const delta = settled.values[valueAt] - settled.before[valueAt];
-  change(delta > 0 ? `+${format(delta)}` : format(delta), `of update ${settled.step}, by ${optimizerName(run.config)}`, String(delta));
+  change(
+    delta > 0 ? `+${format(delta)}` : format(delta),
+    `of update ${settled.step}, by ${optimizerName(run.config)}`,
+    String(delta),
+  );
   write(note, disagreement(run.config, settled.values[gradientAt_], delta));
 }
 
@@ -197,7 +214,8 @@ function outputBody(place, layout, store) {
   const facts = factList();
   const rows = [{ target: bias, fact: facts.add(elementName(layout, bias), "weight") }];
   const data = store.state.data;
-  const text = data === null ? "" : `y_pred is the model's guess of ${data.y.name}${data.y.unit ? ` in ${data.y.unit}` : ""}.`;
+  const text =
+    data === null ? "" : `y_pred is the model's guess of ${data.y.name}${data.y.unit ? ` in ${data.y.unit}` : ""}.`;
   place.replaceChildren(formulaLine(outputFormula()), facts.root, element("p", { class: "where" }, text));
   return { draw: (state) => drawElements(rows, layout, state.moment) };
 }
@@ -210,7 +228,10 @@ function inputBody(place) {
     draw({ data }) {
       if (data === null) return;
       const scaled = data.x.scale === 1 ? "" : `, times ${data.x.scale}: small numbers train better`;
-      write(text, `x is ${data.x.name}${data.x.unit ? ` (${data.x.unit})` : ""}${scaled}. ${data.train.x.length} points to train on, ${data.validation.x.length} kept back to check.`);
+      write(
+        text,
+        `x is ${data.x.name}${data.x.unit ? ` (${data.x.unit})` : ""}${scaled}. ${data.train.x.length} points to train on, ${data.validation.x.length} kept back to check.`,
+      );
     },
   };
 }

@@ -10,9 +10,11 @@ export function mount(root, _store) {
     { label: "training", colour: "var(--loss)", width: 1.8 },
     { label: "validation", colour: "var(--validation)", dash: [5, 3] },
   ]);
-  const draw = whenChanged((/** @type {History|null} */ history, /** @type {number} */ length, /** @type {number} */ _newest) => {
-    chart.draw({ steps: history?.steps ?? [], lines: [history?.loss ?? [], history?.validation ?? []], length });
-  });
+  const draw = whenChanged(
+    (/** @type {History|null} */ history, /** @type {number} */ length, /** @type {number} */ _newest) => {
+      chart.draw({ steps: history?.steps ?? [], lines: [history?.loss ?? [], history?.validation ?? []], length });
+    },
+  );
   const recolour = whenChanged((/** @type {boolean} */ _) => chart.recolour());
   return {
     draw({ history, dark }) {

@@ -25,12 +25,23 @@ export function mount(root, _store) {
   const build = whenChanged((/** @type {Layout|null} */ layout) => {
     chart?.unmount();
     const names = layout?.parameters.map(({ name }) => name) ?? [];
-    chart = createChart(root, "‖.grad‖ by parameter (log)", names.map((name, i) => ({ ...spelt(name), ...STYLES[i % STYLES.length] })));
+    chart = createChart(
+      root,
+      "‖.grad‖ by parameter (log)",
+      names.map((name, i) => ({ ...spelt(name), ...STYLES[i % STYLES.length] })),
+    );
   });
-  const draw = whenChanged((/** @type {History|null} */ history, /** @type {number} */ length, /** @type {number} */ _newest, /** @type {unknown} */ _chart) => {
-    const lines = chart === null || history === null ? [] : history.norms;
-    chart?.draw({ steps: history?.steps ?? [], lines, length });
-  });
+  const draw = whenChanged(
+    (
+      /** @type {History|null} */ history,
+      /** @type {number} */ length,
+      /** @type {number} */ _newest,
+      /** @type {unknown} */ _chart,
+    ) => {
+      const lines = chart === null || history === null ? [] : history.norms;
+      chart?.draw({ steps: history?.steps ?? [], lines, length });
+    },
+  );
   const recolour = whenChanged((/** @type {boolean} */ _) => chart?.recolour());
   return {
     draw({ history, layout, dark }) {

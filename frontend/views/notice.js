@@ -22,7 +22,10 @@ export function mount(root, _store, acts) {
 function strip({ mood, title, text, act, label }, acts) {
   const words = element("p", {}, element("strong", {}, title), " ", text);
   const made = element("div", { class: "notice", "data-mood": mood }, words);
-  if (act !== null) made.append(element("button", { type: "button", onclick: acts[act], onmousedown: keepFocus }, label ?? LABELS[act]));
+  if (act !== null)
+    made.append(
+      element("button", { type: "button", onclick: acts[act], onmousedown: keepFocus }, label ?? LABELS[act]),
+    );
   return made;
 }
 

@@ -12,7 +12,10 @@ export function mount(root, store) {
   const body = element("tbody");
   const heads = ["name", "shape", "‖value‖", "‖.grad‖"].map((text) => element("th", { scope: "col" }, text));
   const table = element("table", { class: "table" }, element("thead", {}, element("tr", {}, ...heads)), body);
-  root.append(element("h2", {}, element("code", {}, "model.named_parameters()")), element("div", { class: "scroll" }, table));
+  root.append(
+    element("h2", {}, element("code", {}, "model.named_parameters()")),
+    element("div", { class: "scroll" }, table),
+  );
   /** @type {ReturnType<typeof createRow>[]} */
   let rows = [];
   const build = whenChanged((/** @type {Layout|null} */ layout) => {
@@ -32,10 +35,21 @@ export function mount(root, store) {
 function createRow(store, layout, place) {
   const parameter = layout.parameters[place];
   const id = `elements-${place}`;
-  const opener = element("button", { type: "button", class: "opener", "aria-expanded": "false", "aria-controls": id, title: "Show its elements" }, parameter.name);
+  const opener = element(
+    "button",
+    { type: "button", class: "opener", "aria-expanded": "false", "aria-controls": id, title: "Show its elements" },
+    parameter.name,
+  );
   const value = element("td", { class: "number" });
   const grad = element("td", { class: "number grad" });
-  const row = element("tr", { "data-parameter": parameter.name }, element("th", { scope: "row" }, opener), element("td", { class: "number" }, shapeText(parameter.shape)), value, grad);
+  const row = element(
+    "tr",
+    { "data-parameter": parameter.name },
+    element("th", { scope: "row" }, opener),
+    element("td", { class: "number" }, shapeText(parameter.shape)),
+    value,
+    grad,
+  );
   const elements = createElements(store, layout, place, id);
   const drawer = element("tr", { hidden: true }, element("td", { colspan: 4, class: "drawer" }, elements.root));
   opener.addEventListener("click", () => {
@@ -81,7 +95,11 @@ function createElements(store, layout, place, id) {
   const parameter = layout.parameters[place];
   const options = Array.from({ length: parameter.size }, (_, index) => createOption(store, layout, place, index));
   options[0].root.tabIndex = 0;
-  const root = element("div", { id, role: "listbox", class: "elements", "aria-label": `Elements of ${parameter.name}` }, ...options.map(({ root: option }) => option));
+  const root = element(
+    "div",
+    { id, role: "listbox", class: "elements", "aria-label": `Elements of ${parameter.name}` },
+    ...options.map(({ root: option }) => option),
+  );
   root.addEventListener("keydown", (event) => {
     const at = options.findIndex(({ root: option }) => option === document.activeElement);
     const to = destination(event.key, at, options.length);
@@ -123,7 +141,17 @@ function createOption(store, layout, place, index) {
   const pin = () => store.dispatch({ type: "pin", target });
   const root = element(
     "div",
-    { role: "option", tabindex: -1, class: "option", "data-element": elementName(layout, target), onfocus: aim(target), onblur: aim(null), onmouseenter: aim(target), onmouseleave: aim(null), onclick: pin },
+    {
+      role: "option",
+      tabindex: -1,
+      class: "option",
+      "data-element": elementName(layout, target),
+      onfocus: aim(target),
+      onblur: aim(null),
+      onmouseenter: aim(target),
+      onmouseleave: aim(null),
+      onclick: pin,
+    },
     chip,
     element("span", { class: "subscript" }, `[${subscripts(parameter.shape, index).join(", ")}]`),
     value,

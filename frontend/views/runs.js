@@ -22,7 +22,11 @@ const REFRESH_MS = 2000;
 export function openRuns(store, doors) {
   const dialog = element("dialog", { class: "dialog wide", "aria-labelledby": "runs-title" });
   const list = element("ul", { class: "runs" });
-  const fresh = element("button", { type: "button", class: "primary", onclick: () => (dialog.close(), doors.fresh()) }, "New run");
+  const fresh = element(
+    "button",
+    { type: "button", class: "primary", onclick: () => (dialog.close(), doors.fresh()) },
+    "New run",
+  );
   dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, fresh));
   const refresh = async () => {
     await doors.refresh();
@@ -32,7 +36,7 @@ export function openRuns(store, doors) {
   };
   const timer = setInterval(() => void refresh(), REFRESH_MS);
   dialog.addEventListener("close", () => clearInterval(timer));
-  present(dialog);
+  void present(dialog);
   void refresh();
 }
 
@@ -47,10 +51,29 @@ function rowOf(run, isHere, doors, dialog, refresh) {
   const and = (/** @type {() => void} */ act) => () => (dialog.close(), act());
   const loss = numberOf(run.loss);
   const facts = `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}${run.loss == null ? "" : ` · loss ${format(loss, 3)}`} · ${when(run.created_at)}`;
-  const words = element("button", { type: "button", class: "run-open", id: `run-${run.id}`, "aria-current": isHere ? "true" : null, onclick: and(() => doors.open(run.id)) },
-    element("strong", {}, run.name), element("span", { class: "badge", "data-mood": moodOf(run) }, run.state),
-    element("span", { class: "run-config" }, configWords(run.config, run.lr ?? run.config.optimizer.lr)), element("span", { class: "run-facts" }, facts));
-  const again = element("button", { type: "button", title: "A new run with the same configuration and the same initial weights", onclick: and(() => doors.again(run)) }, "Start again");
+  const words = element(
+    "button",
+    {
+      type: "button",
+      class: "run-open",
+      id: `run-${run.id}`,
+      "aria-current": isHere ? "true" : null,
+      onclick: and(() => doors.open(run.id)),
+    },
+    element("strong", {}, run.name),
+    element("span", { class: "badge", "data-mood": moodOf(run) }, run.state),
+    element("span", { class: "run-config" }, configWords(run.config, run.lr ?? run.config.optimizer.lr)),
+    element("span", { class: "run-facts" }, facts),
+  );
+  const again = element(
+    "button",
+    {
+      type: "button",
+      title: "A new run with the same configuration and the same initial weights",
+      onclick: and(() => doors.again(run)),
+    },
+    "Start again",
+  );
   const remove = element("button", { type: "button", class: "danger" });
   label(remove, "Delete", run);
   const row = element("li", {}, words, again, remove);
@@ -58,7 +81,9 @@ function rowOf(run, isHere, doors, dialog, refresh) {
     if (!row.classList.contains("asking")) {
       row.classList.add("asking");
       label(remove, "Delete for good?", run);
-      remove.addEventListener("blur", () => (row.classList.remove("asking"), label(remove, "Delete", run)), { once: true });
+      remove.addEventListener("blur", () => (row.classList.remove("asking"), label(remove, "Delete", run)), {
+        once: true,
+      });
       return;
     }
     row.classList.remove("asking");
@@ -77,11 +102,15 @@ function label(button, text, run) {
 
 /** @param {Run} run */
 function moodOf({ state }) {
-  return { running: "good", failed: "bad", paused: "wait", starting: "wait", finished: "calm", interrupted: "calm" }[state];
+  return { running: "good", failed: "bad", paused: "wait", starting: "wait", finished: "calm", interrupted: "calm" }[
+    state
+  ];
 }
 
 /** @param {string} iso */
 function when(iso) {
   const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString("en", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+  return Number.isNaN(date.getTime())
+    ? ""
+    : date.toLocaleString("en", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
 }

@@ -12,16 +12,28 @@ const COLUMNS = 250;
 export function mount(root, _store) {
   const shape = svg("path", { class: "silhouette" });
   const hand = svg("line", { class: "hand", y1: 0, y2: HEIGHT });
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, shape, hand);
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    shape,
+    hand,
+  );
   const text = element("span", { class: "number" });
   root.append(element("div", { class: "track" }, picture), text);
-  const draw = whenChanged((/** @type {History|null} */ history, /** @type {number} */ step, /** @type {number} */ steps, /** @type {number} */ _) => {
-    set(shape, "d", history === null ? "" : silhouette(history, steps));
-    set(hand, "x1", ((step / steps) * WIDTH).toFixed(1));
-    set(hand, "x2", ((step / steps) * WIDTH).toFixed(1));
-    set(hand, "visibility", history === null ? "hidden" : null);
-    write(text, history === null ? "" : `${step.toLocaleString("en")} / ${steps.toLocaleString("en")}`);
-  });
+  const draw = whenChanged(
+    (
+      /** @type {History|null} */ history,
+      /** @type {number} */ step,
+      /** @type {number} */ steps,
+      /** @type {number} */ _,
+    ) => {
+      set(shape, "d", history === null ? "" : silhouette(history, steps));
+      set(hand, "x1", ((step / steps) * WIDTH).toFixed(1));
+      set(hand, "x2", ((step / steps) * WIDTH).toFixed(1));
+      set(hand, "visibility", history === null ? "hidden" : null);
+      write(text, history === null ? "" : `${step.toLocaleString("en")} / ${steps.toLocaleString("en")}`);
+    },
+  );
   return {
     draw: ({ history, run }) => draw(history, run?.step ?? 0, run?.config.max_steps ?? 1, history?.length ?? 0),
     unmount: () => root.replaceChildren(),

@@ -30,7 +30,9 @@ test("series are asked for by repeated names", async () => {
 
 test("a problem of the server is thrown as it was said", async () => {
   const problem = { type: "about:blank", title: "Not possible now", status: 409, detail: "play: the run is finished" };
-  answerWith(async () => Response.json(problem, { status: 409, headers: { "content-type": "application/problem+json" } }));
+  answerWith(async () =>
+    Response.json(problem, { status: 409, headers: { "content-type": "application/problem+json" } }),
+  );
   await assert.rejects(api.command("a", { kind: "play" }), (/** @type {unknown} */ error) => {
     assert.ok(error instanceof Refusal);
     assert.deepEqual(problemOf(error), problem);
@@ -45,7 +47,10 @@ test("an answer that is no problem document still has its status", async () => {
 
 test("a server that does not answer is said in words", async () => {
   answerWith(async () => Promise.reject(new TypeError("Failed to fetch")));
-  await assert.rejects(api.runs(), (/** @type {unknown} */ error) => problemOf(error).status === 0 && /does not answer/.test(problemOf(error).title));
+  await assert.rejects(
+    api.runs(),
+    (/** @type {unknown} */ error) => problemOf(error).status === 0 && /does not answer/.test(problemOf(error).title),
+  );
 });
 
 test("an error of the page itself is a problem too", () => {

@@ -18,7 +18,10 @@ test("one command at a time, but Pause always goes through", async () => {
   const sent = [];
   /** @type {(() => void)[]} */
   const finish = [];
-  const { store, send } = open({}, (_, { kind }) => new Promise((resolve) => (sent.push(kind), finish.push(() => resolve({})))));
+  const { store, send } = open(
+    {},
+    (_, { kind }) => new Promise((resolve) => (sent.push(kind), finish.push(() => resolve({})))),
+  );
   const first = send({ kind: "step", count: 1 });
   assert.equal(store.state.busy, "step");
   assert.equal(await send({ kind: "step", count: 1 }), false);
@@ -51,11 +54,23 @@ test("what is over permits nothing", () => {
   assert.equal(permitted(run({ state: "running" })).step, false);
 });
 
-const key = (/** @type {string} */ name, more = {}) => ({ key: name, ctrlKey: false, metaKey: false, altKey: false, defaultPrevented: false, ...more });
-const focusOn = (/** @type {string} */ kind) => ({ matches: (/** @type {string} */ selector) => selector.split(", ").includes(kind) });
+const key = (/** @type {string} */ name, more = {}) => ({
+  key: name,
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  defaultPrevented: false,
+  ...more,
+});
+const focusOn = (/** @type {string} */ kind) => ({
+  matches: (/** @type {string} */ selector) => selector.split(", ").includes(kind),
+});
 
 test("keys mean the same everywhere", () => {
-  assert.deepEqual([" ", "ArrowRight", ".", "?", "Escape", "x"].map((name) => meaningOf(key(name), null)), ["toggle", "step", "phase", "help", "free", null]);
+  assert.deepEqual(
+    [" ", "ArrowRight", ".", "?", "Escape", "x"].map((name) => meaningOf(key(name), null)),
+    ["toggle", "step", "phase", "help", "free", null],
+  );
 });
 
 test("keys are never taken from who is typing, from shortcuts, or from a button's Space", () => {

@@ -14,10 +14,12 @@ function surroundings({ answers = {} } = {}) {
   const timers = [];
   /** @type {string[]} */
   const asked = [];
-  const ask = (/** @type {string} */ name, /** @type {() => any} */ answer) => async (/** @type {any[]} */ ...rest) => {
-    asked.push([name, ...rest.slice(1)].join(" "));
-    return answer();
-  };
+  const ask =
+    (/** @type {string} */ name, /** @type {() => any} */ answer) =>
+    async (/** @type {any[]} */ ...rest) => {
+      asked.push([name, ...rest.slice(1)].join(" "));
+      return answer();
+    };
   const api = {
     run: ask("run", () => run()),
     series: ask("series", () => []),
@@ -31,7 +33,12 @@ function surroundings({ answers = {} } = {}) {
     api: /** @type {any} */ (api),
     stats: createStats(),
     open(/** @type {string} */ path) {
-      const socket = { path, sent: /** @type {any[]} */ ([]), send: (/** @type {string} */ text) => socket.sent.push(JSON.parse(text)), close: () => {} };
+      const socket = {
+        path,
+        sent: /** @type {any[]} */ ([]),
+        send: (/** @type {string} */ text) => socket.sent.push(JSON.parse(text)),
+        close: () => {},
+      };
       sockets.push(socket);
       return /** @type {any} */ (socket);
     },
@@ -42,7 +49,14 @@ function surroundings({ answers = {} } = {}) {
 
 /** @param {any} socket @param {any} [changes] */
 function greet(socket, changes = {}) {
-  const hello = { kind: "hello", version: 1, run: run(changes), columns: columns(), record_bytes: FLOATS * 4, dtype: "float32" };
+  const hello = {
+    kind: "hello",
+    version: 1,
+    run: run(changes),
+    columns: columns(),
+    record_bytes: FLOATS * 4,
+    dtype: "float32",
+  };
   socket.onmessage({ data: JSON.stringify(hello) });
 }
 
@@ -58,7 +72,10 @@ test("frames are acknowledged once they are drawn, not before, each once", () =>
   assert.deepEqual(sockets[0].sent, []);
   connection.drawn();
   connection.drawn();
-  assert.deepEqual(sockets[0].sent, [{ kind: "ack", step: 3 }, { kind: "ack", step: 4 }]);
+  assert.deepEqual(sockets[0].sent, [
+    { kind: "ack", step: 3 },
+    { kind: "ack", step: 4 },
+  ]);
   assert.equal(sockets[0].path, "/api/runs/a/stream?flow=ack");
 });
 
@@ -113,7 +130,10 @@ test("at rest the record before the shown one is fetched, once; while training i
   connection.drawn();
   connection.drawn();
   await settle();
-  assert.deepEqual(asked.filter((call) => call.startsWith("record")), ["record 4"]);
+  assert.deepEqual(
+    asked.filter((call) => call.startsWith("record")),
+    ["record 4"],
+  );
   assert.equal(store.state.moment?.before?.[3], 4);
 });
 
@@ -142,7 +162,9 @@ test("on attaching to a run with a past, its series and its data are loaded", as
 test("a trainer that is still starting greets twice; the second time with columns", () => {
   const { world, sockets, asked, store } = surroundings();
   connect("a", world);
-  sockets[0].onmessage({ data: JSON.stringify({ kind: "hello", version: 1, run: run({ state: "starting" }), columns: [], record_bytes: 0 }) });
+  sockets[0].onmessage({
+    data: JSON.stringify({ kind: "hello", version: 1, run: run({ state: "starting" }), columns: [], record_bytes: 0 }),
+  });
   assert.equal(store.state.layout, null);
   assert.deepEqual(asked, [], "its data is not there yet either");
   greet(sockets[0]);

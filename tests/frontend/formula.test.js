@@ -10,7 +10,9 @@ const points = { x: [3.5, -1.2, 0.4, 2], y: [0.5, 14, -3, 6] };
 const values = new Float32Array(FLOATS);
 values.set([0.7, -0.4, 0.2, 0.9, 1.3, -0.8, 0.25], layout.parameters[0].value);
 const ACTIVATIONS = /** @type {const} */ (["tanh", "sigmoid", "relu", "none"]);
-const elements = layout.parameters.flatMap(({ size }, parameter) => Array.from({ length: size }, (_, index) => ({ kind: /** @type {const} */ ("parameter"), parameter, index })));
+const elements = layout.parameters.flatMap(({ size }, parameter) =>
+  Array.from({ length: size }, (_, index) => ({ kind: /** @type {const} */ ("parameter"), parameter, index })),
+);
 
 /** Mean squared error, with one number moved; in float64. @param {any} activation @param {number} at @param {number} by */
 function lossAt(activation, at, by) {
@@ -21,7 +23,11 @@ function lossAt(activation, at, by) {
 }
 
 /** @param {any[]} symbols */
-const textOf = (symbols) => symbols.map(({ text, sub = "", sup = "" }) => text + sub + sup).join("").replaceAll("\u00a0", " ");
+const textOf = (symbols) =>
+  symbols
+    .map(({ text, sub = "", sup = "" }) => text + sub + sup)
+    .join("")
+    .replaceAll("\u00a0", " ");
 
 for (const activation of ACTIVATIONS) {
   test(`the formula is the slope of the loss, by finite differences, for all parameters: ${activation}`, () => {
@@ -29,13 +35,17 @@ for (const activation of ACTIVATIONS) {
       const at = layout.parameters[target.parameter].value + target.index;
       const slope = (lossAt(activation, at, 1e-5) - lossAt(activation, at, -1e-5)) / 2e-5;
       const worked = gradientAt(values, layout, activation, points, target);
-      assert.ok(Math.abs(worked - slope) <= 1e-6 * Math.max(1, Math.abs(slope)), `${JSON.stringify(target)}: ${worked}, ${slope}`);
+      assert.ok(
+        Math.abs(worked - slope) <= 1e-6 * Math.max(1, Math.abs(slope)),
+        `${JSON.stringify(target)}: ${worked}, ${slope}`,
+      );
     }
   });
 }
 
 test("the written formula follows the chain rule as far as the parameter stands from the loss", () => {
-  const write = (/** @type {number} */ parameter, /** @type {any} */ activation) => textOf(gradientFormula({ kind: "parameter", parameter, index: 1 }, { ...run().config, activation }));
+  const write = (/** @type {number} */ parameter, /** @type {any} */ activation) =>
+    textOf(gradientFormula({ kind: "parameter", parameter, index: 1 }, { ...run().config, activation }));
   assert.equal(write(3, "tanh"), "∂L/∂c = Σi 2/n (y_predi − yi)");
   assert.equal(write(2, "tanh"), "∂L/∂v1 = Σi 2/n (y_predi − yi) · h1,i");
   assert.equal(write(1, "tanh"), "∂L/∂b1 = Σi 2/n (y_predi − yi) · v1 · (1 − h1,i2)");
@@ -49,7 +59,10 @@ test("each optimizer's rule is written with its own arguments", () => {
   const rule = (/** @type {any} */ optimizer) => updateRule({ ...run().config, optimizer }).map(textOf);
   assert.deepEqual(rule({ kind: "sgd" }), ["p ← p − lr·.grad"]);
   assert.deepEqual(rule({ kind: "sgd", weight_decay: 0.1 }), ["p ← p − lr·(.grad + 0.1·p)"]);
-  assert.deepEqual(rule({ kind: "sgd", momentum: 0.9 }), ["momentum_buffer ← 0.9·momentum_buffer + .grad", "p ← p − lr·momentum_buffer"]);
+  assert.deepEqual(rule({ kind: "sgd", momentum: 0.9 }), [
+    "momentum_buffer ← 0.9·momentum_buffer + .grad",
+    "p ← p − lr·momentum_buffer",
+  ]);
   assert.match(rule({ kind: "sgd", momentum: 0.9, nesterov: true })[1], /\.grad \+ 0\.9·momentum_buffer/);
   assert.match(rule({ kind: "adam", betas: [0.9, 0.999] })[1], /exp_avg_sq ← 0\.999·exp_avg_sq \+ 0\.001·\.grad²/);
   assert.equal(rule({ kind: "adamw", betas: [0.9, 0.999], weight_decay: 0.01 })[0], "p ← p − lr·0.01·p");

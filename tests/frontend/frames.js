@@ -4,7 +4,12 @@
 
 /** Two hidden units; a momentum buffer. @returns {Column[]} */
 export function columns() {
-  const shapes = [["hidden_linear.weight", [2, 1]], ["hidden_linear.bias", [2]], ["output_linear.weight", [1, 2]], ["output_linear.bias", [1]]];
+  const shapes = [
+    ["hidden_linear.weight", [2, 1]],
+    ["hidden_linear.bias", [2]],
+    ["output_linear.weight", [1, 2]],
+    ["output_linear.bias", [1]],
+  ];
   /** @type {any[]} */
   const made = ["loss", "validation_loss", "lr"].map((name, offset) => ({ role: "scalar", name, shape: [], offset }));
   let offset = 3;
@@ -22,8 +27,30 @@ export const FLOATS = 3 + 3 * 7;
 /** @param {Partial<Run>} [changes] @returns {any} */
 export function run(changes = {}) {
   const optimizer = { kind: "sgd", lr: 0.1, momentum: 0.9 };
-  const config = { name: "r", dataset: "temperature", hidden: 2, activation: "tanh", optimizer, zero_grad: true, batch_size: null, max_steps: 100 };
-  return { id: "a", name: "r", config, state: "paused", phase: "step", step: 0, loss: null, lr: 0.1, pace: 60, reason: null, grad_states: ["none", "none", "none", "none"], ...changes };
+  const config = {
+    name: "r",
+    dataset: "temperature",
+    hidden: 2,
+    activation: "tanh",
+    optimizer,
+    zero_grad: true,
+    batch_size: null,
+    max_steps: 100,
+  };
+  return {
+    id: "a",
+    name: "r",
+    config,
+    state: "paused",
+    phase: "step",
+    step: 0,
+    loss: null,
+    lr: 0.1,
+    pace: 60,
+    reason: null,
+    grad_states: ["none", "none", "none", "none"],
+    ...changes,
+  };
 }
 
 /**

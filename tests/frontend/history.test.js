@@ -42,7 +42,10 @@ test("a long history stays bounded and keeps every spike, at its own step", () =
   }
   assert.ok(history.length <= 600);
   const rows = [...history.steps.subarray(0, history.length)];
-  assert.deepEqual(rows, [...rows].sort((a, b) => a - b));
+  assert.deepEqual(
+    rows,
+    [...rows].sort((a, b) => a - b),
+  );
   assert.ok(rows.filter((step) => step < 5000).length > 100, "the old half keeps its share");
   for (const step of spikes) assert.equal(history.loss[rows.indexOf(step)], 1e6 + step);
   assert.ok(history.norms[1][rows.indexOf(4444)] > 1e9);

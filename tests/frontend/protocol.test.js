@@ -9,7 +9,10 @@ const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf
 test("a frame of records gives back its header and a view of its numbers", () => {
   const buffer = frame({ first: 7, count: 3, skipped: 5, time: 1234.5 });
   const { kind, first, count, skipped, epoch, time, values } = decodeFrame(buffer, layout);
-  assert.deepEqual({ kind, first, count, skipped, epoch, time }, { kind: "records", first: 7, count: 3, skipped: 5, epoch: 1, time: 1234.5 });
+  assert.deepEqual(
+    { kind, first, count, skipped, epoch, time },
+    { kind: "records", first: 7, count: 3, skipped: 5, epoch: 1, time: 1234.5 },
+  );
   assert.equal(values.length, 3 * FLOATS);
   assert.equal(values.buffer, buffer);
   assert.equal(values[FLOATS + 4], 8);
@@ -81,7 +84,13 @@ test("a frame before its columns is refused", () => {
 
 test("columns become a layout that pairs each parameter with its gradient", () => {
   assert.equal(layout.floats, FLOATS);
-  assert.deepEqual(layout.parameters[2], { name: "output_linear.weight", shape: [1, 2], size: 2, value: 7, gradient: 14 });
+  assert.deepEqual(layout.parameters[2], {
+    name: "output_linear.weight",
+    shape: [1, 2],
+    size: 2,
+    value: 7,
+    gradient: 14,
+  });
   assert.equal(layout.scalars.get("lr"), 2);
   assert.equal(layout.states[0].slot, "momentum_buffer");
 });
@@ -113,19 +122,45 @@ test("columns that do not describe a record are refused", () => {
 });
 
 test("messages are read by their kind; kinds added since are left alone", () => {
-  const hello = decodeMessage(JSON.stringify({ kind: "hello", version: 1, run: run(), columns: columns(), record_bytes: FLOATS * 4, dtype: "float32" }));
+  const hello = decodeMessage(
+    JSON.stringify({
+      kind: "hello",
+      version: 1,
+      run: run(),
+      columns: columns(),
+      record_bytes: FLOATS * 4,
+      dtype: "float32",
+    }),
+  );
   assert.ok(hello.kind === "hello" && hello.layout?.parameters.length === 4);
   const state = decodeMessage(JSON.stringify({ kind: "state", ...run({ step: 3 }) }));
   assert.ok(state.kind === "state" && state.run.step === 3 && !("kind" in state.run));
-  assert.deepEqual(decodeMessage('{"kind": "error", "title": "T", "detail": "D"}'), { kind: "error", title: "T", detail: "D" });
+  assert.deepEqual(decodeMessage('{"kind": "error", "title": "T", "detail": "D"}'), {
+    kind: "error",
+    title: "T",
+    detail: "D",
+  });
   assert.deepEqual(decodeMessage('{"kind": "weather"}'), { kind: "other" });
 });
 
 test("what is no message is refused in words", () => {
-  const refused = ["", "nonsense", "[]", "null", "{}", '{"kind":"hello","version":2}', '{"kind":"hello","version":1,"columns":[]}', '{"kind":"state","id":"a","state":"dancing","step":0}', '{"kind":"state","id":"a","state":"paused","step":-1}'];
+  const refused = [
+    "",
+    "nonsense",
+    "[]",
+    "null",
+    "{}",
+    '{"kind":"hello","version":2}',
+    '{"kind":"hello","version":1,"columns":[]}',
+    '{"kind":"state","id":"a","state":"dancing","step":0}',
+    '{"kind":"state","id":"a","state":"paused","step":-1}',
+  ];
   for (const text of refused) assert.throws(() => decodeMessage(text), ProtocolError, text);
 });
 
 test("numbers that JSON cannot write come as text", () => {
-  assert.deepEqual([1.5, null, "nan", "inf", "-inf", undefined].map((scalar) => numberOf(/** @type {any} */ (scalar))), [1.5, NaN, NaN, Infinity, -Infinity, NaN]);
+  assert.deepEqual(
+    [1.5, null, "nan", "inf", "-inf", undefined].map((scalar) => numberOf(/** @type {any} */ (scalar))),
+    [1.5, NaN, NaN, Infinity, -Infinity, NaN],
+  );
 });

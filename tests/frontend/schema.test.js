@@ -11,17 +11,30 @@ const schemas = {
       activation: { enum: ["tanh", "relu"], type: "string", default: "tanh" },
       named_layers: { type: "boolean", default: true },
       batch_size: { anyOf: [{ type: "integer", minimum: 1 }, { type: "null" }], default: null },
-      optimizer: { oneOf: [{ $ref: "#/components/schemas/Sgd" }, { $ref: "#/components/schemas/Adam" }], default: { kind: "sgd", lr: 0.001 } },
+      optimizer: {
+        oneOf: [{ $ref: "#/components/schemas/Sgd" }, { $ref: "#/components/schemas/Adam" }],
+        default: { kind: "sgd", lr: 0.001 },
+      },
     },
   },
   Sgd: { properties: { kind: { const: "sgd" }, lr } },
-  Adam: { properties: { kind: { const: "adam" }, lr, betas: { type: "array", prefixItems: [{ minimum: 0, exclusiveMaximum: 1 }], default: [0.9, 0.999] } } },
+  Adam: {
+    properties: {
+      kind: { const: "adam" },
+      lr,
+      betas: { type: "array", prefixItems: [{ minimum: 0, exclusiveMaximum: 1 }], default: [0.9, 0.999] },
+    },
+  },
 };
 const fields = fieldsOf({ components: { schemas } }, "RunConfig");
-const field = (/** @type {string} */ name) => /** @type {import("../../frontend/schema.js").Field} */ (fields.find((one) => one.name === name));
+const field = (/** @type {string} */ name) =>
+  /** @type {import("../../frontend/schema.js").Field} */ (fields.find((one) => one.name === name));
 
 test("each kind of property becomes its kind of field, with its limits and default", () => {
-  assert.deepEqual(fields.map(({ kind }) => kind), ["text", "integer", "choice", "flag", "integer", "kinds"]);
+  assert.deepEqual(
+    fields.map(({ kind }) => kind),
+    ["text", "integer", "choice", "flag", "integer", "kinds"],
+  );
   assert.deepEqual([field("hidden").least, field("hidden").most, field("hidden").fallback], [1, 64, 13]);
   assert.deepEqual([field("batch_size").optional, field("batch_size").least], [true, 1]);
   assert.deepEqual(field("activation").choices, ["tanh", "relu"]);
@@ -30,7 +43,13 @@ test("each kind of property becomes its kind of field, with its limits and defau
 test("the optimizer's arguments are grouped by its kind", () => {
   const groups = field("optimizer").groups ?? {};
   assert.deepEqual(Object.keys(groups), ["sgd", "adam"]);
-  assert.deepEqual(groups.adam.map(({ name, kind }) => [name, kind]), [["lr", "number"], ["betas", "pair"]]);
+  assert.deepEqual(
+    groups.adam.map(({ name, kind }) => [name, kind]),
+    [
+      ["lr", "number"],
+      ["betas", "pair"],
+    ],
+  );
   assert.equal(groups.sgd[0].description, "How far.");
 });
 

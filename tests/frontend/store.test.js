@@ -51,9 +51,15 @@ test("after skipped steps the one before is unknown until it is fetched", () => 
 
 test("the inside of an iteration is shown over the last record, whichever message comes first", () => {
   const settled = after([hello({ step: 1 }), framed({ first: 0 }), framed({ first: 1 })]);
-  const event = { type: "state", run: run({ step: 1, phase: "backward", grad_states: ["fresh", "fresh", "fresh", "fresh"] }) };
+  const event = {
+    type: "state",
+    run: run({ step: 1, phase: "backward", grad_states: ["fresh", "fresh", "fresh", "fresh"] }),
+  };
   const phase = framed({ first: 1, kind: 2 });
-  for (const order of [[event, phase], [phase, event]]) {
+  for (const order of [
+    [event, phase],
+    [phase, event],
+  ]) {
     const state = after(order, settled);
     assert.equal(state.moment?.phase, "backward");
     assert.equal(state.moment?.before?.[3], 0, "Δ stays that of the last update");
@@ -62,7 +68,12 @@ test("the inside of an iteration is shown over the last record, whichever messag
 });
 
 test("the next record supersedes the inside of an iteration", () => {
-  const inside = after([hello({ step: 1 }), framed({ first: 1 }), { type: "state", run: run({ step: 1, phase: "loss" }) }, framed({ first: 1, kind: 2 })]);
+  const inside = after([
+    hello({ step: 1 }),
+    framed({ first: 1 }),
+    { type: "state", run: run({ step: 1, phase: "loss" }) },
+    framed({ first: 1, kind: 2 }),
+  ]);
   const state = reduce(inside, framed({ first: 2 }));
   assert.equal(state.moment?.phase, "step");
   assert.equal(state.moment?.before?.[3], 1);
@@ -77,7 +88,11 @@ test("the same record sent again after a reconnect does not hide the inside of a
 
 test("grad_states tells a stale gradient from a fresh one", () => {
   const stale = ["stale", "stale", "stale", "stale"];
-  const state = after([hello({ step: 1 }), framed({ first: 1 }), { type: "state", run: run({ step: 1, phase: "forward", grad_states: /** @type {any} */ (stale) }) }]);
+  const state = after([
+    hello({ step: 1 }),
+    framed({ first: 1 }),
+    { type: "state", run: run({ step: 1, phase: "forward", grad_states: /** @type {any} */ (stale) }) },
+  ]);
   assert.deepEqual(state.moment?.gradStates, stale);
 });
 
@@ -100,19 +115,39 @@ test("speed is measured by the trainer's clock, at any pace", () => {
 test("the cursor's target goes before the pinned one; a second click frees it", () => {
   const one = { kind: "parameter", parameter: 0, index: 1 };
   const other = { kind: "output" };
-  const pinned = after([{ type: "pin", target: one }, { type: "target", target: other }]);
+  const pinned = after([
+    { type: "pin", target: one },
+    { type: "target", target: other },
+  ]);
   assert.deepEqual([pinned.target, pinned.pinned], [other, true]);
   assert.deepEqual(reduce(pinned, { type: "target", target: null }).target, one);
-  assert.equal(after([{ type: "pin", target: { ...one } }, { type: "target", target: null }], pinned).target, null);
+  assert.equal(
+    after(
+      [
+        { type: "pin", target: { ...one } },
+        { type: "target", target: null },
+      ],
+      pinned,
+    ).target,
+    null,
+  );
 });
 
 test("another run begins with a blank page, but keeps the list", () => {
   const state = after([{ type: "runs", runs: [run()] }, hello(), framed({ first: 1 }), { type: "open", id: "b" }]);
-  assert.deepEqual([state.run, state.moment, state.history, state.opened, state.runs.length], [null, null, null, "b", 1]);
+  assert.deepEqual(
+    [state.run, state.moment, state.history, state.opened, state.runs.length],
+    [null, null, null, "b", 1],
+  );
 });
 
 test("a reconnect to the same run keeps its history", () => {
-  const state = after([hello(), framed({ first: 1, count: 5 }), { type: "connection", connection: "lost" }, hello({ step: 5 })]);
+  const state = after([
+    hello(),
+    framed({ first: 1, count: 5 }),
+    { type: "connection", connection: "lost" },
+    hello({ step: 5 }),
+  ]);
   assert.equal(state.connection, "open");
   assert.equal(state.history?.length, 5);
 });

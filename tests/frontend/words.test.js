@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { initialState } from "../../frontend/store.js";
-import { configWords, disagreement, gentlerRate, noticeOf, phaseSentence, plain, stateWords } from "../../frontend/words.js";
+import {
+  configWords,
+  disagreement,
+  gentlerRate,
+  noticeOf,
+  phaseSentence,
+  plain,
+  stateWords,
+} from "../../frontend/words.js";
 import { run } from "./frames.js";
 /** @import { Phase, State } from "../../frontend/types.js" */
 
@@ -16,11 +24,17 @@ function state(changes, more = {}) {
 const grad = (/** @type {string} */ kind) => ({ grad_states: [kind, kind, kind, kind] });
 
 test("a configuration is one line", () => {
-  assert.equal(configWords(run().config, Math.fround(0.1)), "temperature · 1–2–1 tanh · SGD, lr 0.1, momentum 0.9 · full batch");
+  assert.equal(
+    configWords(run().config, Math.fround(0.1)),
+    "temperature · 1–2–1 tanh · SGD, lr 0.1, momentum 0.9 · full batch",
+  );
 });
 
 test("a float32 is written as a person would have typed it", () => {
-  assert.deepEqual([0.03, 0.001, 1e-7, 5].map((value) => plain(Math.fround(value))), ["0.03", "0.001", "1e-7", "5"]);
+  assert.deepEqual(
+    [0.03, 0.001, 1e-7, 5].map((value) => plain(Math.fround(value))),
+    ["0.03", "0.001", "1e-7", "5"],
+  );
 });
 
 test("the state's words tell between from inside, and divergence", () => {
@@ -32,7 +46,8 @@ test("the state's words tell between from inside, and divergence", () => {
 });
 
 test("each phase has its one true sentence about .grad", () => {
-  const say = (/** @type {Phase} */ phase, /** @type {any} */ changes = {}) => phaseSentence(state({ step: 3, phase, ...changes }));
+  const say = (/** @type {Phase} */ phase, /** @type {any} */ changes = {}) =>
+    phaseSentence(state({ step: 3, phase, ...changes }));
   assert.match(phaseSentence(state({})), /Nothing has run yet.*None/);
   assert.match(say("zero_grad", grad("none")), /is None again/);
   assert.match(say("forward", grad("none")), /is None/);
@@ -45,11 +60,15 @@ test("each phase has its one true sentence about .grad", () => {
 test("a loop without zero_grad is described as it is", () => {
   const config = { ...run().config, zero_grad: false };
   assert.match(phaseSentence(state({ step: 3, phase: "zero_grad", config, ...grad("fresh") })), /leaves out/);
-  assert.match(phaseSentence(state({ step: 3, phase: "backward", config, ...grad("fresh") })), /Added to what was there/);
+  assert.match(
+    phaseSentence(state({ step: 3, phase: "backward", config, ...grad("fresh") })),
+    /Added to what was there/,
+  );
 });
 
 test("plain SGD alone is said to move by −lr × .grad", () => {
-  const sentence = (/** @type {any} */ optimizer) => phaseSentence(state({ step: 3, phase: "step", config: { ...run().config, optimizer } }));
+  const sentence = (/** @type {any} */ optimizer) =>
+    phaseSentence(state({ step: 3, phase: "step", config: { ...run().config, optimizer } }));
   assert.match(sentence({ kind: "sgd", lr: 0.1 }), /by −lr × /);
   for (const optimizer of [{ kind: "sgd", momentum: 0.9 }, { kind: "adam" }, { kind: "adamw", weight_decay: 0.01 }]) {
     assert.doesNotMatch(sentence(optimizer), /by −lr × /);
