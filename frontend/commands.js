@@ -7,12 +7,16 @@ import { problemOf } from "./api.js";
 
 /** @typedef {(command: Command) => Promise<boolean>} Send true when it was applied */
 
+/** Commands that wait for none before them: stopping, and turning a knob while a step or the trainer is awaited. */
+const FREE = ["pause", "tune"];
+
 /** @param {Store} store @param {Pick<Api, "command">} api @returns {Send} */
 export function createSend(store, api) {
   return async (command) => {
     const { run, busy } = store.state;
-    if (run === null || (busy !== null && command.kind !== "pause")) return false;
-    store.dispatch({ type: "busy", busy: command.kind });
+    const isFree = FREE.includes(command.kind);
+    if (run === null || (busy !== null && !isFree)) return false;
+    if (!isFree) store.dispatch({ type: "busy", busy: command.kind });
     try {
       await api.command(run.id, command);
       store.dispatch({ type: "problem", problem: null });
@@ -21,12 +25,15 @@ export function createSend(store, api) {
       store.dispatch({ type: "problem", problem: problemOf(error) });
       return false;
     } finally {
-      store.dispatch({ type: "busy", busy: null });
+      if (!isFree) store.dispatch({ type: "busy", busy: null });
     }
   };
 }
 
-/** What a state does not forbid: the browser's copy of lifecycle.py's table, to grey out what would be refused. @param {Run|null} run */
+/**
+ * What a state does not forbid: the browser's copy of lifecycle.py's table, to grey out what would be refused.
+ * @param {Run|null} run
+ */
 export function permitted(run) {
   const state = run?.state;
   const isWaiting = state === "paused" || state === "starting";

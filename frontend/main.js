@@ -94,8 +94,7 @@ function leave() {
   connection = null;
   history.replaceState(null, "", location.pathname);
   store.dispatch({ type: "close" });
-  const [newest] = store.state.runs;
-  if (newest !== undefined) open(newest.id);
+  void findRun();
 }
 
 /** @param {Run} run */
@@ -184,8 +183,17 @@ async function begin() {
     store.dispatch({ type: "problem", problem: problemOf(error) });
     return void later(() => void begin(), RETRY_MS);
   }
-  const id = addressed() ?? store.state.runs[0]?.id;
-  if (id !== undefined) open(id);
+  const id = addressed();
+  if (id !== null) open(id);
+  else await findRun();
+}
+
+/** Open the newest run; while there is none, look again: someone else may make one. */
+async function findRun() {
+  const [newest] = store.state.runs;
+  if (newest !== undefined && store.state.opened === undefined) return open(newest.id);
+  if (newest === undefined) await refresh().catch(() => undefined); // a server that is away is said when it is needed
+  if (store.state.opened === undefined) later(() => void findRun(), RETRY_MS);
 }
 
 async function askTorch() {

@@ -100,13 +100,21 @@ function createPace(send) {
   const slider = element("input", { type: "range", id: "pace", min: 0, max: PACES.length - 1, step: 1 });
   const text = element("span", { class: "pace-text", "aria-hidden": "true" });
   slider.addEventListener("input", () => write(text, paceText(PACES[Number(slider.value)])));
-  slider.addEventListener("change", () => void send({ kind: "tune", pace: PACES[Number(slider.value)] }));
+  /** @type {number|null|undefined} the pace in force */
+  let current;
+  function restore() {
+    if (current === undefined) return write(text, "");
+    slider.value = String(nearest(current));
+    write(text, paceText(current));
+    set(slider, "aria-valuetext", paceText(current));
+  }
+  slider.addEventListener("change", async () => {
+    if (!(await send({ kind: "tune", pace: PACES[Number(slider.value)] }))) restore();
+  });
   const draw = whenChanged((/** @type {number|null|undefined} */ pace, /** @type {boolean} */ may) => {
     slider.disabled = !may;
-    if (pace === undefined) return write(text, "");
-    slider.value = String(nearest(pace));
-    write(text, paceText(pace));
-    set(slider, "aria-valuetext", paceText(pace));
+    current = pace;
+    restore();
   });
   return {
     root: element("div", { class: "tuner" }, element("label", { for: "pace" }, "pace"), slider, text),
@@ -148,9 +156,9 @@ function createRate(send) {
     input.setCustomValidity("");
   };
   input.addEventListener("input", () => input.setCustomValidity(problemWith(input.value)));
-  input.addEventListener("change", () => {
+  input.addEventListener("change", async () => {
     if (problemWith(input.value) !== "") return void input.reportValidity();
-    if (Number(input.value) !== current) void send({ kind: "tune", lr: Number(input.value) });
+    if (Number(input.value) !== current && !(await send({ kind: "tune", lr: Number(input.value) }))) restore();
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "Escape") restore();

@@ -57,7 +57,7 @@ function createRow(store, layout, place) {
     set(opener, "aria-expanded", String(!drawer.hidden));
     const { moment } = store.state;
     if (moment !== null) elements.draw(store.state, moment);
-    if (!drawer.hidden) drawer.scrollIntoView({ block: "nearest" });
+    if (!drawer.hidden) bringUp(row);
   });
   return {
     parts: [row, drawer],
@@ -71,6 +71,12 @@ function createRow(store, layout, place) {
       if (!drawer.hidden) elements.draw(state, moment);
     },
   };
+}
+
+/** Scroll the table, and nothing around it, so that a row stands right under the heads. @param {HTMLTableRowElement} row */
+function bringUp(row) {
+  const scroll = row.closest(".scroll");
+  if (scroll !== null) scroll.scrollTop = row.offsetTop - (row.closest("table")?.tHead?.offsetHeight ?? 0);
 }
 
 /** @param {ParameterColumn} parameter @param {Moment} moment @param {GradState} gradState */

@@ -13,7 +13,7 @@ function open(changes, command) {
   return { store, send: createSend(store, { command }) };
 }
 
-test("one command at a time, but Pause always goes through", async () => {
+test("one command at a time, but Pause and a turned knob always go through", async () => {
   /** @type {string[]} */
   const sent = [];
   /** @type {(() => void)[]} */
@@ -26,8 +26,12 @@ test("one command at a time, but Pause always goes through", async () => {
   assert.equal(store.state.busy, "step");
   assert.equal(await send({ kind: "step", count: 1 }), false);
   const pause = send({ kind: "pause" });
+  const tune = send({ kind: "tune", lr: 0.1 });
   finish.forEach((one) => one());
-  assert.deepEqual([await first, await pause, sent, store.state.busy], [true, true, ["step", "pause"], null]);
+  assert.deepEqual(
+    [await first, await pause, await tune, sent, store.state.busy],
+    [true, true, true, ["step", "pause", "tune"], null],
+  );
 });
 
 test("a refusal is shown with the server's own words", async () => {
