@@ -1,0 +1,1 @@
+"""What livegrad promises about speed, measured. `python -m benchmarks` prints the table."""

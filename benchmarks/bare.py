@@ -1,0 +1,40 @@
+"""The bare loop: the textbook loop with nothing attached, the measure of everything else."""
+
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from livegrad.config import RunConfig
+from livegrad.training import network, optimizers
+from livegrad.training.loop import train
+from livegrad.training.points import Batches, split
+
+
+class Loop:
+    """One training ready to run, its loss function exchangeable."""
+
+    def __init__(self, optimizer: str) -> None:
+        torch.set_num_threads(1)
+        self.config = RunConfig.model_validate({"optimizer": {"kind": optimizer}, "pace": None})
+        self.points = split(self.config)
+        self.model = network.build(self.config)
+        self.optimizer = optimizers.build(self.config, self.model.parameters())
+        self.loss_fn: Any = nn.MSELoss()
+
+    def seconds(self, steps: int) -> float:
+        """Return how long `steps` iterations take, after a few that are not counted."""
+        self._train(range(1, 51))
+        begun = time.perf_counter()
+        self._train(range(51, steps + 51))
+        return time.perf_counter() - begun
+
+    def _train(self, steps: range) -> None:
+        batches = Batches(self.points.train, None, self.config.seed)
+        train(self.model, self.optimizer, self.loss_fn, batches, self.points.validation, steps)
+
+
+def bare_rate(optimizer: str, steps: int, repetitions: int) -> list[float]:
+    """Return the bare loop's steps per second, `repetitions` times."""
+    return [steps / Loop(optimizer).seconds(steps) for _ in range(repetitions)]

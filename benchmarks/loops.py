@@ -1,0 +1,137 @@
+"""What it costs the loop to record every step: observed ÷ bare, beside other recorders.
+
+Every repetition measures the bare loop and then the other, one right after the other; a ratio is the median over
+repetitions.
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from benchmarks.apart import apart
+from benchmarks.sampling import Effort, median_ratio
+from benchmarks.table import Row
+from livegrad.assignment import Assignment
+
+SUBJECT = "loops"
+REACH = 1.10
+STEPS, PEER_STEPS = 3000, 200
+REPETITIONS, PEER_REPETITIONS = 15, 5
+OPTIMIZERS = ("sgd", "adam")
+CONNECT_SECS = 0.3  # for the link to connect before the loop is let go
+Pairs = list[tuple[float, float]]  # (seconds a step, the bare loop's right before)
+
+
+def rows(effort: Effort) -> Iterator[Row]:
+    """Measure the observed loop for both optimizers, then each peer that is installed."""
+    from benchmarks.peers import PEERS
+
+    for optimizer in OPTIMIZERS:
+        yield from _livegrad_rows(optimizer, effort)
+    for name, (module, _) in PEERS.items():
+        yield _peer_row(name, module, effort)
+
+
+def _livegrad_rows(optimizer: str, effort: Effort) -> Iterator[Row]:
+    linked, observed = apart(_measure_livegrad, optimizer, effort.times(REPETITIONS))
+    what = f"observed loop ÷ bare loop, {optimizer}"
+    yield Row(SUBJECT, what, median_ratio(linked), "×", REACH, note=_note(linked), detail=_detail(linked))
+    what += ", without the link to the server"
+    yield Row(SUBJECT, what, median_ratio(observed), "×", note=_note(observed), detail=_detail(observed))
+
+
+def _peer_row(name: str, module: str, effort: Effort) -> Row:
+    from benchmarks.peers import is_installed
+
+    what = f"{name} ÷ bare loop, sgd"
+    if not is_installed(module):
+        return Row(SUBJECT, what, None, "×", note=f"{module} is not installed (extra bench)")
+    pairs = apart(_measure_peer, name, effort.times(PEER_REPETITIONS))
+    return Row(SUBJECT, what, median_ratio(pairs), "×", note=_note(pairs), detail=_detail(pairs))
+
+
+def _note(pairs: Pairs) -> str:
+    ours, bare = (median(seconds) * 1e6 for seconds in zip(*pairs, strict=True))
+    return f"{ours:,.0f} µs a step, bare {bare:,.0f} µs"
+
+
+def _detail(pairs: Pairs) -> dict[str, object]:
+    return {"ratios": [round(ours / bare, 4) for ours, bare in pairs]}
+
+
+# -- each in a process of its own
+
+
+def _measure_livegrad(optimizer: str, repetitions: int) -> tuple[Pairs, Pairs]:
+    from benchmarks.own_trainers import own_trainers
+
+    with tempfile.TemporaryDirectory() as folder, own_trainers(Path(folder)) as asker:
+
+        def linked() -> float:
+            return _linked(asker.assignment(optimizer, STEPS))
+
+        both = [
+            (_paired(linked, optimizer), _paired(lambda: _observed(optimizer), optimizer))
+            for _ in range(repetitions)
+        ]
+    return [pair for pair, _ in both], [pair for _, pair in both]
+
+
+def _paired(contender: Callable[[], float], optimizer: str) -> tuple[float, float]:
+    from benchmarks.bare import Loop
+
+    bare = Loop(optimizer).seconds(STEPS) / STEPS
+    return contender() / STEPS, bare
+
+
+def _observed(optimizer: str) -> float:
+    from benchmarks.bare import Loop
+    from livegrad.training import optimizers
+    from livegrad.training.observer import RING_ROWS, Observer
+
+    def empty_ring(phase: str) -> None:
+        if observer.ring.filled % (RING_ROWS // 4) == 0:
+            observer.ring.take()
+
+    loop = Loop(optimizer)
+    slots = optimizers.slots(loop.config)
+    observer = Observer(loop.model, loop.optimizer, loop.loss_fn, slots, empty_ring)
+    observer.attach()
+    observer.write_initial()
+    loop.loss_fn = observer.loss_fn
+    return loop.seconds(STEPS)
+
+
+def _linked(assignment: Assignment) -> float:
+    from livegrad.training.process import Trainer
+
+    class Timed(Trainer):
+        seconds = float("nan")
+
+        def _train(self) -> None:
+            begun = time.perf_counter()
+            super()._train()
+            self.seconds = time.perf_counter() - begun
+
+    trainer = Timed(assignment)
+    threading.Timer(CONNECT_SECS, trainer.control.submit, (1, {"kind": "play"})).start()
+    trainer.run()
+    return trainer.seconds
+
+
+def _measure_peer(name: str, repetitions: int) -> Pairs:
+    from benchmarks.bare import Loop
+    from benchmarks.peers import PEERS, be_quiet
+
+    pairs: Pairs = []
+    with tempfile.TemporaryDirectory() as folder:
+        be_quiet(Path(folder))
+        for number in range(repetitions):
+            bare = Loop("sgd").seconds(STEPS) / STEPS
+            loop = Loop("sgd")
+            with PEERS[name][1](loop, Path(folder) / str(number)):
+                pairs.append((loop.seconds(PEER_STEPS) / PEER_STEPS, bare))
+    return pairs

@@ -1,0 +1,50 @@
+"""A new run on a warm server: how soon it stands at step 0, and what memory its trainer takes for itself."""
+
+import time
+from collections.abc import Iterator
+from statistics import median
+
+import psutil
+
+from benchmarks.sampling import Effort
+from benchmarks.server import process_of, server
+from benchmarks.table import Row
+from tests.running import Server
+
+SUBJECT = "newrun"
+REACH_MS, REACH_MEGABYTES = 150.0, 15.0
+REPETITIONS = 15
+LOOK_SECS = 0.002
+MEGABYTE = 1_000_000
+
+
+def rows(effort: Effort) -> Iterator[Row]:
+    """Make runs one after the other; each is deleted before the next."""
+    samples, memories = [], []
+    with server() as running:
+        for _ in range(effort.times(REPETITIONS)):
+            taken, memory = _one(running)
+            samples.append(taken)
+            memories.append(memory)
+    note = f"{min(samples):.0f} to {max(samples):.0f} ms, {len(samples)} times"
+    yield Row(SUBJECT, "new run, warm: POST to paused at step 0", median(samples), "ms", REACH_MS, note=note)
+    what = "memory of the trainer's own (USS)"
+    yield Row(SUBJECT, what, median(memories), "MB", REACH_MEGABYTES, note=f"at most {max(memories):.1f} MB")
+
+
+def _one(running: Server) -> tuple[float, float]:
+    """Return (milliseconds, megabytes) of one new run."""
+    before = _descendants(running)
+    begun = time.perf_counter()
+    run = running.post("/runs", {})["id"]
+    while running.get(f"/runs/{run}")["state"] != "paused":
+        time.sleep(LOOK_SECS)
+    taken = (time.perf_counter() - begun) * 1000
+    [trainer] = _descendants(running) - before
+    memory = trainer.memory_full_info().uss / MEGABYTE
+    running.client.delete(f"/api/runs/{run}")
+    return taken, memory
+
+
+def _descendants(running: Server) -> set[psutil.Process]:
+    return set(process_of(running).children(recursive=True))

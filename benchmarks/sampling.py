@@ -1,0 +1,32 @@
+"""Figures from samples: medians and percentiles, and how much of everything to measure. Knows nothing of what is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much to measure; `--quick` shows that all works, and says little about speed."""
+
+    is_quick: bool = False
+
+    def times(self, count: int) -> int:
+        """Return how many repetitions to make where `count` are usual."""
+        return max(1, count // 5) if self.is_quick else count
+
+    def secs(self, seconds: float) -> float:
+        """Return how long to watch where `seconds` are usual."""
+        return max(0.5, seconds / 5) if self.is_quick else seconds
+
+
+def percentile(samples: Sequence[float], percent: float) -> float:
+    """Return the smallest sample that `percent` % of all do not exceed."""
+    ordered = sorted(samples)
+    return ordered[max(0, ceil(len(ordered) * percent / 100) - 1)]
+
+
+def median_ratio(pairs: Sequence[tuple[float, float]]) -> float:
+    """Return the median of a ÷ b over pairs measured one right after the other, so that both saw the same machine."""
+    return median(a / b for a, b in pairs)
