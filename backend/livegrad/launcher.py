@@ -53,7 +53,9 @@ class Launcher:
     async def start(self, run: str, assignment: Assignment, on_end: Ended) -> None:
         """Start a trainer for `run`; `on_end(how)` is called when its process has ended. Raises TrainerError."""
         # A daemon: one that is still starting when the server ends, and so is nobody's yet, ends with it.
-        process = self._context.Process(target=_train, args=(assignment,), name=f"livegrad {run}", daemon=True)
+        process = self._context.Process(
+            target=_train, args=(assignment,), name=f"livegrad {run}", daemon=True
+        )
         try:
             await asyncio.to_thread(process.start)
         except (OSError, EOFError) as error:
