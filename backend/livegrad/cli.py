@@ -82,10 +82,12 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
     import uvicorn
 
     from livegrad.api.app import create_app
-    from livegrad.api.security import Doorkeeper
+    from livegrad.api.doorkeeper import Doorkeeper
+    from livegrad.names import Names
 
     port = listener.getsockname()[1]
-    doorkeeper = Doorkeeper(settings.token, settings.allowed_hosts, port)
+    names = Names(settings.host, settings.allowed_hosts, port)
+    doorkeeper = Doorkeeper(settings.token, names, port)
     app = create_app(settings, doorkeeper, port)
     url = _url(settings.host, port)
 

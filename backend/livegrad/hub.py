@@ -1,11 +1,9 @@
 """All runs: made, continued, commanded, deleted. Where trainers, the log and viewers meet. No HTTP, no torch."""
 
 import asyncio
-import json
 import secrets
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from livegrad.committer import Committer
 from livegrad.config import Command, RunConfig
@@ -15,7 +13,8 @@ from livegrad.lifecycle import LIVE, State, Verdict, judge
 from livegrad.log import Entry, RunLog
 from livegrad.meeting import Arrival, Meeting, Message
 from livegrad.port import Port
-from livegrad.protocol import decode, record_bytes, required
+from livegrad.protocol import decode, record_bytes
+from livegrad.report import message
 from livegrad.trainers import Trainers
 
 START_SECS = 120.0  # torch on a cold disk
@@ -153,8 +152,16 @@ class Hub:
                 raise StaleEpoch(f"expected frames of epoch {port.epoch}, received one of {frame.epoch}")
             meeting.receive(Arrival(port.epoch, frame, data))
         else:
-            meeting.receive(Arrival(port.epoch, message=_message(data)))
+            meeting.receive(Arrival(port.epoch, message=self._report(meeting, data)))
         self._committer.notice()
+
+    @staticmethod
+    def _report(meeting: Meeting, text: str) -> Message:
+        report = message(text)
+        expected = len(meeting.grad_states)
+        if report["kind"] == "state" and len(report["grad_states"]) != expected:
+            raise ProtocolError(f"expected {expected} grad_states, received {len(report['grad_states'])}")
+        return report
 
     # -- commands
 
@@ -202,14 +209,3 @@ class Hub:
                 raise TrainerError(
                     f"run {meeting.id}'s trainer did not start in {START_SECS:.0f} s"
                 ) from None
-
-
-def _message(text: str) -> dict[str, Any]:
-    try:
-        message = json.loads(text)
-    except ValueError as error:
-        raise ProtocolError(f"expected JSON, received {text!r:.100}: {error}") from error
-    if not isinstance(message, dict):
-        raise ProtocolError(f"expected a JSON object, received {text!r:.100}")
-    required(message, "kind", str)
-    return message

@@ -9,8 +9,9 @@ A frame is a 32-byte little-endian header and `count` records, each a row of flo
     32  count × record_bytes
 """
 
+import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -100,6 +101,20 @@ def columns_from_json(plain: object) -> tuple[Column, ...]:
     return tuple(_column(item) for item in plain)
 
 
+def check_layout(columns: Sequence[Column]) -> None:
+    """Check that columns begin with the scalars and follow one another without a gap. Raises ProtocolError."""
+    names = tuple(column.name for column in columns if column.role == "scalar")
+    if names != SCALARS:
+        raise ProtocolError(f"expected the scalars {SCALARS}, received {names!r:.100}")
+    offset = 0
+    for column in columns:
+        if column.offset != offset:
+            raise ProtocolError(f"expected {column.name!r:.100} at {offset}, received {column.offset}")
+        offset += column.size
+    if record_bytes(columns) > MAX_TRAINER_MESSAGE_BYTES:
+        raise ProtocolError(f"expected records of at most {MAX_TRAINER_MESSAGE_BYTES} bytes")
+
+
 def _column(item: Any) -> Column:
     match item:
         case {
@@ -169,8 +184,8 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
     """Return the frame in `data`; with `record_length`, in bytes, the payload's length is checked against it.
 
     Raises:
-        ProtocolError: a header that is too short, of another magic, version or kind, no records, or a payload
-            whose length is not count × record_bytes.
+        ProtocolError: a header that is too short, of another magic, version or kind, no records, no finite time,
+            or a payload whose length is not count × record_bytes.
     """
     if len(data) < HEADER.size:
         raise ProtocolError(f"expected at least {HEADER.size} bytes of header, received {len(data)}")
@@ -189,6 +204,8 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
     if length % (count * FLOAT_BYTES) or length == 0 or (record_length and length != count * record_length):
         expected = f"{count} × {record_length or 'a multiple of 4'}"
         raise ProtocolError(f"expected {expected} bytes of records, received {length}")
+    if not math.isfinite(time):
+        raise ProtocolError(f"expected a time in seconds, received {time}")
     return Frame(kind, count, first, epoch, skipped, time, data[HEADER.size :])
 
 
@@ -224,11 +241,3 @@ def plain_numbers(values: Any) -> Any:
     if isinstance(values, list):
         return [plain_numbers(value) for value in values]
     return plain_number(values) if isinstance(values, float) else values
-
-
-def required(message: Mapping[str, Any], key: str, kind: type) -> Any:
-    """Return message[key], which must be a `kind`. Raises ProtocolError."""
-    value = message.get(key)
-    if not isinstance(value, kind):
-        raise ProtocolError(f"expected {key!r} to be {kind.__name__}, received {value!r:.100}")
-    return value

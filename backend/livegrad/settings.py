@@ -3,12 +3,13 @@
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
 from livegrad import __version__
 from livegrad.errors import SettingsError
+from livegrad.names import name
 
 DEFAULT_PORT = 8000
 MAX_RUNS = 8
@@ -23,7 +24,7 @@ class Settings:
     port: int
     data: Path
     opens_browser: bool
-    token: str | None
+    token: str | None = field(repr=False)
     allowed_hosts: tuple[str, ...]
     max_runs: int
     port_was_asked_for: bool
@@ -71,7 +72,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         action="append",
         default=None,
         metavar="NAME",
-        help="a further name (with :port unless it is the server's) by which clients may call this server",
+        help="a further name by which clients may call this server: NAME (at its port), NAME:PORT, or "
+        "https://NAME of a proxy in front of it",
     )
     root.add_argument(
         "--max-runs", default=default("MAX_RUNS", str(MAX_RUNS)), help=f"runs at once ({MAX_RUNS})"
@@ -97,6 +99,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         port_was_asked_for=flags.port is not None,
     )
     _check_token(settings)
+    _check_names(settings)
     return settings
 
 
@@ -120,6 +123,11 @@ def _check_token(settings: Settings) -> None:
             f"--token: expected at least {MIN_TOKEN_LENGTH} printable ASCII characters, "
             f"received {len(settings.token)}; {advice}"
         )
+
+
+def _check_names(settings: Settings) -> None:
+    for text in settings.allowed_hosts:
+        name(text, settings.port)
 
 
 def _number(text: str, flag: str, low: int, high: int) -> int:

@@ -17,7 +17,7 @@ from livegrad.lifecycle import FINAL, State, after_loss_of_trainer
 from livegrad.log import Batch, RunLog
 from livegrad.meeting import Arrival, Meeting, Message, grad_states_between
 from livegrad.port import Port
-from livegrad.protocol import columns_from_json, required
+from livegrad.protocol import check_layout, columns_from_json
 
 
 def digest(secret: str) -> str:
@@ -83,22 +83,23 @@ class Trainers:
 
     async def greet(self, meeting: Meeting, hello: Message) -> Port:
         """Take a trainer in by its hello message. Raises ProtocolError, or StaleEpoch for a replaced one."""
-        if required(hello, "kind", str) != "hello":
-            raise ProtocolError(f"expected 'hello' first, received {hello['kind']!r:.100}")
-        if required(hello, "epoch", int) != meeting.entry.epoch:
+        if hello["kind"] != "hello":
+            raise ProtocolError(f"expected 'hello' first, received {hello['kind']!r}")
+        if hello["epoch"] != meeting.entry.epoch:
             raise StaleEpoch(f"epoch {hello['epoch']} was replaced by epoch {meeting.entry.epoch}")
-        if meeting.port is not None:
-            meeting.port.close("its trainer connected anew")
-        port = meeting.port = Port(meeting.entry.epoch)
         if not meeting.entry.columns:
             await self._learn_columns(meeting, hello)
+        if meeting.port is not None:
+            meeting.port.close("its trainer connected anew")
+        port = meeting.port = Port(hello["epoch"])
         port.say({"kind": "welcome", "step": meeting.entry.last_step})
         return port
 
     async def _learn_columns(self, meeting: Meeting, hello: Message) -> None:
         entry = meeting.entry
-        columns = columns_from_json(hello.get("columns"))
-        data = required(hello, "data", dict)
+        columns = columns_from_json(hello["columns"])
+        check_layout(columns)
+        data = hello["data"]
         changes = {"columns": json.dumps([column.as_json() for column in columns]), "data": json.dumps(data)}
         await self._committer.write(self._log.append, [Batch(entry.id, entry.epoch, changes=changes)])
         entry.columns, entry.data = columns, data

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from filelock import FileLock, Timeout
 from starlette.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 
 from livegrad import __version__
-from livegrad.api import entrance, parameters, problems, runs, stream, trainers
-from livegrad.api.security import Doorkeeper, Guard
+from livegrad.api import branches, entrance, parameters, problems, runs, stream, trainers
+from livegrad.api.doorkeeper import Doorkeeper
+from livegrad.api.page import Page
+from livegrad.api.security import Guard
 from livegrad.errors import LogError
 from livegrad.hub import Hub
 from livegrad.launcher import Launcher
@@ -54,11 +55,12 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "ASGIAp
         "docs/protocol.md.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=life,
     )
     app.state.doorkeeper = doorkeeper
     problems.install(app)
-    for module in (runs, parameters, stream, trainers, entrance):
+    for module in (runs, branches, parameters, stream, trainers, entrance):
         app.include_router(module.router)
     _add_page(app, frontend())
     return Guard(app, doorkeeper)
@@ -86,7 +88,7 @@ def _add_page(app: FastAPI, folder: Path) -> None:
     async def docs() -> FileResponse:
         return FileResponse(folder / "docs.html")
 
-    app.mount("/", StaticFiles(directory=folder, html=True), name="page")
+    app.mount("/", Page(folder, app.routes), name="page")
 
 
 def _trainers_url(host: str, port: int) -> str:

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse
 
+from livegrad.api.doorkeeper import LINK_PATH, Doorkeeper
 from livegrad.api.problems import problem, responses
-from livegrad.api.security import Doorkeeper, code_of
 
 router = APIRouter()
 
@@ -21,24 +21,26 @@ class Token(BaseModel):
     token: str = Field(max_length=1024)
 
 
-@router.get("/enter", include_in_schema=False)
+@router.get(LINK_PATH, include_in_schema=False)
 async def enter(request: Request) -> Response:
     """Take a one-time link, and give the session cookie for it."""
     doorkeeper: Doorkeeper = request.app.state.doorkeeper
-    if not doorkeeper.redeem(code_of(request.scope)):
+    if not doorkeeper.has_token:
+        return Response(status_code=303, headers={"Location": "/"})
+    if not doorkeeper.redeem(request.scope):
         return Response(status_code=303, headers={"Location": "/signin.html?used"})
-    return HTMLResponse(_GO_ON, headers={"Set-Cookie": doorkeeper.cookie()})
+    return HTMLResponse(_GO_ON, headers={"Set-Cookie": doorkeeper.cookie(request.scope)})
 
 
 @router.post(
     "/api/session",
     status_code=204,
-    responses=responses(400, 413, 415, 422) | {401: {"description": "Not the token"}},
+    responses=responses(400, 401, 413, 415, 422, 429),
     tags=["server"],
 )
 async def session(request: Request, body: Annotated[Token, Body()]) -> Response:
     """Sign a browser in with the token."""
     doorkeeper: Doorkeeper = request.app.state.doorkeeper
-    if not doorkeeper.is_token(body.token):
+    if not doorkeeper.is_token(body.token, request.scope):
         return problem(401, "Not the token", "expected the token that the server was started with")
-    return Response(status_code=204, headers={"Set-Cookie": doorkeeper.cookie()})
+    return Response(status_code=204, headers={"Set-Cookie": doorkeeper.cookie(request.scope)})

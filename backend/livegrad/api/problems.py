@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from livegrad.api.security import BodyTooLarge
+from livegrad.api.refusals import Refusal
 from livegrad.errors import BadValue, Forbidden, LivegradError, LogError, TrainerError, UnknownThing
 
 STATUSES: dict[type[LivegradError], tuple[int, str]] = {
@@ -18,6 +18,8 @@ STATUSES: dict[type[LivegradError], tuple[int, str]] = {
     TrainerError: (503, "The trainer did not answer"),
     LogError: (507, "The run log cannot be written"),
 }
+MAX_ERRORS = 20  # of one answer
+MAX_TEXT = 100  # of what was received
 
 
 class Problem(BaseModel):
@@ -36,11 +38,13 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says of the errors that a route may answer with."""
     names = {
         400: "Not JSON",
+        401: "Not the token",
         404: "No such run, parameter, step or series",
         409: "Not possible in the run's present state, or a limit is reached",
         413: "Body too large",
         415: "Body is not application/json",
         422: "A value that is not what was expected",
+        429: "Too many wrong tokens from this address",
         503: "The trainer ended, or did not answer",
     }
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
@@ -64,32 +68,45 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        errors = [_in_words(item) for item in error.errors()]
+        errors = [_in_words(item) for item in error.errors()[:MAX_ERRORS]]
         detail = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors)
-        is_not_json = any(item["type"] == "json_invalid" for item in error.errors())
-        return problem(400 if is_not_json else 422, "Not a valid value", detail, errors)
+        return problem(422, "Not a valid value", detail, errors)
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        answer = problem(
-            error.status_code, error.detail, f"{request.method} {request.url.path}: {error.detail}"
-        )
+        title, asked = error.detail, f"{request.method} {request.url.path!r:.200}"
+        detail = f"{asked}: {title}"
+        if error.status_code == 404:
+            detail = f"{asked}: there is nothing here; /docs lists every call"
+        if error.status_code == 405:
+            detail = f"expected {(error.headers or {}).get('Allow', 'another method')}, received {asked}"
+        answer = problem(error.status_code, title, detail)
         answer.headers.update(error.headers or {})
         return answer
 
-    async def too_large(request: Request, error: Exception) -> JSONResponse:
-        return problem(413, "Body too large", str(error))
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Refusal)
+        answer = problem(error.status, error.title, error.detail)
+        answer.headers.update(error.headers)
+        return answer
+
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        return problem(500, "livegrad failed", "this is a bug in livegrad; the server's stderr says more")
 
     for kind in STATUSES:
         app.add_exception_handler(kind, own)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(BodyTooLarge, too_large)
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(Exception, unforeseen)
 
 
 def _in_words(item: Any) -> dict[str, Any]:
-    place = [part for part in item["loc"] if part not in ("body", "query", "path")]
-    received = repr(item.get("input"))
-    shown = received if len(received) <= 100 else received[:97] + "..."
+    place = [_shortened(part) for part in item["loc"] if part not in ("body", "query", "path")]
+    shown = _shortened(repr(item.get("input")))
     message = item["msg"].removeprefix("Value error, ")
     return {"loc": place, "msg": f"{message} (received {shown})", "expected": message, "received": shown}
+
+
+def _shortened(text: Any) -> Any:
+    return text[: MAX_TEXT - 3] + "..." if isinstance(text, str) and len(text) > MAX_TEXT else text

@@ -1,12 +1,14 @@
 """The viewers' websocket: /api/runs/{id}/stream. Pictures out, acknowledgements in."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
+from livegrad.api.refusals import reason
 from livegrad.errors import Forbidden, ProtocolError, UnknownThing
 from livegrad.feed import Feed
 from livegrad.hub import Hub
@@ -14,6 +16,11 @@ from livegrad.protocol import MAX_VIEWER_MESSAGE_BYTES
 
 router = APIRouter()
 BAD_MESSAGE, TOO_BIG, NOT_FOUND, TOO_MANY, GONE = 1008, 1009, 4404, 4429, 1001
+CLOSE_SECS = 5.0  # a viewer that does not read is not told why
+
+
+class TooBig(ProtocolError):
+    """A viewer's message is larger than any that it has reason to send."""
 
 
 @router.websocket("/api/runs/{run}/stream")
@@ -25,29 +32,45 @@ async def stream(socket: WebSocket, run: str, flow: str = "") -> None:
         meeting = hub.meeting(run)
         feed = meeting.join(acknowledges=flow == "ack")
     except (UnknownThing, Forbidden) as error:
-        await socket.send_json({"kind": "error", "title": "refused", "detail": str(error)})
-        await socket.close(NOT_FOUND if isinstance(error, UnknownThing) else TOO_MANY, str(error)[:120])
+        await _turn_away(socket, error)
         return
     try:
-        await _serve(socket, feed)
+        code, why = await _serve(socket, feed)
     finally:
         meeting.leave(feed)
+    await _close(socket, code, why)
 
 
-async def _serve(socket: WebSocket, feed: Feed) -> None:
+async def _turn_away(socket: WebSocket, error: UnknownThing | Forbidden) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        await socket.send_json({"kind": "error", "title": "refused", "detail": str(error)})
+    await _close(socket, NOT_FOUND if isinstance(error, UnknownThing) else TOO_MANY, str(error))
+
+
+async def _serve(socket: WebSocket, feed: Feed) -> tuple[int, str]:
+    # Until either end is done; returns what to close with.
     sending = asyncio.create_task(_send(socket, feed))
     receiving = asyncio.create_task(_receive(socket, feed))
-    done, _ = await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (sending, receiving):
-        task.cancel()
-    results = await asyncio.gather(sending, receiving, return_exceptions=True)
-    for result in results:
-        if isinstance(result, ProtocolError):
-            too_big = "bytes" in str(result)
-            await socket.close(TOO_BIG if too_big else BAD_MESSAGE, str(result)[:120])
-            return
-    if sending in done and not isinstance(results[0], BaseException):
-        await socket.close(GONE, "the run was deleted, or the server stops")
+    try:
+        done, _ = await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, receiving):
+            task.cancel()
+        await asyncio.gather(sending, receiving, return_exceptions=True)
+    try:
+        for task in done:
+            task.result()
+    except WebSocketDisconnect:
+        return 0, ""
+    except ProtocolError as error:
+        return TOO_BIG if isinstance(error, TooBig) else BAD_MESSAGE, str(error)
+    return GONE, "the run was deleted, or the server stops"
+
+
+async def _close(socket: WebSocket, code: int, why: str) -> None:
+    if code:
+        with contextlib.suppress(WebSocketDisconnect, TimeoutError):
+            await asyncio.wait_for(socket.close(code, reason(why)), CLOSE_SECS)
 
 
 async def _send(socket: WebSocket, feed: Feed) -> None:
@@ -65,14 +88,17 @@ async def _receive(socket: WebSocket, feed: Feed) -> None:
 
 
 def _acknowledged(event: Any) -> int:
-    data = event.get("text") if event.get("text") is not None else event.get("bytes")
-    if len(data) > MAX_VIEWER_MESSAGE_BYTES:
-        raise ProtocolError(f"expected at most {MAX_VIEWER_MESSAGE_BYTES} bytes, received {len(data)}")
+    text = event.get("text")
+    size = len(event["bytes"] if text is None else text.encode())
+    if size > MAX_VIEWER_MESSAGE_BYTES:
+        raise TooBig(f"expected at most {MAX_VIEWER_MESSAGE_BYTES} bytes, received {size}")
+    if text is None:
+        raise ProtocolError("expected text, received bytes")
     try:
-        message = json.loads(data)
-    except ValueError as error:
-        raise ProtocolError("expected JSON") from error
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"expected JSON, received {text!r:.60}") from error
     match message:
         case {"kind": "ack", "step": int(step)} if not isinstance(step, bool):
             return step
-    raise ProtocolError('expected {"kind": "ack", "step": k}')
+    raise ProtocolError(f'expected {{"kind": "ack", "step": k}}, received {text!r:.60}')

@@ -1,19 +1,22 @@
 """The trainers' websocket: /api/runs/{id}/trainer. Records and answers in, commands out."""
 
 import asyncio
+import contextlib
 import json
 import logging
 
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
+from livegrad.api.refusals import Refusal, reason
 from livegrad.errors import ProtocolError, StaleEpoch, UnknownThing
 from livegrad.hub import Hub
 from livegrad.meeting import Meeting
 from livegrad.port import Port
+from livegrad.report import message
 
 router = APIRouter()
-NOT_FOUND, BAD_MESSAGE, REPLACED = 4404, 1008, 4409
+BAD_MESSAGE, REPLACED = 1008, 4409
 _log = logging.getLogger("livegrad.trainers")
 
 
@@ -21,28 +24,43 @@ _log = logging.getLogger("livegrad.trainers")
 async def trainer(socket: WebSocket, run: str) -> None:
     """Take a run's trainer in. Only the run's own secret opens this door."""
     hub: Hub = socket.app.state.hub
-    scheme, _, secret = socket.headers.get("authorization", "").partition(" ")
-    await socket.accept()
-    port: Port | None = None
-    meeting: Meeting | None = None
     try:
         meeting = hub.meeting(run)
-        hub.trainers.admit(meeting, secret if scheme.lower() == "bearer" else "")
-        hello = json.loads(await socket.receive_text())
-        if not isinstance(hello, dict):
-            raise ProtocolError(f"expected a hello object, received {hello!r:.100}")
-        port = await hub.trainers.greet(meeting, hello)
-        await _serve(socket, hub, meeting, port)
+        hub.trainers.admit(meeting, _secret(socket))
+    except (UnknownThing, StaleEpoch) as error:
+        await _refuse(socket, error)
+        return
+    await socket.accept()
+    try:
+        await _take_in(socket, hub, meeting)
     except WebSocketDisconnect:
         pass
-    except (UnknownThing, StaleEpoch) as error:
-        await _close(socket, NOT_FOUND if isinstance(error, UnknownThing) else REPLACED, str(error))
-    except (ProtocolError, ValueError, KeyError) as error:
+    except StaleEpoch as error:
+        await _close(socket, REPLACED, str(error))
+    except ProtocolError as error:
         _log.warning("run %s: its trainer broke the protocol: %s", run, error)
         await _close(socket, BAD_MESSAGE, str(error))
+
+
+def _secret(socket: WebSocket) -> str:
+    scheme, _, secret = socket.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _refuse(socket: WebSocket, error: UnknownThing | StaleEpoch) -> None:
+    status, title = (404, "Not found") if isinstance(error, UnknownThing) else (403, "Not its trainer")
+    await Refusal(status, title, str(error)).answer(socket.scope, socket.receive, socket.send)
+
+
+async def _take_in(socket: WebSocket, hub: Hub, meeting: Meeting) -> None:
+    event = await socket.receive()
+    if event["type"] == "websocket.disconnect":
+        return
+    port = await hub.trainers.greet(meeting, message(event.get("text") or ""))
+    try:
+        await _serve(socket, hub, meeting, port)
     finally:
-        if meeting is not None and port is not None:
-            hub.trainers.part(meeting, port)
+        hub.trainers.part(meeting, port)
 
 
 async def _serve(socket: WebSocket, hub: Hub, meeting: Meeting, port: Port) -> None:
@@ -71,6 +89,7 @@ async def _receive(socket: WebSocket, hub: Hub, meeting: Meeting, port: Port) ->
         hub.receive(meeting, port, event["bytes"] if text is None else text)
 
 
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
+async def _close(socket: WebSocket, code: int, why: str) -> None:
     if socket.application_state is not WebSocketState.DISCONNECTED:
-        await socket.close(code, reason.encode()[:120].decode(errors="ignore"))
+        with contextlib.suppress(WebSocketDisconnect):
+            await socket.close(code, reason(why))

@@ -1,0 +1,46 @@
+"""How often an address showed a wrong token lately. Knows nothing of tokens.
+
+Each address has its own count, so that whoever guesses keeps nobody else out.
+"""
+
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address, ip_address, ip_network
+
+LIMIT = 20  # wrong tokens
+WINDOW_SECS = 60.0
+MAX_ADDRESSES = 4096
+
+
+class Attempts:
+    """Counts by address; an IPv6 one by its network, since a machine has a whole one of these to itself."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._wrong: dict[str, tuple[float, int]] = {}  # since when, how many; oldest first
+
+    def wait_secs(self, address: str) -> float:
+        """Return for how long no further token from `address` is looked at; 0 while some still are."""
+        since, count = self._wrong.get(_source(address), (0.0, 0))
+        return max(0.0, since + WINDOW_SECS - self._clock()) if count >= LIMIT else 0.0
+
+    def note_wrong(self, address: str) -> None:
+        """Count a wrong token."""
+        source, now = _source(address), self._clock()
+        since, count = self._wrong.get(source, (now, 0))
+        if now - since >= WINDOW_SECS:
+            del self._wrong[source]
+            since, count = now, 0
+        self._wrong[source] = (since, count + 1)
+        while len(self._wrong) > MAX_ADDRESSES:
+            del self._wrong[next(iter(self._wrong))]
+
+
+def _source(address: str) -> str:
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))

@@ -1,0 +1,109 @@
+"""Request bodies: JSON, small, and read once, before any route sees them. Knows nothing of what they ask for."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope
+
+from livegrad.api.refusals import Refusal
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_DEPTH = 32  # brackets within brackets
+BODILESS = ("GET", "HEAD")  # whatever comes with these is not read
+
+
+async def read(scope: Scope, receive: Receive) -> bytes:
+    """Return the request's body. Raises Refusal when it is not JSON, too large, or would not end."""
+    if scope["method"] in BODILESS:
+        return b""
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "0")
+    if not length.isascii() or not length.isdigit() or int(length[:20]) > MAX_BODY_BYTES:
+        raise _too_large(length[:20])
+    body = await _whole(receive)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body and kind != "application/json":
+        raise Refusal(415, "JSON only", f"expected Content-Type application/json, received {kind!r:.100}")
+    if body:
+        check(body)
+    return body
+
+
+async def _whole(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "Body cut short", f"the connection ended after {len(body)} bytes of the body")
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large("more")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _too_large(received: str) -> Refusal:
+    return Refusal(413, "Body too large", f"expected at most {MAX_BODY_BYTES} bytes, received {received}")
+
+
+def check(body: bytes) -> None:
+    """Refuse what another reader might read otherwise: not UTF-8, NaN, a key twice, half a surrogate pair."""
+    try:
+        plain = json.loads(body.decode(), parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
+        _check_depth(plain)
+        json.dumps(plain, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise _not_json(f"byte {error.start} is not UTF-8") from error
+    except UnicodeEncodeError as error:
+        raise _not_json("a text holds half of a surrogate pair") from error
+    except RecursionError as error:
+        raise _not_json(f"more than {MAX_DEPTH} brackets within brackets") from error
+    except ValueError as error:
+        raise _not_json(str(error)[:200]) from error
+
+
+def _not_json(what: str) -> Refusal:
+    return Refusal(400, "Not JSON", f"expected one JSON value in UTF-8, received something else: {what}")
+
+
+def _check_depth(plain: Any) -> None:
+    level, depth = [plain], 0
+    while level := [part for whole in level for part in _parts(whole)]:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"more than {MAX_DEPTH} brackets within brackets")
+
+
+def _parts(whole: Any) -> Iterable[Any]:
+    if isinstance(whole, dict):
+        return whole.values()
+    return whole if isinstance(whole, list) else ()
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in plain:
+            raise ValueError(f"the key {key!r:.50} stands there twice")
+        plain[key] = value
+    return plain
+
+
+def again(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that hands out `body`, and then what comes after it."""
+    is_told = False
+
+    async def receiving() -> Message:
+        nonlocal is_told
+        if is_told:
+            return await receive()
+        is_told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receiving
