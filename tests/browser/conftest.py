@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.complaints import Complaints
 from tests.browser.screen import Dashboard
 from tests.running import Server
 
+PATIENCE_MS = 30_000  # how long anything awaited may take on a busy machine
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -52,6 +53,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield running
@@ -90,12 +92,12 @@ def open_page(browser: Browser, make_run: MakeRun, complaints: Complaints) -> It
     ) -> Dashboard:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(COUNT_FRAMES)
         complaints.listen(context, server.url)
         page = context.new_page()
         page.goto(f"{server.url}/" + (f"#run={run}" if run else ""))
-        return Dashboard(page, server)
+        return Dashboard(page, server, run)
 
     yield open_
     for context in contexts:

@@ -129,10 +129,15 @@ class Screen:
 
 @dataclass
 class Dashboard:
-    """One open page of one server."""
+    """One open page of one server; `run` is the one that it was opened at, if any."""
 
     page: Page
     server: Server
+    run: str | None = None
+
+    def about(self) -> Any:
+        """Ask the server about the run."""
+        return self.server.get(f"/runs/{self.run}")
 
     def stands_at(self, step: int, phase: str = "step") -> Screen:
         """Read the screen once it stands there and nothing is left to draw."""

@@ -1,0 +1,193 @@
+"""Every state that a run or the connection can be in is said on the page, with the way out of it."""
+
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.complaints import Complaints
+from tests.browser.conftest import MakeRun, OpenPage
+from tests.browser.screen import Dashboard
+from tests.running import Server, serving
+
+# What Chromium itself says when a server is away, or answers with a refusal.
+AWAY = r"WebSocket connection to|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)"
+REFUSED = r"Failed to load resource: the server responded with a status of 409"
+
+
+def badge(dashboard: Dashboard) -> Locator:
+    return dashboard.page.locator("#state")
+
+
+def notice(dashboard: Dashboard) -> Locator:
+    return dashboard.page.locator("#notice")
+
+
+def descendants(server: Server) -> set[int]:
+    return {process.pid for process in psutil.Process(server.process.pid).children(recursive=True)}
+
+
+def first_run(server: Server) -> str:
+    return str(server.get("/runs")[0]["id"])
+
+
+@pytest.fixture
+def loading(tmp_path: Path) -> Iterator[tuple[Server, list[psutil.Process]]]:
+    """A server that never saw a run, and the processes in which torch is being imported, frozen."""
+    with serving(tmp_path / "data") as server:
+        frozen = psutil.Process(server.process.pid).children(recursive=True)
+        for process in frozen:
+            process.suspend()
+        try:
+            yield server, frozen
+        finally:
+            for process in frozen:
+                process.resume()
+
+
+def test_while_torch_is_imported_the_page_is_up_and_says_so(
+    loading: tuple[Server, list[psutil.Process]], open_page: OpenPage
+) -> None:
+    server, frozen = loading
+    dashboard = open_page(server)
+    expect(badge(dashboard)).to_have_text("starting")
+    expect(notice(dashboard)).to_contain_text("Starting PyTorch")
+    expect(dashboard.page.locator("#network .skeleton")).to_be_visible()
+    for process in frozen:
+        process.resume()
+    expect(badge(dashboard)).to_have_text("paused")
+    assert dashboard.stands_at(0).arrows == {"gradient": {}, "change": {}}
+    expect(dashboard.page.locator("#network .skeleton")).to_have_count(0)
+    expect(notice(dashboard)).to_contain_text("Press Train")
+    notice(dashboard).get_by_role("button", name="Train").click()
+    expect(badge(dashboard)).to_have_text("training")
+
+
+def test_a_killed_trainer_leaves_its_run_interrupted_and_train_goes_on_from_there(
+    server: Server, make_run: MakeRun, open_page: OpenPage
+) -> None:
+    others = descendants(server)
+    run = make_run()
+    (trainer,) = descendants(server) - others
+    dashboard = open_page(server, run)
+    server.command(run, "step", count=5)
+    dashboard.stands_at(5)
+    os.kill(trainer, signal.SIGKILL)
+    expect(badge(dashboard)).to_have_text("interrupted")
+    expect(notice(dashboard)).to_contain_text("Interrupted after step 5")
+    expect(notice(dashboard)).to_contain_text(str(dashboard.about()["reason"])[1:])
+    assert dashboard.read().arrows["change"], "what was drawn stays"
+    dashboard.page.click("#train")
+    expect(badge(dashboard)).to_have_text("training")
+    dashboard.wait("() => livegrad.store.state.moment.step > 5")
+
+
+def test_a_run_that_failed_says_why_and_offers_to_start_again(tmp_path: Path, open_page: OpenPage) -> None:
+    with serving(tmp_path / "data") as server:
+        run = first_run(server)
+    reason = "ValueError: no such loss (in train, line 30)"
+    (log,) = (tmp_path / "data").glob("*.sqlite3")
+    with sqlite3.connect(log) as db:
+        db.execute("UPDATE runs SET state = 'failed', reason = ? WHERE id = ?", (reason, run))
+    db.close()
+    with serving(tmp_path / "data") as server:
+        dashboard = open_page(server, run)
+        expect(badge(dashboard)).to_have_text("failed")
+        expect(notice(dashboard)).to_contain_text(reason)
+        expect(dashboard.page.locator("#train")).to_be_disabled()
+        notice(dashboard).get_by_role("button", name="Start again").click()
+        expect(badge(dashboard)).not_to_have_text("failed")
+        assert first_run(server) != run
+        dashboard.page.close()
+
+
+def test_a_run_that_diverged_says_what_happened_and_what_to_try(
+    server: Server, make_run: MakeRun, open_page: OpenPage
+) -> None:
+    dashboard = open_page(server, make_run(optimizer={"kind": "sgd", "lr": 10.0}))
+    server.command(str(dashboard.run), "step", count=60)
+    screen = dashboard.stands_at(60)
+    assert "diverged" in screen.raw["badge"]
+    assert "Diverged: the loss is nan" in screen.raw["notice"]
+    assert {strand.value for strand in screen.strands.values()} == {"nan"}
+    assert {strand.sign for strand in screen.strands.values()} == {"nan"}
+    assert "nan" in dashboard.page.locator("#network .note").all_text_contents()
+    paths = dashboard.page.locator("#network path").evaluate_all(
+        "(all) => all.map((path) => path.getAttribute('d'))"
+    )
+    assert not any("NaN" in (path or "") or "Infinity" in (path or "") for path in paths)
+    notice(dashboard).get_by_role("button", name="Start again, lr 1").click()
+    expect(notice(dashboard)).to_contain_text("before its first step")
+    gentler = first_run(server)
+    assert gentler != dashboard.run
+    assert server.get(f"/runs/{gentler}")["config"]["optimizer"]["lr"] == 1.0
+    dashboard.page.close()
+    server.client.delete(f"/api/runs/{gentler}")
+
+
+def test_a_lost_connection_says_so_and_comes_back_by_itself(
+    tmp_path: Path, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive(AWAY)
+    with serving(tmp_path / "data") as server:
+        run = first_run(server)
+        dashboard = open_page(server, run)
+        dashboard.stands_at(0)
+        server.command(run, "step", count=3)
+        values = {name: strand.value for name, strand in dashboard.stands_at(3).strands.items()}
+        assert server.stop() == 0
+        expect(badge(dashboard)).to_have_text("connection lost")
+        expect(notice(dashboard)).to_contain_text("Connection lost")
+        expect(dashboard.page.locator("#train")).to_be_disabled()
+        assert {name: strand.value for name, strand in dashboard.read().strands.items()} == values
+    with serving(tmp_path / "data", "--port", str(server.port)) as again:
+        expect(badge(dashboard)).to_have_text("interrupted")
+        assert {name: strand.value for name, strand in dashboard.stands_at(3).strands.items()} == values
+        assert again.get(f"/runs/{run}")["step"] == 3
+        dashboard.page.close()
+
+
+def test_a_link_to_a_run_that_was_deleted_says_so(
+    server: Server, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive(r"WebSocket connection to|status of 404")
+    dashboard = open_page(server, "nowhere")
+    expect(badge(dashboard)).to_have_text("no run")
+    expect(notice(dashboard)).to_contain_text("This run is not here")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that has room for one run at a time."""
+    with serving(tmp_path_factory.mktemp("small"), "--max-runs", "1") as server:
+        yield server
+
+
+def test_a_refusal_is_said_and_can_be_dismissed(
+    small: Server, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive(REFUSED)
+    refusal = small.client.post("/api/runs", json={}).json()
+    dashboard = open_page(small)
+    dashboard.page.click("#open-runs")
+    dashboard.page.locator("dialog[open]").get_by_role("button", name="Start again").click()
+    toast = dashboard.page.locator("#toast")
+    expect(toast).to_contain_text(refusal["title"])
+    expect(toast).to_contain_text(refusal["detail"])
+    toast.get_by_role("button", name="Dismiss").click()
+    expect(toast).to_be_empty()
+
+
+def test_without_any_run_the_page_invites_to_make_one(small: Server, open_page: OpenPage) -> None:
+    for run in small.get("/runs"):
+        small.client.delete(f"/api/runs/{run['id']}")
+    dashboard = open_page(small)
+    expect(badge(dashboard)).to_have_text("no run")
+    expect(notice(dashboard)).to_contain_text("No runs yet")
+    notice(dashboard).get_by_role("button", name="New run").click()
+    expect(dashboard.page.locator("dialog[open] h2")).to_have_text("New run")
