@@ -88,7 +88,7 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     names = Names(settings.host, settings.allowed_hosts, port)
     doorkeeper = Doorkeeper(settings.token, names, port)
-    app = create_app(settings, doorkeeper, port)
+    app, stop_trainers = create_app(settings, doorkeeper, port)
     url = _url(settings.host, port)
 
     class Server(uvicorn.Server):
@@ -98,6 +98,10 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
             print(link, flush=True)
             if settings.opens_browser:
                 threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await stop_trainers()  # first: once their connections are closed, they can only be killed
+            await super().shutdown(sockets)
 
     logging.getLogger("livegrad").setLevel(logging.INFO)
     config = uvicorn.Config(

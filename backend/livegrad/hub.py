@@ -57,7 +57,7 @@ class Hub:
 
     async def close(self) -> None:
         """Stop every trainer, commit what they still had to say, and end."""
-        await self.trainers.close(list(self.meetings()))
+        await self.stop_trainers()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -66,6 +66,10 @@ class Hub:
             for feed in list(meeting.feeds):
                 meeting.leave(feed)
         self.log.close()
+
+    async def stop_trainers(self) -> None:
+        """Stop every trainer, while its connection is still there to be told by."""
+        await self.trainers.close(list(self.meetings()))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -131,9 +135,7 @@ class Hub:
         meeting = self.meeting(run)
         meeting.is_deleted = True
         del self._meetings[run]
-        if meeting.port is not None:
-            meeting.port.say({"kind": "stop"})
-        await self.launcher.end(run)
+        await self.launcher.end(run, patience_secs=0)  # what it has yet to say would be thrown away
         meeting.tell_error("deleted", f"run {run} was deleted")
         await self._committer.write(self.log.delete, run)
         await asyncio.sleep(0)

@@ -81,12 +81,12 @@ class Launcher:
             self._watchers.pop(run, None)
         on_end(_how_it_ended(process.exitcode))
 
-    async def end(self, run: str) -> None:
+    async def end(self, run: str, patience_secs: float = STOP_SECS) -> None:
         """Wait a moment for the run's trainer to end by itself, then kill it."""
         process, watcher = self._processes.get(run), self._watchers.get(run)
         if process is None or watcher is None:
             return
-        done, _ = await asyncio.wait({watcher}, timeout=STOP_SECS)
+        done, _ = await asyncio.wait({watcher}, timeout=patience_secs)
         if not done:
             process.kill()
             await asyncio.wait({watcher}, timeout=STOP_SECS)

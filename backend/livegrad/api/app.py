@@ -1,6 +1,6 @@
 """The application: routes, the page, the hub's life. Puts together; decides nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DATABASE = "livegrad.sqlite3"
 LOCK = "livegrad.lock"
+Stop = Callable[[], Awaitable[None]]
 
 
 def frontend() -> Path:
@@ -33,8 +34,11 @@ def frontend() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[3] / "frontend"
 
 
-def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "ASGIApp":
-    """Return the whole application, guarded. Raises LogError when the run log cannot be opened."""
+def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[ASGIApp, Stop]":
+    """Return the whole application, guarded, and what to call before its connections are closed.
+
+    Raises LogError when the run log cannot be opened.
+    """
     lock = _lock(settings.data)
     log = RunLog(settings.data / DATABASE)
 
@@ -63,7 +67,11 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "ASGIAp
     for module in (runs, branches, parameters, stream, trainers, entrance):
         app.include_router(module.router)
     _add_page(app, frontend())
-    return Guard(app, doorkeeper)
+
+    async def stop_trainers() -> None:
+        await app.state.hub.stop_trainers()
+
+    return Guard(app, doorkeeper), stop_trainers
 
 
 def _lock(folder: Path) -> FileLock:
