@@ -154,7 +154,8 @@ def _note(batch: Batch, entry: Entry, message: Message) -> None:
     match message["kind"]:
         case "state":
             tuned = {"lr": message["lr"], "pace": message["pace"]}
-            if tuned != {"lr": entry.lr, "pace": entry.pace}:
+            known = {name: batch.changes.get(name, getattr(entry, name)) for name in tuned}
+            if tuned != known:
                 batch.events.append(Event(message["step"], "tune", tuned))
             batch.changes |= {"state": message["state"], "reason": None, **tuned}
         case "failed":

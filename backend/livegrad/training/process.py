@@ -159,6 +159,7 @@ def restore(
     """
     record = torch.from_numpy(np.frombuffer(origin.record, np.float32).copy())
     named = dict(model.named_parameters())
+    has_state = origin.step > 0 and origin.columns == columns and _has_state(record, columns)
     state: dict[str, dict[str, Any]] = {name: {} for name in named}
     with torch.no_grad():
         for column in origin.columns:
@@ -168,7 +169,7 @@ def restore(
                     named[column.name].copy_(kept)
                 case "gradient" if origin.step > 0:
                     named[column.name].grad = kept
-                case "state" if origin.step > 0 and origin.columns == columns:
+                case "state" if has_state:
                     state[column.name][str(column.slot)] = kept
                 case _:
                     pass
@@ -177,6 +178,12 @@ def restore(
             optimizer.state[named[name]] = slots
     for group in optimizer.param_groups:
         group["lr"] = origin.lr
+
+
+def _has_state(record: torch.Tensor, columns: tuple[Column, ...]) -> bool:
+    # All NaN: at that step the optimizer was new, and had kept nothing yet.
+    spans = [record[c.offset : c.offset + c.size] for c in columns if c.role == "state"]
+    return not all(bool(span.isnan().all()) for span in spans)
 
 
 def warm_up() -> None:
