@@ -5,6 +5,7 @@ LivegradError
 │   ├── UnknownThing    no such run, parameter, step, series or data set
 │   ├── Forbidden       it exists, but not now: the state, or a limit, is against it
 │   └── BadValue        a value that is not what was expected
+├── NotInstalled        an optional part that was not installed with livegrad
 ├── ProtocolError       the other end of a websocket broke the wire format
 ├── StaleEpoch          a trainer that was replaced tried to write
 ├── TrainerError        the training process failed, or did not answer
@@ -31,6 +32,10 @@ class Forbidden(RequestError):
 
 class BadValue(RequestError):
     """A value that is not what was expected."""
+
+
+class NotInstalled(LivegradError):
+    """An optional part that was not installed with livegrad."""
 
 
 class ProtocolError(LivegradError):

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from starlette.responses import FileResponse
 
 from livegrad import __version__
-from livegrad.api import branches, entrance, parameters, problems, runs, stream, trainers
+from livegrad.api import branches, entrance, exports, parameters, problems, runs, stream, trainers
 from livegrad.api.doorkeeper import Doorkeeper
 from livegrad.api.page import Page
 from livegrad.api.security import Guard
@@ -64,7 +64,7 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
     )
     app.state.doorkeeper = doorkeeper
     problems.install(app)
-    for module in (runs, branches, parameters, stream, trainers, entrance):
+    for module in (runs, branches, parameters, exports, stream, trainers, entrance):
         app.include_router(module.router)
     _add_page(app, frontend())
 

@@ -9,8 +9,9 @@ from starlette.responses import StreamingResponse
 
 from livegrad.api.deps import HubHere, MeetingHere
 from livegrad.api.problems import responses
+from livegrad.api.ranges import From, To, bounds, steps_there
 from livegrad.api.shapes import OneParameter, SeriesShape, SnapshotShape
-from livegrad.errors import BadValue, UnknownThing
+from livegrad.errors import UnknownThing
 from livegrad.hub import Hub
 from livegrad.meeting import Meeting
 from livegrad.protocol import Frame, encode, join
@@ -44,16 +45,10 @@ async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
         await asyncio.to_thread(hub.log.frame, meeting.id, step) if step <= meeting.entry.last_step else None
     )
     if frame is None:
-        raise UnknownThing(f"there is no step {step}; {_range(meeting)}")
+        raise UnknownThing(f"there is no step {step}; {steps_there(meeting)}")
     state = "fresh" if step > 0 else "none"
     count = sum(column.role == "parameter" for column in meeting.entry.columns)
     return take(meeting.id, step, "step", frame.payload, meeting.entry.columns, [state] * count)
-
-
-def _range(meeting: Meeting) -> str:
-    last = meeting.entry.last_step
-    first = meeting.entry.first_step
-    return f"there are steps {first} to {last}" if last >= first else "no step has been recorded yet"
 
 
 @router.get(
@@ -90,32 +85,15 @@ def _json(plain: Any) -> bytes:
     return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _bounds(meeting: Meeting, first: int, last: int | None) -> tuple[int, int]:
-    newest = meeting.entry.last_step
-    end = newest if last is None else min(last, newest)
-    if last is not None and first > last:
-        raise BadValue(f"from: expected at most to, {last}, received {first}")
-    first = max(first, meeting.entry.first_step)
-    if first > newest:
-        raise UnknownThing(f"there is no step {first}; {_range(meeting)}")
-    return first, end
-
-
-_From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First step.")]
-_To = Annotated[
-    int | None, Query(alias="to", ge=0, le=2**53, description="Last step, included; without it, the newest.")
-]
-
-
 @router.get(
     "/records",
     response_class=Response,
     responses=responses(404, 422) | {200: {"content": {"application/octet-stream": {}}}},
     tags=["parameters"],
 )
-async def records(hub: HubHere, meeting: MeetingHere, first: _From = 0, last: _To = None) -> Response:
+async def records(hub: HubHere, meeting: MeetingHere, first: From = 0, last: To = None) -> Response:
     """Return stored records as raw bytes, framed as on the stream: one frame after the other, 4,096 records each."""
-    start, end = _bounds(meeting, first, last)
+    start, end = bounds(meeting, first, last)
     frames = _bundled(hub.log.frames(meeting.id, start, end))
     return StreamingResponse(map(encode, frames), media_type="application/octet-stream")
 
@@ -142,11 +120,11 @@ async def series(
         Query(max_length=80, description="loss, validation_loss, lr, gradient_norm/NAME, … Repeatable."),
     ] = ["loss"],  # noqa: B006  # FastAPI copies it
     points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="About how many points each.")] = 1000,
-    first: _From = 0,
-    last: _To = None,
+    first: From = 0,
+    last: To = None,
 ) -> Any:
     """Return thinned series that keep minima and maxima, for charts."""
-    start, end = _bounds(meeting, first, last)
+    start, end = bounds(meeting, first, last)
 
     def read() -> Any:
         return thin(hub.log.frames(meeting.id, start, end), meeting.entry.columns, name, start, end, points)

@@ -9,12 +9,21 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from livegrad.api.refusals import Refusal
-from livegrad.errors import BadValue, Forbidden, LivegradError, LogError, TrainerError, UnknownThing
+from livegrad.errors import (
+    BadValue,
+    Forbidden,
+    LivegradError,
+    LogError,
+    NotInstalled,
+    TrainerError,
+    UnknownThing,
+)
 
 STATUSES: dict[type[LivegradError], tuple[int, str]] = {
     UnknownThing: (404, "Not found"),
     Forbidden: (409, "Not possible now"),
     BadValue: (422, "Not a valid value"),
+    NotInstalled: (501, "Not installed"),
     TrainerError: (503, "The trainer did not answer"),
     LogError: (507, "The run log cannot be written"),
 }
@@ -45,6 +54,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         415: "Body is not application/json",
         422: "A value that is not what was expected",
         429: "Too many wrong tokens from this address",
+        501: "An optional part is not installed",
         503: "The trainer ended, or did not answer",
     }
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}

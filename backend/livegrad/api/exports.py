@@ -1,0 +1,101 @@
+"""A run taken out of livegrad: as a script, a table, a page. Knows nothing of how each is written."""
+
+import asyncio
+import json
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, Response
+from starlette.responses import StreamingResponse
+
+from livegrad.api.deps import HubHere, MeetingHere
+from livegrad.api.problems import responses
+from livegrad.api.ranges import From, To, bounds
+from livegrad.history import Table, csv, parquet
+from livegrad.hub import Hub
+from livegrad.lineage import lineage
+from livegrad.log import Entry
+from livegrad.meeting import Meeting
+from livegrad.script import write
+
+router = APIRouter(prefix="/api/runs/{run}", tags=["exports"])
+ROWS = "Livegrad-Rows"  # a header: how many rows will come at most, for whoever shows progress
+
+
+def _attachment(meeting: Meeting, ending: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="livegrad-{meeting.id}.{ending}"'}
+
+
+def _finder(hub: Hub) -> dict[str, Entry]:
+    return {meeting.id: meeting.entry for meeting in hub.meetings()}
+
+
+@router.get(
+    "/script",
+    response_class=Response,
+    responses=responses(404, 409)
+    | {
+        200: {
+            "description": "The script: `python livegrad-3f2a9c1e.py --steps 100 --save weights.pt`.",
+            "content": {"text/x-python": {"schema": {"type": "string"}, "example": "import torch\n…"}},
+        }
+    },
+)
+async def script(hub: HubHere, meeting: MeetingHere) -> Response:
+    """Return a stand-alone script in plain PyTorch that comes to the run's numbers, bit for bit.
+
+    It tells what runs this one continues too, and which learning rates were tuned when.
+    """
+    found = _finder(hub)
+    chapters, beginning = await asyncio.to_thread(lineage, hub.log, meeting.entry, found.get)
+    text = write(chapters, beginning, version("torch"))
+    return Response(text, media_type="text/x-python; charset=utf-8", headers=_attachment(meeting, "py"))
+
+
+def _table(hub: Hub, meeting: Meeting, first: int, last: int | None) -> Table:
+    start, end = bounds(meeting, first, last)
+    entry = meeting.entry
+    return Table(entry.id, entry.columns, start, end, lambda a, b: hub.log.frames(entry.id, a, b))
+
+
+def _headers(meeting: Meeting, table: Table, ending: str) -> dict[str, str]:
+    return _attachment(meeting, ending) | {ROWS: str(table.last - table.first + 1)}
+
+
+def _document(kind: str, description: str, example: str | None = None) -> dict[int | str, dict[str, Any]]:
+    schema = {"type": "string"} if example else {"type": "string", "format": "binary"}
+    content: dict[str, Any] = {"schema": schema} | ({"example": example} if example else {})
+    rows = {"description": "How many rows will come, at most.", "schema": {"type": "integer"}}
+    return {200: {"description": description, "content": {kind: content}, "headers": {ROWS: rows}}}
+
+
+@router.get(
+    "/history.csv",
+    response_class=Response,
+    responses=responses(404, 422)
+    | _document(
+        "text/csv",
+        "A line of names, then a line a step. Every number reads back as the very float32.",
+        'step,loss,validation_loss,lr,"hidden_linear.weight[0, 0]",…\n0,,,1e-03,3.12871218e-01,…\n',
+    ),
+)
+async def history_csv(hub: HubHere, meeting: MeetingHere, first: From = 0, last: To = None) -> Response:
+    """Return the whole history: a row a step; loss, validation loss, lr, every parameter and gradient by its name."""
+    table = _table(hub, meeting, first, last)
+    headers = _headers(meeting, table, "csv")
+    return StreamingResponse(csv(table), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get(
+    "/history.parquet",
+    response_class=Response,
+    responses=responses(404, 422, 501)
+    | _document("application/vnd.apache.parquet", "The same table; run and configuration are its metadata."),
+)
+async def history_parquet(hub: HubHere, meeting: MeetingHere, first: From = 0, last: To = None) -> Response:
+    """Return the whole history as a Parquet file, float32 as PyTorch made them. Needs the extra livegrad[parquet]."""
+    table = _table(hub, meeting, first, last)
+    metadata = {"livegrad.run": meeting.id, "livegrad.config": json.dumps(meeting.entry.config)}
+    body = await asyncio.to_thread(parquet, table, metadata)
+    headers = _headers(meeting, table, "parquet")
+    return StreamingResponse(body, media_type="application/vnd.apache.parquet", headers=headers)

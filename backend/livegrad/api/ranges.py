@@ -1,0 +1,32 @@
+"""Ranges of steps in a query: from and to. Knows nothing of what is asked for."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from livegrad.errors import BadValue, UnknownThing
+from livegrad.meeting import Meeting
+
+From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First step.")]
+To = Annotated[
+    int | None, Query(alias="to", ge=0, le=2**53, description="Last step, included; without it, the newest.")
+]
+
+
+def bounds(meeting: Meeting, first: int, last: int | None) -> tuple[int, int]:
+    """Return the first and the last step of those asked for that the run has. Raises BadValue or UnknownThing."""
+    newest = meeting.entry.last_step
+    end = newest if last is None else min(last, newest)
+    if last is not None and first > last:
+        raise BadValue(f"from: expected at most to, {last}, received {first}")
+    first = max(first, meeting.entry.first_step)
+    if first > newest:
+        raise UnknownThing(f"there is no step {first}; {steps_there(meeting)}")
+    return first, end
+
+
+def steps_there(meeting: Meeting) -> str:
+    """Return in words which steps the run has."""
+    last = meeting.entry.last_step
+    first = meeting.entry.first_step
+    return f"there are steps {first} to {last}" if last >= first else "no step has been recorded yet"

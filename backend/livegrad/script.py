@@ -1,0 +1,354 @@
+"""A run as a stand-alone Python script: plain PyTorch that comes to the same numbers. PURE; no torch, no log.
+
+A run that continues others is told from its first ancestor on, a chapter each; where that was deleted, from the numbers
+that it began with. Nothing that a person typed gets into the script but as a Python literal.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from livegrad.config import RunConfig
+from livegrad.datasets import DATASETS, Dataset
+from livegrad.protocol import Column
+
+WIDTH = 110
+_CLASSES = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
+_ACTIVATIONS = {"tanh": "nn.Tanh()", "sigmoid": "nn.Sigmoid()", "relu": "nn.ReLU()", "none": "nn.Identity()"}
+_UNTOUCHED = {
+    "name",
+    "pace",
+    "max_steps",
+    "seed",
+    "data_seed",
+}  # they change no number, or are compared by use
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What one run of the lineage did: the steps after `after` up to `last`, as `config` says.
+
+    `rates` are the learning rates that were tuned, by the first step that they hold for.
+    """
+
+    run: str
+    config: RunConfig
+    columns: tuple[Column, ...]
+    after: int
+    last: int
+    rates: dict[int, float] = field(default_factory=dict)
+
+    def trains_like(self, other: "Chapter") -> bool:
+        """Return whether both do the same at every step, the learning rate aside."""
+        return self._nature() == other._nature()
+
+    def _nature(self) -> dict[str, Any]:
+        config = self.config
+        nature = config.model_dump(exclude=_UNTOUCHED)
+        nature["optimizer"].pop("lr")
+        nature["split"] = config.seed
+        nature["order"] = None if config.batch_size is None else order_seed(config)
+        return nature
+
+    def rate_at_end(self) -> float:
+        """Return the learning rate in force after its last step."""
+        tuned = [step for step in self.rates if step <= self.last]
+        return self.rates[max(tuned)] if tuned else self.config.optimizer.lr
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first record of a lineage whose own beginning is not there any more."""
+
+    step: int
+    record: bytes
+    columns: tuple[Column, ...]
+
+
+def order_seed(config: RunConfig) -> int:
+    """Return the seed of the batches' order."""
+    return config.seed if config.data_seed is None else config.data_seed
+
+
+def write(chapters: Sequence[Chapter], beginning: Beginning | None, torch_version: str) -> str:
+    """Return the script of a lineage, oldest run first; `beginning` when that one did not begin with its seed."""
+    return _Writer(_merged(chapters), beginning, torch_version).text()
+
+
+def _merged(chapters: Sequence[Chapter]) -> list[Chapter]:
+    # A run that was continued unchanged is one training; a new learning rate is then a tuned one.
+    merged = [chapters[0]]
+    for chapter in chapters[1:]:
+        before = merged[-1]
+        if not before.trains_like(chapter):
+            merged.append(chapter)
+            continue
+        rates = {step: rate for step, rate in before.rates.items() if step <= before.last}
+        if before.rate_at_end() != chapter.config.optimizer.lr:
+            rates[chapter.after + 1] = chapter.config.optimizer.lr
+        merged[-1] = replace(before, run=chapter.run, last=chapter.last, rates=rates | chapter.rates)
+    return merged
+
+
+class _Writer:
+    """One script under way."""
+
+    def __init__(self, chapters: Sequence[Chapter], beginning: Beginning | None, torch_version: str) -> None:
+        self._chapters = chapters
+        self._beginning = beginning
+        self._torch = torch_version
+        self._first, self._last = chapters[0], chapters[-1]
+        self._takes_batches = any(chapter.config.batch_size is not None for chapter in chapters)
+        self._tunes = any(chapter.rates for chapter in chapters)
+        self._zeroes = {chapter.config.zero_grad for chapter in chapters}
+
+    def text(self) -> str:
+        sets = dict.fromkeys(chapter.config.dataset for chapter in self._chapters)
+        parts = [
+            self._head(),
+            *(_points(DATASETS[name]) for name in sets),
+            *([_beginning(self._beginning)] if self._beginning else []),
+            _SPLIT,
+            self._model(),
+            *([_BATCH] if self._takes_batches else []),
+            *([_RESTORE] if self._beginning else []),
+            self._train(),
+            self._main(),
+            'if __name__ == "__main__":\n    main()\n',
+        ]
+        return "\n\n".join(parts)
+
+    def _head(self) -> str:
+        run, last = self._last.run, self._last.last
+        ordered = "from collections import OrderedDict\n" if self._first.config.named_layers else ""
+        numbers = "from math import inf, nan  # noqa: F401\n" if self._beginning else ""
+        return (
+            f'"""Run {run} of livegrad as plain PyTorch: {last:,} steps that come to the same numbers, bit for bit.\n\n'
+            f"Made for torch {self._torch} on a CPU; other versions, or processors, may round differently.\n"
+            f'"""\n\nimport argparse\n{ordered}{numbers}\nimport torch\nfrom torch import nn\n'
+        )
+
+    def _model(self) -> str:
+        config = self._first.config
+        layers = [
+            ("hidden_linear", f"nn.Linear(1, {config.hidden})"),
+            ("hidden_activation", _ACTIVATIONS[config.activation]),
+            ("output_linear", f"nn.Linear({config.hidden}, 1)"),
+        ]
+        if config.named_layers:
+            rows = [f'            ("{name}", {layer}),' for name, layer in layers]
+            body = ["nn.Sequential(", "        OrderedDict([", *rows, "        ])", "    )"]
+        else:
+            body = ["nn.Sequential(", *(f"        {layer}," for _, layer in layers), "    )"]
+        lines = "\n".join(body)
+        return (
+            "def build():\n"
+            '    """Return the network; the seed alone chooses its initial weights."""\n'
+            f"    torch.manual_seed({config.seed})\n"
+            f"    return {lines}\n"
+        )
+
+    def _train(self) -> str:
+        zero = ["        optimizer.zero_grad()"]
+        if self._zeroes == {False}:
+            zero = ["        # No optimizer.zero_grad(): gradients add up."]
+        elif len(self._zeroes) == 2:
+            zero = ["        if zero_grad:", "            optimizer.zero_grad()"]
+        tune = ["        if step in rates:", '            optimizer.param_groups[0]["lr"] = rates[step]']
+        arguments = ["model", "optimizer", "batch", "validation", "steps"]
+        arguments += ["rates"] if self._tunes else []
+        arguments += ["zero_grad"] if len(self._zeroes) == 2 else []
+        lines = [
+            f"def train({', '.join(arguments)}):",
+            '    """Train for `steps`; return the losses of the last of them."""',
+            "    loss_fn = nn.MSELoss()",
+            "    x_val, y_val = validation",
+            '    loss = val_loss = torch.tensor(float("nan"))',
+            "    for step in steps:",
+            *(tune if self._tunes else []),
+            "        x, y = batch(step)",
+            *zero,
+            "        y_pred = model(x)",
+            "        loss = loss_fn(y_pred, y)",
+            "        with torch.no_grad():",
+            "            val_loss = loss_fn(model(x_val), y_val)",
+            "        loss.backward()",
+            "        optimizer.step()",
+            "    return loss.item(), val_loss.item()",
+            "",
+        ]
+        return "\n".join(lines)
+
+    def _main(self) -> str:
+        last = self._last.last
+        lines = [
+            "def main():",
+            "    parser = argparse.ArgumentParser(description=__doc__.partition(chr(10))[0])",
+            f'    parser.add_argument("--steps", type=int, default={last}, help="last step (%(default)s)")',
+            '    parser.add_argument("--save", metavar="FILE", help="write the state_dict there")',
+            "    arguments = parser.parse_args()",
+            "    torch.set_num_threads(1)  # more threads may add up in another order",
+            "",
+            "    model = build()",
+        ]
+        for number, chapter in enumerate(self._chapters):
+            lines += self._chapter(chapter, self._chapters[number - 1] if number else None)
+        lines += [
+            "",
+            '    print(f"step {arguments.steps}: loss {loss!r}, validation loss {val_loss!r}")',
+            "    if arguments.save:",
+            "        torch.save(model.state_dict(), arguments.save)",
+            "",
+        ]
+        return "\n".join(lines)
+
+    def _chapter(self, chapter: Chapter, before: Chapter | None) -> list[str]:
+        config, is_last = chapter.config, chapter is self._last
+        lines = ["", f"    # Run {chapter.run}, {config.name!a}: from step {chapter.after + 1} on."]
+        if before and before.config.activation != config.activation:
+            lines.append(f"    model[1] = {_ACTIVATIONS[config.activation]}")
+        lines.append(f"    training, validation = split({_constant(config)}, seed={config.seed})")
+        carries = before is not None and chapter.after > 0 and before.columns == chapter.columns
+        lines += ["    before = optimizer"] if carries else []
+        lines += _optimizer(config)
+        if carries:
+            lines.append(
+                "    optimizer.state.update(before.state)  # it goes on with what the other has kept"
+            )
+        if before is None and self._beginning is not None:
+            lines.append("    restore(model, optimizer)")
+        lines.append(self._batch(config))
+        end = "arguments.steps" if is_last else f"min({chapter.last}, arguments.steps)"
+        arguments = ["model", "optimizer", "batch", "validation", f"range({chapter.after + 1}, {end} + 1)"]
+        if self._tunes:
+            rates = ", ".join(f"{step}: {rate!r}" for step, rate in sorted(chapter.rates.items()))
+            lines += _wrapped(f"    rates = {{{rates}}}  # by the first step that each holds for")
+            arguments.append("rates")
+        arguments += [repr(config.zero_grad)] if len(self._zeroes) == 2 else []
+        call = f"train({', '.join(arguments)})"
+        if before is None:
+            return [*lines, f"    loss, val_loss = {call}"]
+        return [*lines, f"    if arguments.steps > {chapter.after}:", f"        loss, val_loss = {call}"]
+
+    def _batch(self, config: RunConfig) -> str:
+        if config.batch_size is None:
+            return "    batch = lambda step, training=training: training  # all points, every step"
+        seed = order_seed(config)
+        return f"    batch = lambda step, training=training: shuffled(*training, {config.batch_size}, {seed}, step)"
+
+
+def _constant(config: RunConfig) -> str:
+    return config.dataset.upper()
+
+
+def _optimizer(config: RunConfig) -> list[str]:
+    arguments = config.optimizer.model_dump(exclude={"kind"})
+    text = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    name = _CLASSES[config.optimizer.kind]
+    line = f"    optimizer = torch.optim.{name}(model.parameters(), {text})"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"    optimizer = torch.optim.{name}(", f"        model.parameters(), {text}", "    )"]
+
+
+def _points(dataset: Dataset) -> str:
+    words = textwrap.fill(dataset.description, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    axes = (dataset.x_axis, dataset.x), (dataset.y_axis, dataset.y)
+    texts = []
+    for key, (axis, values) in zip("xy", axes, strict=True):
+        unit = f", {axis.unit}" if axis.unit else ""
+        texts += [f"    # {axis.name}{unit}; the network is fed this × {axis.scale!r}"]
+        texts += [*_wrapped(f'    "{key}": [{", ".join(map(repr, values))}],', indent=8)]
+        texts += [f'    "{key}_scale": {axis.scale!r},']
+    texts.append(f'    "training": {dataset.training_size},  # points; the others validate')
+    return f"{words}\n{dataset.name.upper()} = {{\n" + "\n".join(texts) + "\n}\n"
+
+
+def _beginning(beginning: Beginning) -> str:
+    row = np.frombuffer(beginning.record, np.float32)
+    kept: dict[str, list[str]] = {}
+    for column in beginning.columns:
+        values = row[column.offset : column.offset + column.size]
+        key = {"parameter": "value", "gradient": "grad"}.get(column.role, column.slot)
+        is_absent = column.role in ("gradient", "state") and (
+            beginning.step == 0 or _is_absent(column, row, beginning)
+        )
+        if column.role == "scalar" or is_absent:
+            continue
+        text = f'        "{key}": {_nested(values.reshape(column.shape))},'
+        kept.setdefault(column.name, []).extend(_wrapped(text, indent=12))
+    lines = [
+        f"# What the run began with, after step {beginning.step}: the run that it continues is not there any more."
+    ]
+    lines.append("BEGINNING = {")
+    for name, parts in kept.items():
+        lines += [f'    "{name}": {{', *parts, "    },"]
+    return "\n".join([*lines, "}", ""])
+
+
+def _is_absent(column: Column, row: Any, beginning: Beginning) -> bool:
+    # An optimizer that starts anew has kept nothing yet: all its columns are NaN.
+    if column.role != "state":
+        return False
+    spans = [row[c.offset : c.offset + c.size] for c in beginning.columns if c.role == "state"]
+    return all(np.isnan(span).all() for span in spans)
+
+
+def _nested(values: Any) -> str:
+    if values.ndim == 0:
+        return _number(values)
+    return f"[{', '.join(_nested(value) for value in values)}]"
+
+
+def _number(value: Any) -> str:
+    # The shortest text that Python, by way of a double, reads back as the same float32.
+    short = (
+        str(float(np.format_float_scientific(value, unique=True)))
+        if np.isfinite(value)
+        else str(float(value))
+    )
+    return short if np.float32(float(short)) == value or not np.isfinite(value) else repr(float(value))
+
+
+def _wrapped(text: str, indent: int = 8) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+_SPLIT = '''def split(points, seed):
+    """Return the points to train on and those to validate with, each (x, y) of shape (points, 1)."""
+    x = torch.tensor(points["x"]).unsqueeze(1) * points["x_scale"]
+    y = torch.tensor(points["y"]).unsqueeze(1) * points["y_scale"]
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    training, validation = order[: points["training"]], order[points["training"] :]
+    return (x[training], y[training]), (x[validation], y[validation])
+'''
+
+_BATCH = '''def shuffled(x, y, size, seed, step):
+    """Return the batch of `step`, counted from 1: every pass over the points has an order of its own."""
+    per_pass = -(-len(x) // size)
+    number, position = divmod(step - 1, per_pass)
+    generator = torch.Generator().manual_seed(((seed + 1) * 1_000_003 + number) & (2**63 - 1))
+    chosen = torch.randperm(len(x), generator=generator)[position * size : (position + 1) * size]
+    return x[chosen], y[chosen]
+'''
+
+_RESTORE = '''def restore(model, optimizer):
+    """Put parameters, gradients and what the optimizer keeps to where the run began."""
+    for name, parameter in model.named_parameters():
+        kept = {key: torch.tensor(value) for key, value in BEGINNING[name].items()}
+        with torch.no_grad():
+            parameter.copy_(kept.pop("value"))
+        parameter.grad = kept.pop("grad", None)
+        if kept:
+            optimizer.state[parameter] = kept
+'''

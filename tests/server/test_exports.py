@@ -1,0 +1,179 @@
+"""A run taken out: tables and files, held to the records they were made from."""
+
+import csv
+import io
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import pyarrow.parquet
+import pytest
+from numpy.typing import NDArray
+
+from livegrad.config import RunConfig
+from livegrad.lifecycle import State
+from livegrad.log import Batch, Entry, RunLog
+from livegrad.protocol import Frame, columns_of, record_bytes
+from tests.running import Server, serving
+
+LONG = 100_000
+
+
+@pytest.fixture(scope="module")
+def run(server: Server) -> str:
+    made = server.create(optimizer={"kind": "adam", "lr": 0.01}, hidden=3, batch_size=4, pace=None)
+    server.command(made, "step", count=3000)
+    return made
+
+
+def arrays(server: Server, run: str, step: int) -> dict[str, NDArray[np.float32]]:
+    answer = server.client.get(f"/api/runs/{run}/parameters", params={"step": step, "format": "npz"})
+    return dict(np.load(io.BytesIO(answer.content)))
+
+
+def elements(server: Server, run: str, step: int) -> dict[str, float]:
+    """Return every element of every parameter and gradient, by the name that a table gives it."""
+    found = {}
+    for name, array in arrays(server, run, step).items():
+        for index in np.ndindex(array.shape):
+            found[f"{name}[{', '.join(map(str, index))}]"] = float(array[index])
+    return found
+
+
+def table(server: Server, run: str, **query: int) -> list[dict[str, str]]:
+    answer = server.client.get(f"/api/runs/{run}/history.csv", params=query)
+    assert answer.is_success, answer.text
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == f'attachment; filename="livegrad-{run}.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(rows) == int(answer.headers["livegrad-rows"])
+    return rows
+
+
+def test_csv_has_every_number_of_every_step(server: Server, run: str) -> None:
+    rows = table(server, run)
+    assert [int(row["step"]) for row in rows] == list(range(3001))
+    for step in (1, 2, 1023, 1024, 1025, 3000):
+        row, expected = rows[step], elements(server, run, step)
+        assert list(row)[:4] == ["step", "loss", "validation_loss", "lr"]
+        assert set(row) - {"step", "loss", "validation_loss", "lr"} == set(expected)
+        assert {name: float(np.float32(row[name])) for name in expected} == expected
+        snapshot = server.get(f"/runs/{run}/parameters", params={"step": step})
+        assert np.float32(row["loss"]) == np.float32(snapshot["loss"])
+        assert np.float32(row["lr"]) == np.float32(0.01)
+
+
+def test_csv_leaves_empty_what_step_0_does_not_have(server: Server, run: str) -> None:
+    [row] = table(server, run, to=0)
+    empty = {name for name, text in row.items() if text == ""}
+    assert empty == {"loss", "validation_loss"} | {name for name in row if ".grad[" in name}
+
+
+def test_csv_of_a_range(server: Server, run: str) -> None:
+    whole = table(server, run)
+    assert table(server, run, **{"from": 1000, "to": 2100}) == whole[1000:2101]
+    assert table(server, run, **{"from": 2999}) == whole[2999:]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_range_that_is_not_there_is_refused(server: Server, run: str, kind: str) -> None:
+    path = f"/api/runs/{run}/history.{kind}"
+    assert server.client.get(path, params={"from": 3001}).status_code == 404
+    assert server.client.get(path, params={"from": 5, "to": 4}).status_code == 422
+
+
+def test_parquet_is_the_same_table(server: Server, run: str) -> None:
+    answer = server.client.get(f"/api/runs/{run}/history.parquet")
+    assert answer.is_success, answer.text
+    found = pyarrow.parquet.read_table(io.BytesIO(answer.content))
+    rows = table(server, run)
+    assert found.column_names == list(rows[0])
+    assert found["step"].to_pylist() == list(range(3001))
+    for name in found.column_names[1:]:
+        expected = np.array([np.float32(row[name] or "nan") for row in rows])
+        assert found[name].to_numpy().tobytes() == expected.tobytes()
+    assert json.loads(found.schema.metadata[b"livegrad.config"])["hidden"] == 3
+
+
+def test_without_pyarrow_parquet_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "pyarrow.py").write_text("raise ImportError")
+    path = {"PYTHONPATH": f"{tmp_path}:backend:."}
+    with serving(tmp_path / "data", environment=path) as bare:
+        made = bare.create()
+        answer = bare.client.get(f"/api/runs/{made}/history.parquet")
+        assert answer.status_code == 501
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "livegrad[parquet]" in answer.json()["detail"]
+
+
+def long_log(folder: Path) -> tuple[str, int]:
+    """Write a run of LONG steps straight into a log; return its id, and a record's length in bytes."""
+    shapes = [
+        ("hidden_linear.weight", (13, 1)),
+        ("hidden_linear.bias", (13,)),
+        ("output_linear.weight", (1, 13)),
+        ("output_linear.bias", (1,)),
+    ]
+    columns = columns_of(shapes, [])
+    size = record_bytes(columns)
+    config = RunConfig(pace=None, max_steps=LONG)
+    folder.mkdir()
+    log = RunLog(folder / "livegrad.sqlite3")
+    entry = Entry(
+        "10000000",
+        "long",
+        config.model_dump(mode="json"),
+        time.time(),
+        State.FINISHED,
+        None,
+        0,
+        "",
+        0.001,
+        None,
+        columns,
+        {},
+        -1,
+    )
+    log.create(entry)
+    epoch = log.begin_epoch(entry.id, "")
+    facts: dict[str, Any] = {"columns": json.dumps([c.as_json() for c in columns]), "state": "finished"}
+    rows = np.random.default_rng(1).normal(size=(1000, size // 4)).astype(np.float32).tobytes()
+    frames = [Frame(1, 1000, first, epoch, 0, 0.0, rows) for first in range(0, LONG, 1000)]
+    log.append([Batch(entry.id, epoch, frames, changes=facts)])
+    log.close()
+    return entry.id, size
+
+
+def test_a_long_table_streams_in_constant_memory_and_holds_nobody_up(tmp_path: Path) -> None:
+    run, _ = long_log(tmp_path / "data")
+    with serving(tmp_path / "data") as own:
+        process = psutil.Process(own.process.pid)
+        waits: list[float] = []
+        done = threading.Event()
+
+        def ask() -> None:
+            with httpx.Client(base_url=own.url, timeout=60) as client:
+                while not done.is_set():
+                    started = time.perf_counter()
+                    assert client.get("/api/health").is_success
+                    waits.append(time.perf_counter() - started)
+
+        asking = threading.Thread(target=ask)
+        rows, levels = 0, []
+        with own.client.stream("GET", f"/api/runs/{run}/history.csv") as answer:
+            for part in answer.iter_bytes():
+                if rows == 0:
+                    asking.start()
+                rows += part.count(b"\n")
+                levels.append(process.memory_info().rss)
+        done.set()
+        asking.join()
+    assert rows == LONG + 1
+    quarter = len(levels) // 4
+    assert max(levels[quarter:]) - max(levels[:quarter]) < 32 * 2**20
+    assert sorted(waits)[len(waits) // 2] < 0.25
