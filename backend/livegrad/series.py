@@ -14,7 +14,7 @@ from livegrad.snapshot import other_name
 
 MAX_POINTS = 20_000
 _NORMS = {"gradient_norm": "gradient", "parameter_norm": "parameter"}
-_ELEMENT = re.compile(r"(?P<name>[^\[\]/]+)(?P<grad>\.grad)?\[(?P<index>\s*\d+\s*(,\s*\d+\s*)*)\]")
+_ELEMENT = re.compile(r"(?P<name>[^\[\]/]+)(?P<grad>\.grad)?\[(?P<index>\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*)\]")
 Rows = NDArray[np.float32]
 Values = NDArray[np.float64]
 Reader = Callable[[Rows], Values]
@@ -36,7 +36,7 @@ def reader(name: str, columns: Sequence[Column]) -> Reader:
         return _element(match, columns, name)
     known = ", ".join(c.name for c in columns if c.role == "scalar")
     raise UnknownThing(
-        f"there is no series {name!r}; there are {known}, gradient_norm/NAME, parameter_norm/NAME and elements like "
+        f"there is no series {name!r:.100}; there are {known}, gradient_norm/NAME, parameter_norm/NAME and elements like "
         "hidden_linear.weight[9, 0]"
     )
 
@@ -61,7 +61,7 @@ def _element(match: re.Match[str], columns: Sequence[Column], name: str) -> Read
     fits = column is not None and len(index) == len(column.shape)
     if column is None or not fits or any(i >= n for i, n in zip(index, column.shape, strict=True)):
         raise UnknownThing(
-            f"there is no element {name!r}: expected a parameter's name and an index within its shape"
+            f"there is no element {name!r:.100}: expected a parameter's name and an index within its shape"
         )
     at = column.offset + int(np.ravel_multi_index(index, column.shape))
     return lambda rows: rows[:, at].astype(np.float64)
