@@ -36,8 +36,8 @@ def reader(name: str, columns: Sequence[Column]) -> Reader:
         return _element(match, columns, name)
     known = ", ".join(c.name for c in columns if c.role == "scalar")
     raise UnknownThing(
-        f"there is no series {name!r:.100}; there are {known}, gradient_norm/NAME, parameter_norm/NAME and elements like "
-        "hidden_linear.weight[9, 0]"
+        f"there is no series {name!r:.100}; there are {known}, gradient_norm/NAME, parameter_norm/NAME and "
+        "elements like hidden_linear.weight[9, 0]"
     )
 
 

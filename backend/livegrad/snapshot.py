@@ -69,7 +69,7 @@ class Snapshot:
             if name in (parameter.name, other_name(parameter.name)):
                 return parameter
         names = ", ".join(parameter.name for parameter in self.parameters)
-        raise UnknownThing(f"there is no parameter {name!r}; there are {names}")
+        raise UnknownThing(f"there is no parameter {name!r:.100}; there are {names}")
 
     def arrays(self) -> dict[str, Array]:
         """Return every parameter by name, and every gradient that is there by name.grad."""
