@@ -71,13 +71,25 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Start a server on a free port with its log in `data`; end it afterwards, however the test went."""
+def serving(
+    data: Path, *flags: str, port: int = 0, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Start a server, on a free port if none is given, with its log in `data`; end it, however the test went."""
     data.mkdir(parents=True, exist_ok=True)
     token = flags[flags.index("--token") + 1] if "--token" in flags else None
     with (data / "stderr.txt").open("w+b") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "livegrad", "--port", "0", "--no-browser", "--data", str(data), *flags],
+            [
+                sys.executable,
+                "-m",
+                "livegrad",
+                "--port",
+                str(port),
+                "--no-browser",
+                "--data",
+                str(data),
+                *flags,
+            ],
             stdout=subprocess.PIPE,
             stderr=output,
             env=os.environ | {"PYTHONWARNINGS": "error"} | dict(environment or {}),

@@ -30,10 +30,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The whole task. `config` is RunConfig as JSON; `pace` is the pace in force; `plays`: train at once."""
+    """The whole task. `config` is RunConfig as JSON; `pace` is the pace in force, steps per second.
+
+    `plays`: train at once, up to the step `goal` if there is one, as the trainer before it did.
+    """
 
     address: Address
     config: str
     pace: float | None
     origin: Origin | None = None
     plays: bool = False
+    goal: int | None = None

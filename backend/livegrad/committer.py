@@ -157,11 +157,11 @@ def _note(batch: Batch, entry: Entry, message: Message) -> None:
             known = {name: batch.changes.get(name, getattr(entry, name)) for name in tuned}
             if tuned != known:
                 batch.events.append(Event(message["step"], "tune", tuned))
-            batch.changes |= {"state": message["state"], "reason": None, **tuned}
+            batch.changes |= {"state": message["state"], "reason": None, "goal": message.get("goal"), **tuned}
         case "failed":
             batch.changes |= {"state": State.FAILED, "reason": message["reason"]}
         case "ended":
             before = State(batch.changes.get("state", entry.state))
-            if before not in FINAL:
+            if before not in FINAL and not message["again"]:  # else it stays what it is to be again
                 state = after_loss_of_trainer(before, message["failed"])
                 batch.changes |= {"state": state, "reason": message["reason"]}

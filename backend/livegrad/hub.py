@@ -9,7 +9,7 @@ from livegrad.committer import Committer
 from livegrad.config import Command, RunConfig
 from livegrad.errors import Forbidden, ProtocolError, StaleEpoch, TrainerError, UnknownThing
 from livegrad.launcher import Launcher
-from livegrad.lifecycle import LIVE, State, Verdict, judge
+from livegrad.lifecycle import State, Verdict, judge
 from livegrad.log import Entry, RunLog
 from livegrad.meeting import Arrival, Meeting, Message
 from livegrad.port import Port
@@ -47,11 +47,16 @@ class Hub:
         """Take up every run of the log, make the default run if there is none, and begin to commit."""
         for entry in reversed(await asyncio.to_thread(self.log.runs)):
             newest = await asyncio.to_thread(self.log.frame, entry.id, entry.last_step)
-            if entry.state in LIVE:
-                entry.state, entry.reason = State.INTERRUPTED, "the server ended while it was under way"
             self._add(Meeting(entry, newest))
         self._committer.start()
         self._keep(asyncio.create_task(self.launcher.warm_up()))
+        live = [meeting for meeting in self.meetings() if meeting.is_live]
+        self.trainers.expect(live[: self._max_runs])
+        for meeting in live[self._max_runs :]:
+            meeting.entry.state = State.INTERRUPTED
+            meeting.entry.reason = (
+                "the server ended while it was under way, and starts fewer runs at once now"
+            )
         if not self._meetings:
             self.create(RunConfig())
 
@@ -146,6 +151,7 @@ class Hub:
 
     def receive(self, meeting: Meeting, port: Port, data: bytes | str) -> None:
         """Take a trainer's message. Raises ProtocolError or StaleEpoch."""
+        port.heard_at = time.monotonic()
         if port.epoch != meeting.entry.epoch:
             raise StaleEpoch(f"epoch {port.epoch} was replaced by epoch {meeting.entry.epoch}")
         if isinstance(data, bytes):
@@ -154,7 +160,10 @@ class Hub:
                 raise StaleEpoch(f"expected frames of epoch {port.epoch}, received one of {frame.epoch}")
             meeting.receive(Arrival(port.epoch, frame, data))
         else:
-            meeting.receive(Arrival(port.epoch, message=self._report(meeting, data)))
+            report = self._report(meeting, data)
+            if report["kind"] == "pong":
+                return
+            meeting.receive(Arrival(port.epoch, message=report))
         self._committer.notice()
 
     @staticmethod

@@ -33,6 +33,7 @@ class Launcher:
         self._context = self._warm_context()
         self._processes: dict[str, BaseProcess] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._replaced: dict[BaseProcess, asyncio.Task[None]] = {}  # still there, perhaps frozen
         self.is_warm = False  # has a trainer been started, and so torch been loaded?
 
     @staticmethod
@@ -61,6 +62,8 @@ class Launcher:
         except (OSError, EOFError) as error:
             raise TrainerError(f"the training process could not be started: {error}") from error
         self.is_warm = True
+        if run in self._processes:
+            self._replaced[self._processes[run]] = self._watchers[run]
         self._processes[run] = process
         self._watchers[run] = asyncio.create_task(self._watch(run, process, on_end))
 
@@ -79,26 +82,32 @@ class Launcher:
         if self._processes.get(run) is process:
             del self._processes[run]
             self._watchers.pop(run, None)
+        self._replaced.pop(process, None)
         on_end(_how_it_ended(process.exitcode))
 
     async def end(self, run: str, patience_secs: float = STOP_SECS) -> None:
         """Wait a moment for the run's trainer to end by itself, then kill it."""
-        process, watcher = self._processes.get(run), self._watchers.get(run)
-        if process is None or watcher is None:
-            return
-        done, _ = await asyncio.wait({watcher}, timeout=patience_secs)
-        if not done:
-            process.kill()
-            await asyncio.wait({watcher}, timeout=STOP_SECS)
+        if run in self._processes:
+            await _end(self._processes[run], self._watchers[run], patience_secs)
 
     async def end_all(self) -> None:
-        """End every trainer."""
-        await asyncio.gather(*(self.end(run) for run in list(self._processes)))
+        """End every trainer, replaced ones too."""
+        await asyncio.gather(
+            *(self.end(run) for run in list(self._processes)),
+            *(_end(process, watcher, 0) for process, watcher in list(self._replaced.items())),
+        )
 
     def pid(self, run: str) -> int | None:
         """Return the process id of the run's trainer, if one is alive."""
         process = self._processes.get(run)
         return process.pid if process else None
+
+
+async def _end(process: BaseProcess, watcher: asyncio.Task[None], patience_secs: float) -> None:
+    done, _ = await asyncio.wait({watcher}, timeout=patience_secs)
+    if not done:
+        process.kill()
+        await asyncio.wait({watcher}, timeout=STOP_SECS)
 
 
 def _nothing() -> None:

@@ -34,6 +34,7 @@ CREATE TABLE runs (
     secret TEXT NOT NULL DEFAULT '',
     lr REAL NOT NULL,
     pace REAL,
+    goal INTEGER,
     columns TEXT NOT NULL DEFAULT '[]',
     data TEXT NOT NULL DEFAULT '{}',
     last_step INTEGER NOT NULL DEFAULT -1,
@@ -80,6 +81,7 @@ class Entry:
     last_step: int
     parent: str | None = None  # the run that it continues, even when that is deleted
     parent_step: int | None = None
+    goal: int | None = None  # the step at which a `step` command under way is done
 
     @property
     def first_step(self) -> int:
@@ -334,7 +336,7 @@ def _gap(frames: Sequence[Frame], last_step: int) -> str | None:
 
 _FIELDS = (
     "id, name, config, created_at, state, reason, epoch, secret, lr, pace, columns, data, last_step, "
-    "parent, parent_step"
+    "parent, parent_step, goal"
 )
 
 

@@ -204,6 +204,7 @@ class Meeting:
         self.grad_states = status["grad_states"]
         self.entry.state = State(status["state"])
         self.entry.reason = None
+        self.entry.goal = status.get("goal")
         self.entry.lr, self.entry.pace = status["lr"], status["pace"]
         if self.phase == "step":
             self.picture = None

@@ -5,6 +5,7 @@ newest counts.
 """
 
 import asyncio
+import time
 from collections import deque
 from typing import Any
 
@@ -26,6 +27,12 @@ class Port:
         self._next_id = 1
         self._changed = asyncio.Event()
         self._closed = False
+        self.heard_at = time.monotonic()  # when the trainer last sent anything
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether it is of no more use."""
+        return self._closed
 
     def say(self, message: Message) -> None:
         """Send `message`."""

@@ -33,6 +33,7 @@ class _Status(BaseModel):
     validation_loss: _Scalar
     lr: _Number
     pace: _Number | None
+    goal: _Step | None = None
     grad_states: list[Literal["none", "fresh", "stale"]]
 
 
@@ -57,7 +58,11 @@ class _Failure(BaseModel):
     reason: _Reason
 
 
-_Message = Annotated[_Hello | _Status | _Answer | _Refusal | _Failure, Field(discriminator="kind")]
+class _Pong(BaseModel):
+    kind: Literal["pong"]
+
+
+_Message = Annotated[_Hello | _Status | _Answer | _Refusal | _Failure | _Pong, Field(discriminator="kind")]
 _ADAPTER: TypeAdapter[_Message] = TypeAdapter(_Message)
 
 

@@ -8,6 +8,10 @@ import asyncio
 import hashlib
 import json
 import secrets
+import time
+from collections import defaultdict, deque
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from livegrad.assignment import Address, Assignment, Origin
 from livegrad.committer import Committer
@@ -18,6 +22,11 @@ from livegrad.log import Batch, RunLog
 from livegrad.meeting import Arrival, Meeting, Message, grad_states_between
 from livegrad.port import Port
 from livegrad.protocol import check_layout, columns_from_json
+
+RECONNECT_SECS = 1.5  # for a trainer that outlived its server, or lost its connection
+PING_SECS = 2.0
+SILENCE_SECS = 10.0  # a trainer that says nothing for so long is replaced
+RESTARTS, RESTARTS_SECS = 5, 60.0  # so many in so short a time: something is wrong with the run
 
 
 def digest(secret: str) -> str:
@@ -34,6 +43,8 @@ class Trainers:
         self._committer = committer
         self._url = url
         self._is_closing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._restarts: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RESTARTS))
 
     # -- from here to the trainer
 
@@ -49,7 +60,7 @@ class Trainers:
         try:
             origin = await self._origin(meeting)
             address = Address(f"{self._url}/api/runs/{entry.id}/trainer", secret, epoch)
-            assignment = Assignment(address, json.dumps(entry.config), entry.pace, origin, plays)
+            assignment = Assignment(address, json.dumps(entry.config), entry.pace, origin, plays, entry.goal)
             await self.launcher.start(entry.id, assignment, lambda how: self._on_end(meeting, epoch, how))
         except TrainerError as error:
             self.lose(meeting, str(error), failed=True)
@@ -69,6 +80,9 @@ class Trainers:
     async def close(self, meetings: list[Meeting]) -> None:
         """Stop every trainer."""
         self._is_closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for meeting in meetings:
             if meeting.port is not None:
                 meeting.port.say({"kind": "stop"})
@@ -93,6 +107,7 @@ class Trainers:
             meeting.port.close("its trainer connected anew")
         port = meeting.port = Port(hello["epoch"])
         port.say({"kind": "welcome", "step": meeting.entry.last_step})
+        self._spawn(self._listen(meeting, port))
         return port
 
     async def _learn_columns(self, meeting: Meeting, hello: Message) -> None:
@@ -111,6 +126,9 @@ class Trainers:
         port.close(f"the connection to run {meeting.id}'s trainer was lost")
         if meeting.port is port:
             meeting.port = None
+            if self.launcher.pid(meeting.id) is None and meeting.is_live:
+                # Not this server's child: nobody else will say that it has ended.
+                self._spawn(self._expect(meeting, meeting.entry.state, "its connection was lost"))
 
     def _on_end(self, meeting: Meeting, epoch: int, how: str) -> None:
         if meeting.entry.epoch != epoch:
@@ -120,24 +138,76 @@ class Trainers:
         self.lose(meeting, reason, failed="exit code" in how and not ended_well)
 
     def lose(self, meeting: Meeting, reason: str, failed: bool) -> None:
-        """Note the end of the run's trainer, after everything that it sent."""
-        message = {"kind": "ended", "reason": reason, "failed": failed}
+        """Note the end of the run's trainer, after everything that it sent. One that was killed is started again."""
+        again = not failed and meeting.is_live and self._may_restart(meeting)
+        message = {"kind": "ended", "reason": reason, "failed": failed, "again": again}
         meeting.receive(Arrival(meeting.entry.epoch, message=message))
         self._committer.notice()
 
     def on_ended(self, meeting: Meeting, message: Message) -> None:
-        """Take over the end of a trainer, now that it is committed."""
+        """Take over the end of a trainer, now that it is committed; start one that was killed again."""
         entry = meeting.entry
+        before = entry.state
         if entry.state not in FINAL:
             entry.state = after_loss_of_trainer(entry.state, message["failed"])
             entry.reason = message["reason"]
         if meeting.port is not None:
             meeting.port.close(f"run {meeting.id}'s trainer ended: {message['reason']}")
             meeting.port = None
-        meeting.tell_state()
+        if message["again"]:
+            meeting.tell_error("restarted", f"{message['reason']}; it goes on from step {meeting.step}")
+            self._spawn(self.start(meeting, plays=before is State.RUNNING))
+        else:
+            meeting.tell_state()
 
     def on_gap(self, meeting: Meeting, reason: str) -> None:
         """End a trainer that left steps out: its run cannot go on."""
         self.lose(meeting, reason, failed=True)
         if meeting.port is not None:
             meeting.port.close(reason)
+
+    # -- again
+
+    def expect(self, meetings: Iterable[Meeting]) -> None:
+        """Wait a moment for trainers that outlived their server; start those that do not come back."""
+        for meeting in meetings:
+            before, meeting.entry.state = meeting.entry.state, State.STARTING
+            self._spawn(self._expect(meeting, before, "the server ended while it was under way"))
+
+    async def _expect(self, meeting: Meeting, before: State, reason: str) -> None:
+        epoch = meeting.entry.epoch
+        await asyncio.sleep(RECONNECT_SECS)
+        if meeting.port is not None or meeting.entry.epoch != epoch or meeting.is_deleted:
+            return
+        meeting.entry.state = before
+        self.lose(meeting, reason, failed=False)
+
+    async def _listen(self, meeting: Meeting, port: Port) -> None:
+        while not port.is_closed:
+            await asyncio.sleep(PING_SECS)
+            if time.monotonic() - port.heard_at > SILENCE_SECS and port is meeting.port:
+                await self._replace(meeting, port)
+                return
+            port.say({"kind": "ping"})
+
+    async def _replace(self, meeting: Meeting, port: Port) -> None:
+        # When it wakes up, its epoch is an old one: it is refused, and ends.
+        before = meeting.entry.state
+        meeting.port = None
+        meeting.tell_error("restarted", f"its trainer was silent for {SILENCE_SECS:.0f} s and is replaced")
+        await self.start(meeting, plays=before is State.RUNNING)
+        port.close(f"run {meeting.id}'s trainer was silent and is replaced")
+
+    def _may_restart(self, meeting: Meeting) -> bool:
+        if self._is_closing or meeting.is_deleted:
+            return False
+        times, now = self._restarts[meeting.id], time.monotonic()
+        if len(times) == RESTARTS and now - times[0] < RESTARTS_SECS:
+            return False
+        times.append(now)
+        return True
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -45,7 +45,9 @@ def branch(server: Server, run: str, step: int, **changes: Any) -> str:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer["kind"])
-def test_an_unchanged_branch_retraces_its_parent_bit_for_bit(server: Server, optimizer: dict[str, Any]) -> None:
+def test_an_unchanged_branch_retraces_its_parent_bit_for_bit(
+    server: Server, optimizer: dict[str, Any]
+) -> None:
     run = server.create(optimizer=optimizer, batch_size=4, seed=3, pace=None)
     server.command(run, "step", count=60)
     child = branch(server, run, 17)

@@ -75,9 +75,18 @@ class Control:
 
     # -- the training thread
 
-    def begin(self, plays: bool = False) -> None:
-        """Hold the loop before its first step, until someone lets it go on; with `plays`, let it go on at once."""
-        if plays:
+    @property
+    def goal(self) -> int | None:
+        """Return the step at which the loop will be held; None: nobody said."""
+        return self._observer.step if self._phase_goal else self._goal
+
+    def begin(self, plays: bool = False, goal: int | None = None) -> None:
+        """Hold the loop before its first step, until someone lets it go on.
+
+        With `plays` it goes on at once, up to the step `goal` if there is one.
+        """
+        if plays and (goal is None or goal > self._observer.step):
+            self._goal = goal
             self._go()
         else:
             self._hold()

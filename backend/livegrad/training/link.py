@@ -156,11 +156,14 @@ class Link:
     async def _receive(self, socket: ClientConnection) -> None:
         async for text in socket:
             message = json.loads(text)
-            if message["kind"] == "ack":
-                self._acknowledge(message["step"])
-                self._something.set()
-            else:
-                self._on_message(message)
+            match message["kind"]:
+                case "ack":
+                    self._acknowledge(message["step"])
+                    self._something.set()
+                case "ping":
+                    await socket.send('{"kind": "pong"}')
+                case _:
+                    self._on_message(message)
 
     def _acknowledge(self, step: int) -> None:
         while self._unacknowledged and self._unacknowledged[0].last <= step:

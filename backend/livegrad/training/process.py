@@ -42,7 +42,7 @@ class Trainer:
         self.config = config = RunConfig.model_validate_json(assignment.config)
         self._epoch = assignment.address.epoch
         self._origin = origin = assignment.origin
-        self._plays = assignment.plays
+        self._assignment = assignment
         self._first_step = origin.step if origin else 0
         self.points = split(config)
         self.model = network.build(config)
@@ -79,7 +79,7 @@ class Trainer:
         if self._origin is None or not self._origin.is_own:
             self.observer.write_initial()
         try:
-            self.control.begin(self._plays)
+            self.control.begin(self._assignment.plays, self._assignment.goal)
             self._train()
             self.control.finish()
         except Stopped:
@@ -141,6 +141,7 @@ class Trainer:
             "validation_loss": plain_number(observer.validation_loss),
             "lr": self.optimizer.param_groups[0]["lr"],
             "pace": self.control.pace,
+            "goal": self.control.goal,
             "grad_states": observer.grad_states,
         }
 

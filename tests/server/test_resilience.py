@@ -1,0 +1,261 @@
+"""Kill -9 the trainer, the server, or both, at random moments: no step that anyone has seen is missing or changed."""
+
+import random
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from livegrad.protocol import RECORDS, decode
+from tests.running import Server, serving
+from tests.server.trainers import integrity, trainer_of, trainers_of
+
+MOMENTS = 50
+CONFIG: dict[str, Any] = {
+    "optimizer": {"kind": "adam", "lr": 0.01},
+    "batch_size": 4,
+    "seed": 11,
+    "pace": None,
+    "max_steps": 10_000_000,
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Watcher:
+    """A viewer that notes every record it was ever shown, and reconnects by itself."""
+
+    def __init__(self, port: int, run: str) -> None:
+        self.seen: dict[int, bytes] = {}
+        self.changed: list[int] = []  # steps that were shown with other bytes a second time
+        self._url = f"ws://127.0.0.1:{port}/api/runs/{run}/stream"
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Watcher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ends.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ends.is_set():
+            try:
+                with connect(self._url, max_size=None, compression=None) as stream:
+                    self._read(stream)
+            except (OSError, ConnectionClosed, EOFError):
+                time.sleep(0.05)
+
+    def _read(self, stream: Any) -> None:
+        while not self._ends.is_set():
+            try:
+                message = stream.recv(timeout=0.2)
+            except TimeoutError:
+                continue
+            if isinstance(message, bytes):
+                self._note(message)
+
+    def _note(self, message: bytes) -> None:
+        frame = decode(message)
+        if frame.kind != RECORDS:
+            return
+        size = frame.record_bytes
+        for i in range(frame.count):
+            record = frame.payload[i * size : (i + 1) * size]
+            if self.seen.setdefault(frame.first + i, record) != record:
+                self.changed.append(frame.first + i)
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+class World:
+    """A server that is killed and started again on the same folder and port, and one run of it."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.data, self.port = data, port
+        self._stack = ExitStack()
+        self.server = self._start()
+        for other in self.server.get("/runs"):  # the default run: its trainer is not the one to kill
+            self.server.wait(other["id"], "paused")
+            self.server.client.delete(f"/api/runs/{other['id']}")
+        self.run = self.server.create(**CONFIG)
+
+    def _start(self) -> Server:
+        return self._stack.enter_context(serving(self.data, port=self.port))
+
+    def kill_trainer(self) -> None:
+        trainer_of(self.server).kill()
+
+    def kill_server(self) -> None:
+        self.server.process.kill()
+        self.server.process.wait()
+        self._stack.close()
+        self._stack = ExitStack()
+        self.server = self._start()
+
+    def kill_both(self) -> None:
+        trainer = trainer_of(self.server)
+        self.server.process.kill()
+        trainer.kill()
+        self.server.process.wait()
+        self._stack.close()
+        self._stack = ExitStack()
+        self.server = self._start()
+
+    def ready_again(self) -> float:
+        """Wait until the run trains on; return the seconds it took."""
+        begin = time.monotonic()
+        step = -1
+        while True:
+            run = self.server.get(f"/runs/{self.run}")
+            if run["state"] == "running" and step >= 0 and run["step"] > step:
+                return time.monotonic() - begin
+            if run["state"] == "running":
+                step = run["step"] if step < 0 else step
+            assert time.monotonic() - begin < 30, run
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path, port: int) -> Iterator[World]:
+    made = World(tmp_path / "data", port)
+    try:
+        yield made
+    finally:
+        made.close()
+        for left in trainers_of(port):
+            left.kill()
+
+
+def all_records(server: Server, run: str) -> dict[int, bytes]:
+    answer = server.client.get(f"/api/runs/{run}/records")
+    size = len(server.client.get(f"/api/runs/{run}/records", params={"from": 1, "to": 1}).content) - 32
+    data, found = answer.content, {}
+    while data:
+        frame = decode(data[: 32 + int.from_bytes(data[4:8], "little") * size])
+        for i in range(frame.count):
+            assert frame.first + i not in found, "a step is doubled"
+            found[frame.first + i] = frame.payload[i * size : (i + 1) * size]
+        data = data[32 + len(frame.payload) :]
+    return found
+
+
+@pytest.mark.slow
+def test_no_step_that_anyone_has_seen_is_missing_doubled_or_changed(world: World) -> None:
+    moments = random.Random(4)
+    world.server.command(world.run, "play")
+    with Watcher(world.port, world.run) as watcher:
+        for number in range(MOMENTS):
+            time.sleep(moments.uniform(0.0, 0.25))
+            # Servers take longest to come back: every fifth moment.
+            kill = {0: world.kill_server, 1: world.kill_both}.get(number % 10, world.kill_trainer)
+            kill()
+            assert world.ready_again() < 15  # 5 s on a machine of one's own; this one is shared
+        world.server.command(world.run, "pause")
+    kept = all_records(world.server, world.run)
+    last = world.server.get(f"/runs/{world.run}")["step"]
+    assert sorted(kept) == list(range(last + 1))
+    assert watcher.seen
+    assert not watcher.changed
+    assert {step: kept[step] for step in watcher.seen} == watcher.seen
+    untouched = retrace(world.server, last)
+    assert kept == untouched
+    world.close()
+    assert integrity(world.data) == "ok"
+
+
+def retrace(server: Server, last: int) -> dict[int, bytes]:
+    """Return the records of an equal run that nobody disturbed."""
+    run = server.create(**CONFIG)
+    while (step := server.get(f"/runs/{run}")["step"]) < last:
+        server.command(run, "step", count=min(10_000, last - step))
+    return all_records(server, run)
+
+
+def test_a_killed_trainer_is_started_again_and_says_why(world: World) -> None:
+    with connect(f"ws://127.0.0.1:{world.port}/api/runs/{world.run}/stream") as stream:
+        world.kill_trainer()
+        texts = []
+        while not any('"restarted"' in text for text in texts):
+            message = stream.recv(timeout=20)
+            texts += [message] if isinstance(message, str) else []
+    assert "SIGKILL" in texts[-1]
+    assert world.server.wait(world.run, "paused")["epoch"] == 2
+
+
+def test_a_step_command_that_was_cut_short_is_finished_by_the_next_trainer(world: World) -> None:
+    world.server.command(world.run, "tune", pace=None)
+
+    def step() -> None:
+        answer = world.server.client.post(
+            f"/api/runs/{world.run}/commands", json={"kind": "step", "count": 10_000}
+        )
+        statuses.append(answer.status_code)
+
+    statuses: list[int] = []
+    stepping = threading.Thread(target=step)
+    stepping.start()
+    while world.server.client.get(f"/api/runs/{world.run}").json()["step"] < 100:
+        time.sleep(0.01)
+    world.kill_trainer()
+    stepping.join()
+    assert statuses == [503]
+    world.server.wait(world.run, "starting", "running")
+    assert world.server.wait(world.run, "paused")["step"] == 10_000
+
+
+def test_a_run_whose_trainer_is_killed_again_and_again_is_left_interrupted(world: World) -> None:
+    for _ in range(6):
+        world.kill_trainer()
+        state = world.server.wait(world.run, "interrupted", "starting")["state"]
+        if state == "starting":
+            state = world.server.wait(world.run, "paused", "interrupted")["state"]
+    assert state == "interrupted"
+    assert "SIGKILL" in world.server.get(f"/runs/{world.run}")["reason"]
+    assert world.server.command(world.run, "step")["step"] == 1
+
+
+def test_a_frozen_trainer_that_was_replaced_is_refused_when_it_wakes_up_and_ends(world: World) -> None:
+    frozen = trainer_of(world.server)
+    world.server.command(world.run, "step", count=5)
+    frozen.send_signal(signal.SIGSTOP)
+    try:
+        world.server.wait(world.run, "starting", seconds=30)
+        world.server.wait(world.run, "paused")
+        assert world.server.command(world.run, "step", count=5)["step"] == 10
+    finally:
+        frozen.send_signal(signal.SIGCONT)
+    psutil.wait_procs([frozen], timeout=20)
+    assert not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE
+    assert sorted(all_records(world.server, world.run)) == list(range(11))
+
+
+def test_a_trainer_outlives_its_server_and_goes_on_with_the_next(world: World) -> None:
+    world.server.command(world.run, "play")
+    world.ready_again()
+    trainer = trainer_of(world.server)
+    world.kill_server()
+    world.ready_again()
+    assert trainer_of(world.server).pid == trainer.pid
+    assert world.server.get(f"/runs/{world.run}")["epoch"] == 1
