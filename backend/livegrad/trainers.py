@@ -26,7 +26,7 @@ from livegrad.protocol import check_layout, columns_from_json
 RECONNECT_SECS = 1.5  # for a trainer that outlived its server, or lost its connection
 PING_SECS = 2.0
 SILENCE_SECS = 10.0  # a trainer that says nothing for so long is replaced
-RESTARTS, RESTARTS_SECS = 5, 60.0  # so many in so short a time: something is wrong with the run
+RESTARTS = 5  # so many without a step between them: something is wrong with the run
 
 
 def digest(secret: str) -> str:
@@ -44,7 +44,9 @@ class Trainers:
         self._url = url
         self._is_closing = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._restarts: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RESTARTS))
+        self._restarts: defaultdict[str, deque[int]] = defaultdict(
+            lambda: deque(maxlen=RESTARTS)
+        )  # by run: steps
 
     # -- from here to the trainer
 
@@ -201,10 +203,10 @@ class Trainers:
     def _may_restart(self, meeting: Meeting) -> bool:
         if self._is_closing or meeting.is_deleted:
             return False
-        times, now = self._restarts[meeting.id], time.monotonic()
-        if len(times) == RESTARTS and now - times[0] < RESTARTS_SECS:
+        steps = self._restarts[meeting.id]
+        if len(steps) == RESTARTS and set(steps) == {meeting.step}:
             return False
-        times.append(now)
+        steps.append(meeting.step)
         return True
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -225,7 +225,9 @@ def test_a_step_command_that_was_cut_short_is_finished_by_the_next_trainer(world
     assert world.server.wait(world.run, "paused")["step"] == 10_000
 
 
-def test_a_run_whose_trainer_is_killed_again_and_again_is_left_interrupted(world: World) -> None:
+def test_a_run_whose_trainer_is_killed_again_and_again_without_a_step_is_left_interrupted(
+    world: World,
+) -> None:
     for _ in range(6):
         world.kill_trainer()
         state = world.server.wait(world.run, "interrupted", "starting")["state"]
