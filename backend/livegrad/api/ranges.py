@@ -19,10 +19,9 @@ def bounds(meeting: Meeting, first: int, last: int | None) -> tuple[int, int]:
     end = newest if last is None else min(last, newest)
     if last is not None and first > last:
         raise BadValue(f"from: expected at most to, {last}, received {first}")
-    first = max(first, meeting.entry.first_step)
-    if first > newest:
+    if first > newest or end < meeting.entry.first_step:
         raise UnknownThing(f"there is no step {first}; {steps_there(meeting)}")
-    return first, end
+    return max(first, meeting.entry.first_step), end
 
 
 def steps_there(meeting: Meeting) -> str:
