@@ -15,7 +15,7 @@ from typing import Any
 
 from livegrad.assignment import Address, Assignment, Origin
 from livegrad.committer import Committer
-from livegrad.errors import ProtocolError, StaleEpoch, TrainerError
+from livegrad.errors import ProtocolError, StaleEpoch, TrainerError, UnknownThing
 from livegrad.launcher import Launcher
 from livegrad.lifecycle import FINAL, State, after_loss_of_trainer
 from livegrad.log import Batch, RunLog
@@ -57,7 +57,10 @@ class Trainers:
         entry.state, entry.reason = State.STARTING, None
         entry.secret = digest(secret)
         entry.epoch += 1  # no other trainer of this run is let in while the log counts it
-        entry.epoch = epoch = await self._committer.write(self._log.begin_epoch, entry.id, entry.secret)
+        try:
+            entry.epoch = epoch = await self._committer.write(self._log.begin_epoch, entry.id, entry.secret)
+        except UnknownThing:
+            return  # it was deleted meanwhile
         meeting.tell_state()
         try:
             origin = await self._origin(meeting)
@@ -66,6 +69,8 @@ class Trainers:
             await self.launcher.start(entry.id, assignment, lambda how: self._on_end(meeting, epoch, how))
         except TrainerError as error:
             self.lose(meeting, str(error), failed=True)
+        if meeting.is_deleted:
+            await self.launcher.end(entry.id, patience_secs=0)
 
     async def _origin(self, meeting: Meeting) -> Origin | None:
         entry = meeting.entry
