@@ -6,7 +6,7 @@ Floats go out as Python floats, as `Tensor.tolist()` gives them: reading one bac
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +79,8 @@ class Snapshot:
         }
         return values | grads
 
-    def as_safetensors(self) -> bytes:
-        """Return a safetensors file with run, step and phase as metadata."""
+    def as_safetensors(self, config: Mapping[str, Any] | None = None) -> bytes:
+        """Return a safetensors file; its metadata are run, step, phase, loss and, where given, configuration."""
         from safetensors.numpy import save
 
         metadata = {
@@ -89,6 +89,8 @@ class Snapshot:
             "phase": self.phase,
             "loss": json.dumps(self.loss),
         }
+        if config is not None:
+            metadata["config"] = json.dumps(config)
         return save(dict(self.arrays()), metadata)
 
     def as_npz(self) -> bytes:

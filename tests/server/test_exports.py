@@ -13,12 +13,15 @@ import numpy as np
 import psutil
 import pyarrow.parquet
 import pytest
+import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
 
 from livegrad.config import RunConfig
 from livegrad.lifecycle import State
 from livegrad.log import Batch, Entry, RunLog
 from livegrad.protocol import Frame, columns_of, record_bytes
+from livegrad.training import network
 from tests.running import Server, serving
 
 LONG = 100_000
@@ -109,6 +112,52 @@ def test_without_pyarrow_parquet_says_what_to_install(tmp_path: Path) -> None:
         assert answer.status_code == 501
         assert answer.headers["content-type"] == "application/problem+json"
         assert "livegrad[parquet]" in answer.json()["detail"]
+
+
+def at(server: Server, run: str, kind: str, **query: int) -> bytes:
+    answer = server.client.get(f"/api/runs/{run}/parameters", params={"format": kind, **query})
+    assert answer.is_success, answer.text
+    ending = {"state_dict": "pt"}.get(kind, kind)
+    assert answer.headers["content-disposition"].endswith(f'-step-{query.get("step", 3000)}.{ending}"')
+    return answer.content
+
+
+@pytest.mark.parametrize("step", [0, 1, 2000])
+def test_a_state_dict_is_what_torch_save_writes_and_a_model_accepts(
+    server: Server, run: str, step: int
+) -> None:
+    state = torch.load(io.BytesIO(at(server, run, "state_dict", step=step)), weights_only=True)
+    model = network.build(RunConfig.model_validate(server.get(f"/runs/{run}")["config"]))
+    assert list(state) == list(model.state_dict())
+    model.load_state_dict(state)
+    expected = arrays(server, run, step)
+    for name, parameter in model.named_parameters():
+        assert parameter.detach().numpy().tobytes() == expected[name].tobytes()
+
+
+def test_a_state_dict_inside_an_iteration(server: Server) -> None:
+    made = server.create(named_layers=False)
+    server.command(made, "phase")
+    state = torch.load(io.BytesIO(at(server, made, "state_dict", step=0)), weights_only=True)
+    assert list(state) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    answer = server.client.get(f"/api/runs/{made}/parameters?format=state_dict")
+    now = torch.load(io.BytesIO(answer.content), weights_only=True)
+    assert all(torch.equal(now[name], state[name]) for name in state)
+
+
+def test_safetensors_carry_what_they_are(server: Server, run: str, tmp_path: Path) -> None:
+    path = tmp_path / "step.safetensors"
+    path.write_bytes(at(server, run, "safetensors", step=40))
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+        expected = arrays(server, run, 40)
+        assert {name: file.get_tensor(name).tobytes() for name in file.keys()} == {  # noqa: SIM118  # not a dict
+            name: array.tobytes() for name, array in expected.items()
+        }
+    snapshot = server.get(f"/runs/{run}/parameters", params={"step": 40})
+    assert (metadata["run"], metadata["step"], metadata["phase"]) == (run, "40", "step")
+    assert json.loads(metadata["loss"]) == snapshot["loss"]
+    assert json.loads(metadata["config"]) == server.get(f"/runs/{run}")["config"]
 
 
 def long_log(folder: Path) -> tuple[str, int]:

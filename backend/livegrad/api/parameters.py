@@ -1,6 +1,7 @@
 """Snapshots, records and series of a run: what PyTorch held, as the log keeps it."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -17,16 +18,33 @@ from livegrad.meeting import Meeting
 from livegrad.protocol import Frame, encode, join
 from livegrad.series import MAX_POINTS, thin
 from livegrad.snapshot import Snapshot, take
+from livegrad.workshop import work
 
 router = APIRouter(prefix="/api/runs/{run}")
+STATE_DICT = "livegrad.training.packing:state_dict"  # needs torch: called in another process
 FRAME_RECORDS = 4096  # in one frame of an answer
 
 Step = Annotated[int | None, Query(ge=0, le=2**53, description="Completed updates; without it, this moment.")]
-Format = Literal["json", "safetensors", "npz", "csv"]
+Format = Literal["json", "safetensors", "npz", "csv", "state_dict"]
 _TYPES = {
     "safetensors": "application/octet-stream",
     "npz": "application/octet-stream",
     "csv": "text/csv; charset=utf-8",
+    "state_dict": "application/octet-stream",
+}
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "format=safetensors, npz, or state_dict: a .pt for torch.load(weights_only=True)",
+            },
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": 'name,value,grad\n"hidden_linear.weight[0, 0]",0.3128712,-0.0213\n',
+            },
+        }
+    }
 }
 
 
@@ -54,8 +72,7 @@ async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
 @router.get(
     "/parameters",
     response_model=SnapshotShape,
-    responses=responses(404, 409, 422)
-    | {200: {"content": {kind: {} for kind in ("application/octet-stream", "text/csv")}}},
+    responses=responses(404, 409, 422, 503) | _FILES,
     tags=["parameters"],
 )
 async def parameters(hub: HubHere, meeting: MeetingHere, step: Step = None, format: Format = "json") -> Any:
@@ -63,11 +80,21 @@ async def parameters(hub: HubHere, meeting: MeetingHere, step: Step = None, form
     snapshot = await _snapshot(hub, meeting, step)
     if format == "json":
         return Response(_json(snapshot.as_json()), media_type="application/json")
-    body = {"safetensors": snapshot.as_safetensors, "npz": snapshot.as_npz, "csv": snapshot.as_csv}[format]()
-    name = f"livegrad-{meeting.id}-step-{snapshot.step}.{format}"
+    body = await _file(snapshot, format, meeting.entry.config)
+    ending = "pt" if format == "state_dict" else format
+    name = f"livegrad-{meeting.id}-step-{snapshot.step}.{ending}"
     return Response(
         body, media_type=_TYPES[format], headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
+
+
+async def _file(snapshot: Snapshot, format: Format, config: dict[str, Any]) -> bytes | str:
+    if format == "state_dict":
+        values = {parameter.name: parameter.value.tobytes() for parameter in snapshot.parameters}
+        return await work(STATE_DICT, json.dumps(config), values)
+    if format == "safetensors":
+        return snapshot.as_safetensors(config)
+    return snapshot.as_npz() if format == "npz" else snapshot.as_csv()
 
 
 @router.get(
@@ -80,8 +107,6 @@ async def parameter(hub: HubHere, meeting: MeetingHere, name: str, step: Step = 
 
 
 def _json(plain: Any) -> bytes:
-    import json
-
     return json.dumps(plain, allow_nan=False, separators=(",", ":")).encode()
 
 

@@ -1,0 +1,28 @@
+"""Parameters as a file that PyTorch itself reads. Knows nothing of the server; runs in a process of its own."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from livegrad.config import RunConfig
+from livegrad.training import network
+
+
+def state_dict(config: str, values: Mapping[str, bytes]) -> bytes:
+    """Return what `torch.save(model.state_dict())` writes of the run's own model, its parameters set to `values`.
+
+    `values` are float32, by name. Raises RuntimeError when they are not the model's.
+    """
+    model = network.build(RunConfig.model_validate_json(config))
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+    model.load_state_dict(
+        {
+            name: torch.from_numpy(np.frombuffer(data, np.float32).copy()).reshape(shapes.get(name, (-1,)))
+            for name, data in values.items()
+        }
+    )
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    return file.getvalue()
