@@ -3,6 +3,7 @@
 
 import { elementName, exact, format } from "../lib/format.js";
 import { gradientAt, gradientFormula, outputFormula, unitFormula, updateRule } from "../formula.js";
+import { isSame } from "../store.js";
 import { disagreement, optimizerName } from "../words.js";
 import { element, prose, set, whenChanged, write } from "./dom.js";
 /** @import { Symbol } from "../formula.js" */
@@ -37,7 +38,7 @@ export function mount(root, store) {
       build(JSON.stringify(state.target), state.layout);
       write(
         pin,
-        state.target === null ? "" : state.pinned && state.hovered === null ? "pinned · Esc frees" : "click to pin",
+        state.target === null ? "" : isSame(state.target, state.pin) ? "pinned · Esc frees" : "click to pin",
       );
       body.draw(state);
     },

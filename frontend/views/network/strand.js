@@ -30,7 +30,8 @@ export class Strand {
     this.parameter = parameter;
     this.index = index;
     this.name = elementName(picture.layout, this.target);
-    this.group = new Mark("g", parent, { class: kind, role: "button", tabindex: -1, "data-name": this.name });
+    this.group = new Mark("g", parent, { class: kind, role: "button", tabindex: -1, "aria-label": this.name });
+    this.group.set("data-name", this.name);
     this.body = new Mark("g", this.group);
     this.cell = new Mark("rect", this.group, { class: "hit", ...slots.cell });
     this.arrows = new Arrows(this.group, this.name, slots, paths);
