@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from livegrad import __version__
 from livegrad.api import branches, entrance, exports, parameters, problems, runs, stream, trainers
 from livegrad.api.doorkeeper import Doorkeeper
 from livegrad.api.page import Page
+from livegrad.api.schema import describe
 from livegrad.api.security import Guard
 from livegrad.errors import LogError
 from livegrad.hub import Hub
@@ -55,11 +57,10 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
     app = FastAPI(
         title="livegrad",
         version=__version__,
-        description="Watch a real PyTorch training loop from the inside, live. The stream's wire format is in "
-        "docs/protocol.md.",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=life,
     )
     app.state.doorkeeper = doorkeeper
@@ -67,6 +68,7 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
     for module in (runs, branches, parameters, exports, stream, trainers, entrance):
         app.include_router(module.router)
     _add_page(app, frontend())
+    app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
 
     async def stop_trainers() -> None:
         await app.state.hub.stop_trainers()

@@ -95,7 +95,7 @@ async def _check_step(hub: Hub, meeting: Meeting, step: int) -> None:
 async def divergence(
     hub: HubHere,
     meeting: MeetingHere,
-    other: Annotated[str, Query(max_length=64, description="The other run's id.")],
+    other: Annotated[str, Query(max_length=64, description="The other run's id.", examples=["90bd1f44"])],
 ) -> Any:
     """Say at which step this run and another part, and by how much."""
     one, two = meeting.entry, hub.meeting(other).entry

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from starlette.responses import StreamingResponse
 
 from livegrad.api.deps import HubHere, MeetingHere
@@ -24,8 +24,15 @@ router = APIRouter(prefix="/api/runs/{run}")
 STATE_DICT = "livegrad.training.packing:state_dict"  # needs torch: called in another process
 FRAME_RECORDS = 4096  # in one frame of an answer
 
-Step = Annotated[int | None, Query(ge=0, le=2**53, description="Completed updates; without it, this moment.")]
-Format = Literal["json", "safetensors", "npz", "csv", "state_dict"]
+Step = Annotated[
+    int | None,
+    Query(ge=0, le=2**53, description="Completed updates; without it, this moment.", examples=[240]),
+]
+Name = Annotated[str, Path(description="A parameter's name.", examples=["hidden_linear.weight"])]
+Format = Annotated[
+    Literal["json", "safetensors", "npz", "csv", "state_dict"],
+    Query(description="JSON, or a file for other programs.", examples=["json"]),
+]
 _TYPES = {
     "safetensors": "application/octet-stream",
     "npz": "application/octet-stream",
@@ -100,7 +107,7 @@ async def _file(snapshot: Snapshot, format: Format, config: dict[str, Any]) -> b
 @router.get(
     "/parameters/{name}", response_model=OneParameter, responses=responses(404, 409, 422), tags=["parameters"]
 )
-async def parameter(hub: HubHere, meeting: MeetingHere, name: str, step: Step = None) -> Any:
+async def parameter(hub: HubHere, meeting: MeetingHere, name: Name, step: Step = None) -> Any:
     """Return one parameter by its named_parameters() name, or by its index name (0.weight)."""
     snapshot = await _snapshot(hub, meeting, step)
     return Response(_json(snapshot.one_as_json(name)), media_type="application/json")
@@ -142,9 +149,15 @@ async def series(
     meeting: MeetingHere,
     name: Annotated[
         list[str],
-        Query(max_length=80, description="loss, validation_loss, lr, gradient_norm/NAME, … Repeatable."),
+        Query(
+            max_length=80,
+            description="loss, validation_loss, lr, gradient_norm/NAME, … Repeatable.",
+            examples=[["loss", "gradient_norm/hidden_linear.weight"]],
+        ),
     ] = ["loss"],  # noqa: B006  # FastAPI copies it
-    points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="About how many points each.")] = 1000,
+    points: Annotated[
+        int, Query(ge=2, le=MAX_POINTS, description="About how many points each.", examples=[1000])
+    ] = 1000,
     first: From = 0,
     last: To = None,
 ) -> Any:

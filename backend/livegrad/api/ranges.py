@@ -7,9 +7,12 @@ from fastapi import Query
 from livegrad.errors import BadValue, UnknownThing
 from livegrad.meeting import Meeting
 
-From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First step.")]
+From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First step.", examples=[0])]
 To = Annotated[
-    int | None, Query(alias="to", ge=0, le=2**53, description="Last step, included; without it, the newest.")
+    int | None,
+    Query(
+        alias="to", ge=0, le=2**53, description="Last step, included; without it, the newest.", examples=[240]
+    ),
 ]
 
 
