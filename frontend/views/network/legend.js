@@ -115,8 +115,8 @@ export function gradientWords(gradStates) {
 
 /** @param {boolean} hasChanges @param {number} disagreements */
 export function changeWords(hasChanges, disagreements) {
-  if (!hasChanges) return "appears once step() is done";
-  return disagreements === 0 ? "none went against its −.grad" : `≠ went against its −.grad: ${disagreements}`;
+  if (!hasChanges) return "shown once step() is done";
+  return disagreements === 0 ? "none against its −.grad" : `≠ against its −.grad: ${disagreements}`;
 }
 
 /** One kind of arrow: a row of growing ones with the ends of their scale, and what they mean. */
