@@ -11,6 +11,7 @@ import { createTheme } from "./theme.js";
 import * as bar from "./views/bar.js";
 import * as code from "./views/code.js";
 import * as controls from "./views/controls.js";
+import * as exporting from "./views/export.js";
 import * as fit from "./views/fit.js";
 import * as inspector from "./views/inspector.js";
 import * as loss from "./views/loss.js";
@@ -149,6 +150,7 @@ const place = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const show = (view, everyMs) => clock.add(() => view.draw(store.state), everyMs);
 
 show(bar.mount(place("bar"), store, doors), READ_MS);
+show(exporting.mount(place("export"), store), READ_MS);
 show(controls.mount(place("transport"), store, send), READ_MS);
 show(notice.mount(place("notice"), store, acts), READ_MS);
 show(notice.mountToast(place("toast"), store));

@@ -28,6 +28,7 @@ export function mount(root, _store, doors) {
     element("span", { class: "spring" }),
     element("button", { type: "button", id: "open-runs", onclick: doors.runs, onmousedown: keepFocus }, "Runs"),
     element("button", { type: "button", id: "open-form", onclick: doors.fresh, onmousedown: keepFocus }, "New run"),
+    element("span", { id: "export" }),
     theme,
     element(
       "button",

@@ -16,7 +16,7 @@ async def test_it_returns_the_bytes() -> None:
 
 
 async def test_an_error_is_told_in_words() -> None:
-    with pytest.raises(TrainerError, match="ZeroDivisionError: .* by zero"):
+    with pytest.raises(TrainerError, match=r"ZeroDivisionError: .* by zero"):
         await work(f"{HERE}:divided", 1, 0)
 
 

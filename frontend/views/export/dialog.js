@@ -1,0 +1,165 @@
+// The dialog of everything that can be taken along: the picture, this step, the whole run.
+// Knows nothing about how files are made.
+
+import { fetchFile, keep } from "../../export/download.js";
+import { portray, rasterise } from "../../export/portrait.js";
+import { element, set, write } from "../dom.js";
+import { head, present } from "../dialog.js";
+/** @import { Progress } from "../../export/download.js" */
+/** @import { State, Store } from "../../types.js" */
+
+/** @typedef {{title: string, about: string, id: string, take: (job: Job) => Promise<void>}} Offer */
+/** @typedef {{tell: (progress: Progress) => void, signal: AbortSignal}} Job */
+
+const PIXELS = 2; // of a PNG, for one of the screen's
+
+/** @param {Store} store */
+export function openExport(store) {
+  const dialog = element("dialog", { class: "dialog", "aria-labelledby": "export-title" });
+  const { state } = store;
+  const leaving = new AbortController();
+  dialog.addEventListener("close", () => leaving.abort());
+  dialog.append(
+    head(dialog, "Export", "export-title"),
+    ...section(`The network at step ${stepText(state)}`, pictures(state), leaving.signal),
+    ...section(`Step ${stepText(state)}, every parameter and .grad`, ofStep(state), leaving.signal),
+    ...section("The whole run", ofRun(state), leaving.signal),
+  );
+  document.head.append(element("link", { rel: "stylesheet", href: "/export.css" }));
+  void present(dialog);
+}
+
+/** The step on the screen. @param {State} state */
+const stepOf = ({ moment, run }) => moment?.step ?? run?.step ?? 0;
+/** @param {State} state */
+const stepText = (state) => stepOf(state).toLocaleString("en");
+
+/** @param {string} title @param {Offer[]} offers @param {AbortSignal} leaving */
+function section(title, offers, leaving) {
+  const list = element("ul", { class: "exports" }, ...offers.map((offer) => rowOf(offer, leaving)));
+  return [element("h3", { class: "exports-title" }, title), list];
+}
+
+/** @param {Offer} offer @param {AbortSignal} leaving */
+function rowOf(offer, leaving) {
+  const told = element("span", { class: "exports-told", role: "status" });
+  const bar = element("progress", { hidden: true, "aria-label": offer.title });
+  const button = element("button", { type: "button", id: `export-${offer.id}` }, offer.title);
+  const row = element("li", {}, button, element("span", { class: "about" }, offer.about), bar, told);
+  button.addEventListener("click", () => void run(offer, { row, button, bar, told }, leaving));
+  return row;
+}
+
+/**
+ * @param {Offer} offer
+ * @param {{row: HTMLElement, button: HTMLButtonElement, bar: HTMLProgressElement, told: HTMLElement}} parts
+ * @param {AbortSignal} leaving
+ */
+async function run(offer, { row, button, bar, told }, leaving) {
+  button.disabled = true;
+  set(row, "data-mood", null);
+  write(told, "");
+  const tell = (/** @type {Progress} */ progress) => {
+    bar.hidden = false;
+    if (progress.total !== null) bar.value = Math.min(1, progress.rows / progress.total);
+    write(told, progressText(progress));
+  };
+  try {
+    await offer.take({ tell, signal: leaving });
+    set(row, "data-mood", "good");
+    write(told, `${told.textContent} ✓`.trim());
+  } catch (error) {
+    set(row, "data-mood", "bad");
+    write(told, error instanceof Error ? error.message : String(error));
+  }
+  button.disabled = false;
+  bar.hidden = true;
+}
+
+/** @param {Progress} progress */
+export function progressText({ bytes, rows, total }) {
+  const size = bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  if (total === null) return size;
+  return `${Math.max(0, rows - 1).toLocaleString("en")} of ${(total - 1).toLocaleString("en")} rows, ${size}`;
+}
+
+/** @param {State} state @returns {Offer[]} */
+function pictures(state) {
+  const name = `livegrad-${state.run?.id}-step-${stepOf(state)}`;
+  const portrait = () => portray(drawing(), { title: titleOf(state), description: describe(state) });
+  return [
+    {
+      id: "svg",
+      title: "SVG",
+      about: "as it looks now, for print, slides or a page",
+      take: async () => keep(new Blob([portrait().text], { type: "image/svg+xml" }), `${name}.svg`),
+    },
+    {
+      id: "png",
+      title: "PNG",
+      about: `${PIXELS}× the pixels of the screen`,
+      take: async () => keep(await rasterise(portrait(), PIXELS), `${name}.png`),
+    },
+  ];
+}
+
+function drawing() {
+  const found = document.querySelector("#network svg.drawing");
+  if (!(found instanceof SVGSVGElement)) throw new Error("There is no drawing on the screen.");
+  return found;
+}
+
+/** @param {State} state */
+const titleOf = (state) => `${state.run?.name}, step ${stepText(state)}`;
+
+/** @param {State} state */
+function describe({ run, moment }) {
+  return `Run ${run?.id} of livegrad, step ${moment?.step}, phase ${moment?.phase}. Configuration: ${JSON.stringify(run?.config)}`;
+}
+
+/** @param {State} state @returns {Offer[]} */
+function ofStep(state) {
+  const { moment, run } = state;
+  // A half-done iteration has no step of its own yet: it is what the server holds at this moment.
+  const isHalfDone = moment !== null && moment.phase !== "step";
+  const at = isHalfDone ? "" : `&step=${stepOf(state)}`;
+  const path = (/** @type {string} */ format) => `${pathOf(state)}/parameters?format=${format}${at}`;
+  /** @type {(format: string, title: string, about: string) => Offer} */
+  const offer = (format, title, about) => ({ id: format, title, about, take: fetching(path(format)) });
+  const dictionary = "load_state_dict(torch.load(file, weights_only=True))";
+  return [
+    offer("state_dict", "state_dict", `weights for PyTorch: ${dictionary}`),
+    offer("safetensors", "safetensors", "with run, step and configuration as metadata"),
+    offer("npz", "npz", "for NumPy"),
+    offer("csv", "CSV", "a line for each element"),
+    { ...offer("json", "JSON", "as the interface answers"), take: json(path("json"), `${run?.id}-step-${stepOf(state)}`) },
+  ];
+}
+
+/** @param {State} state @returns {Offer[]} */
+function ofRun(state) {
+  /** @type {(id: string, title: string, about: string) => Offer} */
+  const offer = (id, title, about) => ({ id, title, about, take: fetching(`${pathOf(state)}/${id}`) });
+  return [
+    offer("replay.html", "Replay", "one HTML file that plays this run offline: for a lesson, a blog, a colleague"),
+    offer("script", "Script", "plain PyTorch that comes to the same numbers, bit for bit"),
+    offer("history.csv", "CSV", "a row for each step: every parameter and gradient"),
+    offer("history.parquet", "Parquet", "the same table, smaller"),
+  ];
+}
+
+/** @param {State} state */
+const pathOf = (state) => `/api/runs/${encodeURIComponent(state.run?.id ?? "")}`;
+
+/** @param {string} url @returns {Offer["take"]} */
+function fetching(url) {
+  return async (job) => {
+    const { blob, name } = await fetchFile(url, job);
+    keep(blob, name);
+  };
+}
+
+/** The answer for programs carries no file name. @param {string} url @param {string} name @returns {Offer["take"]} */
+function json(url, name) {
+  return async (job) => keep((await fetchFile(url, job)).blob, `livegrad-${name}.json`);
+}

@@ -1,0 +1,169 @@
+"""Taking things along from the page: the files that the browser keeps are what the server recorded."""
+
+import io
+import json
+import re
+import struct
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.complaints import Complaints
+from tests.browser.conftest import MakeRun, OpenPage
+from tests.browser.screen import Dashboard
+from tests.running import Server
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def run(server: Server, make_run: MakeRun) -> str:
+    made = make_run(optimizer={"kind": "adam", "lr": 0.01}, pace=None)
+    server.command(made, "step", count=300)
+    return made
+
+
+def opened(open_page: OpenPage, server: Server, run: str, step: int = 300, **options: object) -> Page:
+    board: Dashboard = open_page(server, run, **options)
+    board.page.wait_for_function(
+        "step => window.livegrad.store.state.moment?.step === step && window.framesDue === 0", arg=step
+    )
+    board.page.click("#open-export")
+    board.page.wait_for_selector("#export-svg")
+    return board.page
+
+
+def taken(page: Page, offer: str, folder: Path) -> Path:
+    with page.expect_download() as download:
+        page.click(f"[id='export-{offer}']")
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_network_as_svg_stands_alone(
+    server: Server, run: str, open_page: OpenPage, theme: str, tmp_path: Path
+) -> None:
+    page = opened(open_page, server, run, color_scheme=theme)
+    card = page.evaluate("getComputedStyle(document.querySelector('#network')).backgroundColor")
+    path = taken(page, "svg", tmp_path)
+    assert path.name == f"livegrad-{run}-step-300.svg"
+    text = path.read_text(encoding="utf-8")
+    root = ElementTree.fromstring(text)
+    assert root.find(f"{SVG}title").text == "temperature, step 300"  # type: ignore[union-attr]
+    described = root.find(f"{SVG}desc").text or ""  # type: ignore[union-attr]
+    assert run in described
+    assert "step 300" in described
+    assert root.find(f"{SVG}rect").get("fill") == card  # type: ignore[union-attr]
+    assert not re.search(r"var\(|class=|style=|light-dark|https?://(?!www\.w3\.org)", text)
+    snapshot = server.get(f"/runs/{run}/parameters", params={"step": 300})["parameters"]
+    titles = [(title.text or "").partition(" = ") for title in root.iter(f"{SVG}title")]
+    said = {name: value for name, _, value in titles if value}
+    flat = {
+        f"{p['name']}[{', '.join(map(str, index))}]": np.float32(np.array(p["value"])[index])
+        for p in snapshot
+        for index in np.ndindex(tuple(p["shape"]))
+    }
+    assert {name: np.float32(value) for name, value in said.items()} == flat
+
+
+def test_the_svg_looks_as_the_screen_does(
+    server: Server, run: str, open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = opened(open_page, server, run)
+    path = taken(page, "svg", tmp_path)
+    alike = page.evaluate(
+        """async (text) => {
+          const drawing = document.querySelector("#network svg.drawing");
+          const frame = document.body.appendChild(document.createElement("div"));
+          frame.innerHTML = text;
+          const copy = frame.querySelector("svg");
+          const seen = [...drawing.querySelectorAll("path, rect, circle, text")]
+            .filter((node) => node.closest(".hit, .halo, .frame, .flow, clipPath") === null)
+            .filter((node) => getComputedStyle(node).visibility !== "hidden");
+          const made = [...copy.querySelectorAll(":scope > g path, :scope > g rect, :scope > g circle, :scope > g text")]
+            .filter((node) => node.closest("clipPath") === null);
+          const names = ["fill", "stroke", "stroke-width", "font-size", "font-family", "text-anchor", "opacity"];
+          const look = (node) => names.map((name) => getComputedStyle(node).getPropertyValue(name)).join("|");
+          const wrong = seen.filter((node, i) => made[i] === undefined || look(node) !== look(made[i]));
+          return {count: made.length, expected: seen.length, wrong: wrong.slice(0, 3).map((node) => node.outerHTML)};
+        }""",
+        path.read_text(encoding="utf-8"),
+    )
+    assert alike["wrong"] == []
+    assert alike["count"] == alike["expected"] > 200
+
+
+def test_the_svg_opens_by_itself(
+    server: Server, run: str, open_page: OpenPage, browser: Browser, tmp_path: Path
+) -> None:
+    path = taken(opened(open_page, server, run), "svg", tmp_path)
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.localName") == "svg"
+        width, height = page.evaluate("(({width, height}) => [width, height])(document.querySelector('g').getBBox())")
+        assert min(width, height) > 200
+
+
+def test_the_network_as_png_has_twice_the_pixels(
+    server: Server, run: str, open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = opened(open_page, server, run)
+    size = page.evaluate(
+        "(({width, height}) => [width, height])(document.querySelector('#network svg.drawing').viewBox.baseVal)"
+    )
+    data = taken(page, "png", tmp_path).read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", data[16:24]) == (2 * size[0], 2 * size[1])
+    colours = page.evaluate(
+        """async (bytes) => {
+          const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)], {type: "image/png"}));
+          const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+          const context = canvas.getContext("2d");
+          context.drawImage(bitmap, 0, 0);
+          return new Set(new Uint32Array(context.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer)).size;
+        }""",
+        list(data),
+    )
+    assert colours > 100
+
+
+def test_files_of_a_step_and_of_the_run_are_the_servers(
+    server: Server, run: str, open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = opened(open_page, server, run)
+    base = f"/api/runs/{run}"
+    arrays = np.load(io.BytesIO(taken(page, "npz", tmp_path).read_bytes()))
+    expected = np.load(io.BytesIO(server.client.get(f"{base}/parameters?format=npz&step=300").content))
+    assert {name: arrays[name].tobytes() for name in arrays} == {n: expected[n].tobytes() for n in expected}
+    assert json.loads(taken(page, "json", tmp_path).read_text()) == server.get(
+        f"/runs/{run}/parameters", params={"step": 300}
+    )
+    assert (
+        taken(page, "script", tmp_path).read_text(encoding="utf-8")
+        == server.client.get(f"{base}/script").text
+    )
+    table = taken(page, "history.csv", tmp_path)
+    assert table.read_text() == server.client.get(f"{base}/history.csv").text
+    assert "301 of 301 rows" in page.inner_text("li:has(> [id='export-history.csv']) .exports-told")
+
+
+def test_a_refusal_is_said_beside_its_button(
+    server: Server, run: str, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive("status of 501")
+    page = opened(open_page, server, run)
+    refusal = json.dumps(
+        {"title": "Not installed", "status": 501, "detail": "pip install 'livegrad[parquet]'"}
+    )
+    page.route(
+        "**/history.parquet",
+        lambda route: route.fulfill(status=501, body=refusal, content_type="application/problem+json"),
+    )
+    page.click("[id='export-history.parquet']")
+    page.wait_for_selector("text=pip install 'livegrad[parquet]'")
