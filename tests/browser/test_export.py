@@ -106,7 +106,9 @@ def test_the_svg_opens_by_itself(
         page = context.new_page()
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.localName") == "svg"
-        width, height = page.evaluate("(({width, height}) => [width, height])(document.querySelector('g').getBBox())")
+        width, height = page.evaluate(
+            "(({width, height}) => [width, height])(document.querySelector('g').getBBox())"
+        )
         assert min(width, height) > 200
 
 
