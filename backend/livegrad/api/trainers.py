@@ -61,6 +61,7 @@ async def _take_in(socket: WebSocket, hub: Hub, meeting: Meeting) -> None:
         await _serve(socket, hub, meeting, port)
     finally:
         hub.trainers.part(meeting, port)
+    raise StaleEpoch(f"run {meeting.id} has done with this trainer")
 
 
 async def _serve(socket: WebSocket, hub: Hub, meeting: Meeting, port: Port) -> None:
