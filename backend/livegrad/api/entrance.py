@@ -1,6 +1,6 @@
 """How a browser shows the token: the one-time link, and the sign-in page."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, Field
@@ -21,6 +21,9 @@ class Token(BaseModel):
     token: str = Field(max_length=1024)
 
 
+_EXAMPLES: dict[str, Any] = {"token": {"value": {"token": "the-text-after---token"}}}
+
+
 @router.get(LINK_PATH, include_in_schema=False)
 async def enter(request: Request) -> Response:
     """Take a one-time link, and give the session cookie for it."""
@@ -38,7 +41,7 @@ async def enter(request: Request) -> Response:
     responses=responses(400, 401, 413, 415, 422, 429),
     tags=["server"],
 )
-async def session(request: Request, body: Annotated[Token, Body()]) -> Response:
+async def session(request: Request, body: Annotated[Token, Body(openapi_examples=_EXAMPLES)]) -> Response:
     """Sign a browser in with the token."""
     doorkeeper: Doorkeeper = request.app.state.doorkeeper
     if not doorkeeper.is_token(body.token, request.scope):
