@@ -72,3 +72,21 @@ def post(port: int, path: str, body: bytes, *headers: str) -> Answer:
     if not named & {"Content-Length", "Transfer-Encoding"}:
         own.append(f"Content-Length: {len(body)}")
     return ask(port, head("POST", path, own) + body)
+
+
+def frame(opcode: int, payload: bytes, *, first: int = 0x80, masked: bool = True) -> bytes:
+    """Return one websocket frame; `first` holds FIN and the reserved bits. The mask is all zeros."""
+    length, bit = len(payload), 0x80 if masked else 0
+    size = bytes([bit | length]) if length < 126 else bytes([bit | 127]) + length.to_bytes(8, "big")
+    return bytes([first | opcode]) + size + (b"\0\0\0\0" if masked else b"") + payload
+
+
+def join(port: int, path: str) -> socket.socket:
+    """Open a websocket and return its connection, of which nothing is read beyond the handshake."""
+    connection = socket.create_connection(("127.0.0.1", port), SECONDS)
+    connection.sendall(head("GET", path, [f"Host: 127.0.0.1:{port}", *UPGRADE]))
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(1)
+    assert received.startswith(b"HTTP/1.1 101"), received
+    return connection
