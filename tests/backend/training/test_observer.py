@@ -108,23 +108,28 @@ def test_an_observed_model_can_be_saved_and_copied() -> None:
     observer.detach()
 
 
-def columns_of(observer: Observer, role: str, row: int) -> list[list[float]]:
-    found = [column for column in observer.columns if column.role == role]
-    return [observer.ring.array[row, c.offset : c.offset + c.size].tolist() for c in found]
+def written(observer: Observer, *roles: str) -> list[list[list[float]]]:
+    """Take the one record written since, and return the columns of each role."""
+    count, data, _ = observer.ring.take()
+    assert count == 1
+    record = np.frombuffer(data, np.float32)
+    return [
+        [record[c.offset : c.offset + c.size].tolist() for c in observer.columns if c.role == role]
+        for role in roles
+    ]
 
 
 def test_the_gradients_written_are_those_applied_after_clipping() -> None:
     config, model, optimizer = built()
     observer = observed(model, optimizer, config)
     x, y = split(config).train
-    for step in range(3):
+    for _ in range(3):
         optimizer.zero_grad()
         observer.loss_fn(model(x), y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 0.01)
         clipped = [p.grad.flatten().tolist() for p in model.parameters() if p.grad is not None]
         optimizer.step()
-        assert columns_of(observer, "gradient", step) == clipped
-        assert columns_of(observer, "parameter", step) == values(model)
+        assert written(observer, "gradient", "parameter") == [clipped, values(model)]
     observer.detach()
 
 
@@ -136,8 +141,8 @@ def test_a_gradient_that_is_none_is_written_as_nan() -> None:
     x, y = split(config).train
     observer.loss_fn(model(x), y).backward()
     optimizer.step()
-    written = [np.isnan(part).all() for part in columns_of(observer, "gradient", 0)]
-    assert written == [False, True, False, False]
+    [gradients] = written(observer, "gradient")
+    assert [bool(np.isnan(part).all()) for part in gradients] == [False, True, False, False]
     assert observer._grad_states() == ["fresh", "none", "fresh", "fresh"]
 
 
@@ -222,12 +227,11 @@ def test_another_model_in_the_same_process_is_not_watched() -> None:
     assert told_by(loop) == []
 
 
-def test_the_ring_hands_out_rows_in_order_however_often_it_wraps() -> None:
-    ring = Ring(1, 4)
+def test_the_ring_hands_out_records_in_order_however_often_it_wraps() -> None:
+    ring = Ring(4)
     seen: list[float] = []
     for number in range(23):
-        ring.array[ring.claim()] = number
-        ring.finish()
+        ring.put(np.float32(number).tobytes())
         if number % 3 == 2:
             count, data, _ = ring.take()
             assert count == 3
@@ -236,13 +240,12 @@ def test_the_ring_hands_out_rows_in_order_however_often_it_wraps() -> None:
 
 
 def test_a_full_ring_makes_the_writer_wait_and_loses_nothing() -> None:
-    ring = Ring(1, 8)
+    ring = Ring(8)
     seen: list[float] = []
 
     def write() -> None:
         for number in range(5000):
-            ring.array[ring.claim()] = number
-            ring.finish()
+            ring.put(np.float32(number).tobytes())
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -252,3 +255,9 @@ def test_a_full_ring_makes_the_writer_wait_and_loses_nothing() -> None:
         seen += np.frombuffer(data, np.float32).tolist()
     writer.join()
     assert seen == list(range(5000))
+
+
+def test_numbers_that_a_record_cannot_hold_uncast_are_refused() -> None:
+    model = nn.Linear(1, 1, dtype=torch.float64)
+    with pytest.raises(TypeError, match=r"expected float32, received torch\.float64"):
+        Observer(model, torch.optim.SGD(model.parameters()), nn.MSELoss(), [], lambda phase: None)
