@@ -69,6 +69,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         if sys.platform != "win32":  # there, it would share a busy port instead of refusing it
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _notice_dead_peers(listener)
         listener.bind(address)
         listener.listen(256)
     except OSError:
@@ -77,12 +78,21 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _notice_dead_peers(listener: socket.socket) -> None:
+    # A laptop that fell asleep says nothing: after two minutes its connection, and a viewer's place, are free again.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # its connections inherit it
+    for option, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+
+
 def serve(settings: "Settings", listener: socket.socket) -> None:
     """Serve until Ctrl-C. The first line on stdout is the dashboard's URL, printed once it answers."""
     import uvicorn
 
     from livegrad.api.app import create_app
     from livegrad.api.doorkeeper import Doorkeeper
+    from livegrad.api.wire import Wire
     from livegrad.names import Names
 
     port = listener.getsockname()[1]
@@ -108,7 +118,7 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
         app,
         log_level="warning",
         access_log=False,  # it would write one-time links down
-        ws="websockets-sansio",
+        ws=Wire,
         ws_per_message_deflate=False,  # records are noise to it: 4 % saved at the price of a core
         ws_max_size=4 * 1024 * 1024,
         ws_ping_interval=None,
