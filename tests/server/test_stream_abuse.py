@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -16,8 +17,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from livegrad.cli import listen
 from livegrad.meeting import MAX_VIEWERS
 from livegrad.protocol import HEADER, MAGIC, MAX_TRAINER_MESSAGE_BYTES, MAX_VIEWER_MESSAGE_BYTES, VERSION
+from livegrad.settings import read
 from tests.running import Server, serving
 from tests.server import raw
 
@@ -283,6 +286,15 @@ def test_viewers_that_never_read_cost_little_and_hold_nobody_up(room: Server) ->
     assert steps[-1] - steps[0] > 1000
     assert grown < 32 * 1024 * 1024
     room.client.delete(f"/api/runs/{run}")
+
+
+def test_peers_that_are_gone_without_a_word_are_noticed_in_time(tmp_path: Path) -> None:
+    with (
+        listen(read(["--port", "0", "--data", str(tmp_path)], {})) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
 
 
 def flood(connection: socket.socket, data: bytes, times: int) -> int:
