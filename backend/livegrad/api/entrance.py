@@ -12,7 +12,8 @@ from livegrad.api.problems import problem, responses
 router = APIRouter()
 
 # Not a redirect: after one, a browser that came from another site would not send a SameSite=Strict cookie.
-_GO_ON = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/"><title>livegrad</title>'
+_GO_ON = """<!doctype html><html lang="en"><meta charset="utf-8"><title>livegrad</title>
+<link rel="icon" href="/icon.svg"><meta http-equiv="refresh" content="0; url=/">"""
 
 
 class Token(BaseModel):
