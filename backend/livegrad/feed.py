@@ -10,7 +10,7 @@ from collections import deque
 from livegrad.protocol import Frame, encode, join
 
 CREDIT = 2  # frames sent and not yet acknowledged
-WAITING_BYTES = 256 * 1024
+WAITING_BYTES = 1024 * 1024  # a few of the largest frames at once: a hitch of the server is not the viewer's
 Item = bytes | str
 
 
