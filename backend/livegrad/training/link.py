@@ -21,7 +21,9 @@ from livegrad.assignment import Address
 from livegrad.protocol import MAX_TRAINER_MESSAGE_BYTES, Frame, encode
 from livegrad.training.observer import Ring, records_frame
 
-INTERVAL_SECS = 0.010  # between two frames at full speed; a lone record goes out at once
+INTERVAL_SECS = (
+    0.014  # between two frames at full speed, 60 and more a second; a lone record goes out at once
+)
 UNACKNOWLEDGED_BYTES = 4 * 1024 * 1024
 GIVE_UP_SECS = 60.0  # without a server for so long, the trainer ends
 REFUSED_STATUSES = frozenset({401, 403, 404, 409})  # no use to try again
