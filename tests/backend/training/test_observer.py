@@ -244,17 +244,17 @@ def test_a_full_ring_makes_the_writer_wait_and_loses_nothing() -> None:
     seen: list[float] = []
 
     def write() -> None:
-        for number in range(5000):
+        for number in range(500):
             ring.put(np.float32(number).tobytes())
 
     writer = threading.Thread(target=write)
     writer.start()
-    while len(seen) < 5000:
+    while len(seen) < 500:
         count, data, _ = ring.take()
         assert count <= 8
         seen += np.frombuffer(data, np.float32).tolist()
     writer.join()
-    assert seen == list(range(5000))
+    assert seen == list(range(500))
 
 
 def test_numbers_that_a_record_cannot_hold_uncast_are_refused() -> None:
