@@ -1,23 +1,28 @@
 """Commits what trainers sent, then publishes it: the only way from an inbox to a viewer. Knows nothing of HTTP.
 
 All runs' arrivals are committed together, one transaction after the other; what arrives meanwhile makes the next one
-(group commit). While the log cannot be written, nothing is published, nothing is acknowledged, and training waits.
+(group commit). While the log cannot be written, nothing is published, nothing is acknowledged, and training waits. In
+between, complete blocks of steps are settled, and the log is kept within its budget.
 """
 
 import asyncio
+import contextlib
 import logging
-import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
+from livegrad.digest import BLOCK
 from livegrad.errors import LogError
 from livegrad.lifecycle import FINAL, State, after_loss_of_trainer
 from livegrad.log import Appended, Batch, Entry, Event, RunLog
 from livegrad.meeting import Arrival, Meeting, Message
 from livegrad.protocol import PHASE, encode
+from livegrad.room import Room
+from livegrad.settling import settle
 
 RETRY_SECS = 1.0
+Result = TypeVar("Result")
 _log = logging.getLogger("livegrad.committer")
 
 
@@ -31,42 +36,87 @@ class Committer:
     def __init__(
         self,
         log: RunLog,
+        room: Room,
         meetings: Callable[[], Iterable[Meeting]],
         on_ended: Callable[[Meeting, Message], None],
         on_gap: Callable[[Meeting, str], None],
     ) -> None:
-        self._log = log
+        self._log, self._room = log, room
         self._meetings = meetings
         self._on_ended, self._on_gap = on_ended, on_gap
         self._writer = ThreadPoolExecutor(1, "log-writer")
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._has_untidied = True  # may there be blocks to settle, or room to make?
         self._trouble: str | None = None  # why the log cannot be written at the moment
+        self._shortage: str | None = None  # why its budget cannot be kept
 
     def start(self) -> None:
         """Begin to commit."""
         self._task = asyncio.create_task(self._commit_forever())
 
     async def stop(self) -> None:
-        """Commit what is there, and end."""
+        """Commit what is there, and end. What cannot be written now is left out: nobody has seen it."""
+        self._stopping.set()
+        self._arrived.set()
         if self._task is not None:
-            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self.commit()
+        with contextlib.suppress(LogError):
+            await self.commit()
         self._writer.shutdown()
 
-    async def write(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a writing function of the log, in its thread."""
+    async def attempt(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a writing function of the log, in its thread, once. Raises LogError."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, function, *arguments)
+
+    async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a writing function of the log, in its thread, again and again until the log can be written.
+
+        Raises LogError when the server stops before.
+        """
+        while True:
+            try:
+                result = await self.attempt(function, *arguments)
+            except LogError as error:
+                self._tell_trouble(str(error))
+                if self._stopping.is_set():
+                    raise
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), RETRY_SECS)
+            else:
+                self._tell_trouble(None)
+                return result
+
+    def tidy(self) -> None:
+        """Say that there may be room to make."""
+        self._has_untidied = True
+        self._arrived.set()
 
     def notice(self) -> None:
         """Say that something has arrived."""
         self._arrived.set()
 
     async def _commit_forever(self) -> None:
-        while True:
-            await self._arrived.wait()
-            await self.commit()
+        with contextlib.suppress(LogError):  # said already, and what was not written was not acknowledged
+            while not self._stopping.is_set():
+                if not self._has_untidied:
+                    await self._arrived.wait()
+                await self.commit()
+                if self._has_untidied:
+                    await self._tidy()
+
+    async def _tidy(self) -> None:
+        # A piece at a time, so that what arrives does not wait for long.
+        try:
+            self._has_untidied = await self.attempt(lambda: settle(self._log) or self._room.tidy())
+        except LogError as error:  # the next block's end tries again
+            self._has_untidied = False
+            _log.warning("the run log cannot be tidied: %s", error)
+        if self._shortage != self._room.shortage:
+            self._shortage = self._room.shortage
+            if self._shortage is not None:
+                self._tell("room", self._shortage)
 
     async def commit(self) -> None:
         """Commit and publish everything that has arrived."""
@@ -74,7 +124,8 @@ class Committer:
         arrivals = [(meeting, its) for meeting in list(self._meetings()) if (its := meeting.take_inbox())]
         if not arrivals:
             return
-        results = await self._append([_batch(meeting, its) for meeting, its in arrivals])
+        results = await self.write(self._log.append, [_batch(meeting, its) for meeting, its in arrivals])
+        self._has_untidied |= any(_ends_block(result) for result in results)
         for (meeting, its), result in zip(arrivals, results, strict=True):
             if result.gap is not None:
                 self._on_gap(meeting, result.gap)
@@ -83,25 +134,17 @@ class Committer:
                 async with meeting.changed:
                     meeting.changed.notify_all()
 
-    async def _append(self, batches: list[Batch]) -> list[Appended]:
-        while True:
-            try:
-                results: list[Appended] = await self.write(self._log.append, batches)
-            except (sqlite3.Error, LogError) as error:
-                self._tell_trouble(str(error))
-                await asyncio.sleep(RETRY_SECS)
-            else:
-                self._tell_trouble(None)
-                return results
-
     def _tell_trouble(self, trouble: str | None) -> None:
         if trouble == self._trouble:
             return
         self._trouble = trouble
         if trouble is None:
-            title, detail = "log-again", "The run log can be written again; training goes on."
+            self._tell("log-again", "The run log can be written again; training goes on.")
         else:
-            title, detail = "log", f"The run log cannot be written: {trouble}. Training waits until it can."
+            advice = "Training waits, and goes on by itself as soon as it can."
+            self._tell("log", f"The run log cannot be written: {trouble}. {advice}")
+
+    def _tell(self, title: str, detail: str) -> None:
         _log.warning(detail)
         for meeting in self._meetings():
             meeting.tell_error(title, detail)
@@ -135,6 +178,10 @@ class Committer:
                 meeting.tell_state()
             case "ended":
                 self._on_ended(meeting, message)
+
+
+def _ends_block(result: Appended) -> bool:
+    return any((frame.last + 1) // BLOCK > frame.first // BLOCK for frame in result.frames)
 
 
 def _batch(meeting: Meeting, arrivals: list[Arrival]) -> Batch:

@@ -1,6 +1,6 @@
 """At which step two runs part, and by how much. PURE: compares stored records; no log, no web."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from livegrad.protocol import Column, Frame, plain_number
 
 Rows = NDArray[np.float32]
+Part = tuple[int, Rows]  # the first row's step, and rows of consecutive steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +35,19 @@ class Parting:
         return {"step": self.step, "parameter": self.parameter, "difference": difference}
 
 
-def parting(one: Side, other: Side, first: int) -> Parting | None:
-    """Return where two runs part, comparing parameters bit by bit from step `first` on; None: not comparable.
+def parting(one: Side, other: Side) -> Parting | None:
+    """Return where two runs part, comparing parameters bit by bit at steps that both have; None: not comparable.
 
     Not comparable are runs whose parameters differ in shape. Reads both in bounded memory.
     """
     mine, theirs = _parameters(one.columns), _parameters(other.columns)
     if [c.shape for c in mine] != [c.shape for c in theirs]:
         return None
-    start = first
-    for a, b in _aligned(_rows(one, mine), _rows(other, theirs)):
+    for start, a, b in _aligned(_rows(one, mine), _rows(other, theirs)):
         unequal = (a.view(np.uint32) != b.view(np.uint32)).any(axis=1)
         if unequal.any():
             row = int(unequal.argmax())
             return _where(mine, a[row], b[row], start + row)
-        start += len(a)
     return Parting(None, None, None)
 
 
@@ -56,23 +55,29 @@ def _parameters(columns: Sequence[Column]) -> list[Column]:
     return [column for column in columns if column.role == "parameter"]
 
 
-def _rows(side: Side, parameters: Sequence[Column]) -> Iterable[Rows]:
+def _rows(side: Side, parameters: Sequence[Column]) -> Iterator[Part]:
     floats = sum(column.size for column in side.columns)
     low = parameters[0].offset
     high = parameters[-1].offset + parameters[-1].size
     for frame in side.frames:
-        yield np.ascontiguousarray(np.frombuffer(frame.payload, np.float32).reshape(-1, floats)[:, low:high])
+        rows = np.frombuffer(frame.payload, np.float32).reshape(-1, floats)[:, low:high]
+        yield frame.first, np.ascontiguousarray(rows)
 
 
-def _aligned(one: Iterable[Rows], other: Iterable[Rows]) -> Iterable[tuple[Rows, Rows]]:
-    # Both cut to the same lengths, until either ends.
-    ones, others = iter(one), iter(other)
+def _aligned(ones: Iterator[Part], others: Iterator[Part]) -> Iterator[tuple[int, Rows, Rows]]:
+    # The steps that both have, in parts without a gap: others were thinned out, on one side or the other.
     a, b = next(ones, None), next(others, None)
     while a is not None and b is not None:
-        count = min(len(a), len(b))
-        yield a[:count], b[:count]
-        a = a[count:] if count < len(a) else next(ones, None)
-        b = b[count:] if count < len(b) else next(others, None)
+        first, end = max(a[0], b[0]), min(a[0] + len(a[1]), b[0] + len(b[1]))
+        if first < end:
+            yield first, a[1][first - a[0] : end - a[0]], b[1][first - b[0] : end - b[0]]
+        a, b = _after(a, end) or next(ones, None), _after(b, end) or next(others, None)
+
+
+def _after(part: Part, end: int) -> Part | None:
+    # What is left of it from step `end` on.
+    drop = max(0, end - part[0])
+    return (part[0] + drop, part[1][drop:]) if drop < len(part[1]) else None
 
 
 def _where(parameters: Sequence[Column], a: Rows, b: Rows, step: int) -> Parting:

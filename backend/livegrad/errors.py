@@ -3,6 +3,7 @@
 LivegradError
 ├── RequestError        the client asked for something that cannot be
 │   ├── UnknownThing    no such run, parameter, step, series or data set
+│   ├── ThinnedOut      the step was recorded, and its detail has been let go since
 │   ├── Forbidden       it exists, but not now: the state, or a limit, is against it
 │   └── BadValue        a value that is not what was expected
 ├── NotInstalled        an optional part that was not installed with livegrad
@@ -12,6 +13,8 @@ LivegradError
 ├── LogError            the run log cannot be opened, read or written
 └── SettingsError       the operator's flags or environment
 """
+
+from collections.abc import Sequence
 
 
 class LivegradError(Exception):
@@ -24,6 +27,17 @@ class RequestError(LivegradError):
 
 class UnknownThing(RequestError):
     """No such run, parameter, step, series or data set."""
+
+
+class ThinnedOut(RequestError):
+    """The step was recorded, and its detail has been let go since. `nearest`: steps beside it that are kept."""
+
+    def __init__(self, step: int, nearest: Sequence[int]) -> None:
+        self.nearest = list(nearest)
+        kept = " and ".join(map(str, self.nearest))
+        super().__init__(
+            f"step {step} was thinned out to make room; the nearest steps that are kept are {kept}"
+        )
 
 
 class Forbidden(RequestError):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from livegrad.committer import Committer
 from livegrad.config import Command, RunConfig
-from livegrad.errors import Forbidden, ProtocolError, StaleEpoch, TrainerError, UnknownThing
+from livegrad.errors import Forbidden, LogError, ProtocolError, StaleEpoch, TrainerError, UnknownThing
 from livegrad.launcher import Launcher
 from livegrad.lifecycle import State, Verdict, judge
 from livegrad.log import Entry, RunLog
@@ -15,6 +15,7 @@ from livegrad.meeting import Arrival, Meeting, Message
 from livegrad.port import Port
 from livegrad.protocol import decode, record_bytes
 from livegrad.report import message
+from livegrad.room import Room
 from livegrad.trainers import Trainers
 
 START_SECS = 120.0  # torch on a cold disk
@@ -24,16 +25,19 @@ ANSWER_SECS = 600.0  # 10,000 steps of the slowest network
 class Hub:
     """All runs. Its methods belong to the event loop's thread; only the log is touched from others.
 
-    `url` is the websocket address of this server, as a trainer on this machine reaches it.
+    `url` is the websocket address of this server, as a trainer on this machine reaches it; `keep` is the run log's
+    budget in bytes.
     """
 
-    def __init__(self, log: RunLog, launcher: Launcher, url: str, max_runs: int) -> None:
+    def __init__(self, log: RunLog, launcher: Launcher, url: str, max_runs: int, keep: int) -> None:
         self.log = log
         self.launcher = launcher
         self._max_runs = max_runs
         self._meetings: dict[str, Meeting] = {}  # newest first
+        self._room = Room(log, keep)
         self._committer = Committer(
             log,
+            self._room,
             self.meetings,
             lambda meeting, message: self.trainers.on_ended(meeting, message),
             lambda meeting, reason: self.trainers.on_gap(meeting, reason),
@@ -49,7 +53,7 @@ class Hub:
             newest = await asyncio.to_thread(self.log.frame, entry.id, entry.last_step)
             self._add(Meeting(entry, newest))
         self._committer.start()
-        self._keep(asyncio.create_task(self.launcher.warm_up()))
+        self._hold(asyncio.create_task(self.launcher.warm_up()))
         live = [meeting for meeting in self.meetings() if meeting.is_live]
         self.trainers.expect(live[: self._max_runs])
         for meeting in live[self._max_runs :]:
@@ -76,7 +80,7 @@ class Hub:
         """Stop every trainer, while its connection is still there to be told by."""
         await self.trainers.close(list(self.meetings()))
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _hold(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -120,7 +124,7 @@ class Hub:
         )
         meeting = Meeting(entry, None)
         self._add(meeting)
-        self._keep(asyncio.create_task(self._begin(meeting)))
+        self._hold(asyncio.create_task(self._begin(meeting)))
         return meeting
 
     def _check_limit(self) -> None:
@@ -136,13 +140,20 @@ class Hub:
         await self.trainers.start(meeting)
 
     async def delete(self, run: str) -> None:
-        """Stop the run's trainer and remove its whole history. Raises UnknownThing."""
+        """Stop the run's trainer and remove its whole history. Raises UnknownThing; LogError, and it stays."""
         meeting = self.meeting(run)
         meeting.is_deleted = True
         del self._meetings[run]
         await self.launcher.end(run, patience_secs=0)  # what it has yet to say would be thrown away
+        try:
+            await self._committer.attempt(self.log.delete, run)
+        except LogError:
+            meeting.is_deleted = False
+            self._add(meeting)
+            raise
+        self._room.give_back()
+        self._committer.tidy()
         meeting.tell_error("deleted", f"run {run} was deleted")
-        await self._committer.write(self.log.delete, run)
         await asyncio.sleep(0)
         for feed in list(meeting.feeds):
             meeting.leave(feed)

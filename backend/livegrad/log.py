@@ -1,65 +1,24 @@
 """The run log: every run and every record it ever made, in one SQLite file. Knows nothing of sockets or torch.
 
-Records are stored as the bytes that the trainer sent, a chunk (a frame's payload) a row. An append carries its
-trainer's epoch and is refused inside the same transaction when a newer trainer has been started.
+A row of chunks is a frame's payload, as the trainer sent it, until its block of steps is settled. An append carries
+its trainer's epoch and is refused inside the same transaction when a newer trainer has been started.
 """
 
 import json
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from livegrad.errors import LogError, UnknownThing
+from livegrad.compression import unpack
+from livegrad.database import Database
+from livegrad.digest import BLOCK
+from livegrad.errors import UnknownThing
 from livegrad.lifecycle import State
-from livegrad.protocol import Column, Frame, columns_from_json, record_bytes
+from livegrad.protocol import RECORDS, Column, Frame, columns_from_json, record_bytes
 
-APPLICATION_ID = 0x4C475244  # "LGRD"
-SCHEMA_VERSION = 1
-BUSY_MILLISECONDS = 5000
-
-_SCHEMA = """
-CREATE TABLE runs (
-    id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    config TEXT NOT NULL,
-    created_at REAL NOT NULL,
-    state TEXT NOT NULL,
-    reason TEXT,
-    epoch INTEGER NOT NULL DEFAULT 0,
-    secret TEXT NOT NULL DEFAULT '',
-    lr REAL NOT NULL,
-    pace REAL,
-    goal INTEGER,
-    columns TEXT NOT NULL DEFAULT '[]',
-    data TEXT NOT NULL DEFAULT '{}',
-    last_step INTEGER NOT NULL DEFAULT -1,
-    parent TEXT,
-    parent_step INTEGER
-) STRICT;
-CREATE TABLE chunks (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    first INTEGER NOT NULL,
-    count INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    time REAL NOT NULL,
-    payload BLOB NOT NULL,
-    PRIMARY KEY (run, first)
-) STRICT;
-CREATE TABLE events (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    step INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    time REAL NOT NULL,
-    kind TEXT NOT NULL,
-    detail TEXT NOT NULL
-) STRICT;
-CREATE INDEX events_by_run ON events (run, step);
-"""
+FRAMES_AT_ONCE = 16  # read in one go: whoever reads slowly must not hold the file's past
 
 
 @dataclass(slots=True)
@@ -128,81 +87,17 @@ class Appended:
     gap: str | None = None
 
 
-class RunLog:
-    """The run log in the file `path`; safe to use from several threads, one of them writing.
-
-    Raises:
-        LogError: the file is not a run log, belongs to a newer livegrad, or cannot be opened.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = threading.local()  # one connection a thread
-        self._opened: list[sqlite3.Connection] = []
-        self._writing = threading.Lock()
-        try:
-            self._prepare()
-        except sqlite3.Error as error:
-            raise LogError(f"cannot open the run log {path}: {error}") from error
-
-    def _prepare(self) -> None:
-        db = self._db
-        (application,) = db.execute("PRAGMA application_id").fetchone()
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables == 0:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}; PRAGMA application_id = {APPLICATION_ID};")
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            db.commit()
-        elif application != APPLICATION_ID:
-            raise LogError(f"{self.path} is a database of another program: choose another folder with --data")
-        elif version > SCHEMA_VERSION:
-            raise LogError(
-                f"{self.path} was written by a newer livegrad (format {version}, this one reads {SCHEMA_VERSION}): "
-                "upgrade livegrad, or choose another folder with --data"
-            )
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
-            db.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-            db.execute(
-                "PRAGMA synchronous = NORMAL"
-            )  # safe against kill -9 under WAL; power loss may cost seconds
-            db.execute("PRAGMA foreign_keys = ON")
-            self._local.db = db
-            self._opened.append(db)
-        return db
-
-    def close(self) -> None:
-        """Close every connection. No other thread may be using the log."""
-        for db in self._opened:
-            db.close()
-        self._opened.clear()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing:
-            db = self._db
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.rollback()
-                raise
-            db.commit()
+class RunLog(Database):
+    """The run log in the file `path`; safe to use from several threads, one of them writing. Raises LogError."""
 
     # -- runs
 
     def create(self, entry: Entry) -> None:
         """Add a run without records."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "INSERT INTO runs (id, name, config, created_at, state, epoch, lr, pace, last_step, "
-                "parent, parent_step) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                "parent, parent_step, settled) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     entry.id,
                     entry.name,
@@ -215,27 +110,28 @@ class RunLog:
                     entry.last_step,
                     entry.parent,
                     entry.parent_step,
+                    entry.first_step // BLOCK * BLOCK,
                 ),
             )
 
     def delete(self, run: str) -> None:
         """Remove a run and its whole history."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
 
     def runs(self) -> list[Entry]:
         """Return every run, newest first."""
-        rows = self._db.execute(f"SELECT {_FIELDS} FROM runs ORDER BY created_at DESC, rowid DESC")
+        rows = self.rows(f"SELECT {_FIELDS} FROM runs ORDER BY created_at DESC, rowid DESC")
         return [_entry(row) for row in rows]
 
     def columns(self, run: str) -> tuple[Column, ...]:
         """Return the columns of the run's records; none when there is no such run."""
-        row = self._db.execute("SELECT columns FROM runs WHERE id = ?", (run,)).fetchone()
+        row = self.row("SELECT columns FROM runs WHERE id = ?", (run,))
         return columns_from_json(json.loads(row[0])) if row else ()
 
     def begin_epoch(self, run: str, secret: str) -> int:
         """Count one more trainer for the run, known by the hash `secret`; return its epoch."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             row = db.execute(
                 "UPDATE runs SET epoch = epoch + 1, secret = ? WHERE id = ? RETURNING epoch", (secret, run)
             ).fetchone()
@@ -250,7 +146,7 @@ class RunLog:
 
         A batch of an older epoch than its run's is refused as a whole; the others are not touched by that.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             return [self._append_one(db, batch) for batch in batches]
 
     def _append_one(self, db: sqlite3.Connection, batch: Batch) -> Appended:
@@ -265,10 +161,7 @@ class RunLog:
             if frame.last <= last_step:
                 continue
             fresh = frame.since(last_step + 1)
-            db.execute(
-                "INSERT INTO chunks VALUES (?,?,?,?,?,?)",
-                (batch.run, fresh.first, fresh.count, fresh.epoch, fresh.time, fresh.payload),
-            )
+            insert(db, batch.run, fresh)
             last_step = fresh.last
             stored.append(fresh)
         self._write_rest(db, batch, last_step)
@@ -288,31 +181,58 @@ class RunLog:
     # -- reading
 
     def frames(self, run: str, first: int, last: int) -> Iterator[Frame]:
-        """Yield the records from step `first` to step `last`, both included, in order, as they were stored."""
-        rows = self._db.execute(
-            "SELECT first, count, epoch, time, payload FROM chunks WHERE run = ?1 AND first <= ?3 AND first >= "
-            "coalesce((SELECT max(first) FROM chunks WHERE run = ?1 AND first <= ?2), 0) ORDER BY first",
-            (run, first, last),
-        )
-        for start, count, epoch, finished_at, payload in rows:
-            frame = Frame(1, count, start, epoch, 0, finished_at, payload)
-            if frame.last >= first:
-                yield frame.since(first).until(last)
+        """Yield what is kept of the records from step `first` to step `last`, both included, in order."""
+        while first <= last:
+            rows = self.rows(
+                f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ?1 AND first <= ?3 AND first >= "
+                "coalesce((SELECT max(first) FROM chunks WHERE run = ?1 AND first <= ?2), 0) ORDER BY first LIMIT ?4",
+                (run, first, last, FRAMES_AT_ONCE),
+            )
+            for row in rows:
+                if row[0] + row[1] > first:
+                    yield frame_of(row).since(first).until(last)
+            if len(rows) < FRAMES_AT_ONCE:
+                return
+            first = rows[-1][0] + rows[-1][1]
 
     def frame(self, run: str, step: int) -> Frame | None:
         """Return the record of `step` as a frame, or None when there is none."""
         return next(self.frames(run, step, step), None)
 
+    def history(self, run: str) -> "History":
+        """Return the run's records and digests, to be read. Raises UnknownThing."""
+        row = self.row("SELECT parent_step, settled FROM runs WHERE id = ?", (run,))
+        if row is None:
+            raise UnknownThing(f"there is no run {run!r}")
+        return History(self, run, row[0] or 0, row[1])
+
+    def kept(self, run: str) -> list[tuple[int, int]]:
+        """Return the first and last step of each stretch of steps whose records are there, in order."""
+        found: list[tuple[int, int]] = []
+        for first, count in self.rows("SELECT first, count FROM chunks WHERE run = ? ORDER BY first", (run,)):
+            begun = found.pop()[0] if found and found[-1][1] == first - 1 else first
+            found.append((begun, first + count - 1))
+        return found
+
+    def nearest(self, run: str, step: int) -> list[int]:
+        """Return the last step before `step`, and the first one after it, whose records are there."""
+        before = self.row(
+            "SELECT first + count - 1 FROM chunks WHERE run = ? AND first < ? ORDER BY first DESC",
+            (run, step),
+        )
+        after = self.row("SELECT first FROM chunks WHERE run = ? AND first > ? ORDER BY first", (run, step))
+        return [row[0] for row in (before, after) if row is not None]
+
     def tuning(self, run: str, step: int) -> tuple[float, float | None]:
         """Return the learning rate and the pace in force after `step`. Raises UnknownThing."""
-        row = self._db.execute(
+        row = self.row(
             "SELECT detail FROM events WHERE run = ? AND kind = 'tune' AND step <= ? ORDER BY rowid DESC LIMIT 1",
             (run, step),
-        ).fetchone()
+        )
         if row is not None:
             tuned = json.loads(row[0])
             return float(tuned["lr"]), tuned["pace"]
-        row = self._db.execute("SELECT config FROM runs WHERE id = ?", (run,)).fetchone()
+        row = self.row("SELECT config FROM runs WHERE id = ?", (run,))
         if row is None:
             raise UnknownThing(f"there is no run {run!r}")
         config = json.loads(row[0])
@@ -320,10 +240,54 @@ class RunLog:
 
     def events(self, run: str) -> list[dict[str, Any]]:
         """Return what happened to the run, in order."""
-        rows = self._db.execute(
-            "SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,)
-        )
+        rows = self.rows("SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,))
         return [{"step": s, "time": t, "kind": k, **json.loads(d)} for s, t, k, d in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One run's records and digests. Digests end before step `settled`."""
+
+    log: RunLog
+    run: str
+    first_step: int
+    settled: int
+
+    def frames(self, first: int, last: int) -> Iterator[Frame]:
+        """Yield what is kept of the records from step `first` to step `last`, both included, in order."""
+        return self.log.frames(self.run, first, last)
+
+    def digests(self, size: int, first: int, last: int) -> list[bytes]:
+        """Return the digests of all blocks of `size` steps that have any of these steps, in order."""
+        rows = self.log.rows(
+            "SELECT payload FROM digests WHERE run = ? AND size = ? AND first > ? AND first <= ? ORDER BY first",
+            (self.run, size, first - size, last),
+        )
+        return [payload for (payload,) in rows]
+
+
+FRAME_FIELDS = "first, count, epoch, time, is_packed, payload"
+
+
+def frame_of(row: Any) -> Frame:
+    """Return the frame that a row of chunks, FRAME_FIELDS, holds. Raises LogError."""
+    first, count, epoch, finished_at, is_packed, payload = row
+    return Frame(
+        RECORDS, count, first, epoch, 0, finished_at, unpack(payload, count) if is_packed else payload
+    )
+
+
+def insert(db: sqlite3.Connection, run: str, frame: Frame, is_packed: bool = False) -> None:
+    """Store a frame; its payload is packed already if it says so. One that is not is parted at its blocks' ends."""
+    end = frame.first // BLOCK * BLOCK + BLOCK - 1
+    rest = frame
+    while not is_packed and rest.last > end:
+        insert(db, run, rest.until(end))
+        rest, end = rest.since(end + 1), end + BLOCK
+    db.execute(
+        "INSERT INTO chunks (run, first, count, epoch, time, is_packed, payload) VALUES (?,?,?,?,?,?,?)",
+        (run, rest.first, rest.count, rest.epoch, rest.time, is_packed, rest.payload),
+    )
 
 
 def _gap(frames: Sequence[Frame], last_step: int) -> str | None:

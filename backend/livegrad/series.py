@@ -1,21 +1,20 @@
 """Series of one number over all steps, thinned so that minima and maxima stay. PURE; no web, no torch."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livegrad.errors import BadValue, UnknownThing
-from livegrad.protocol import Column, Frame, plain_numbers
+from livegrad.errors import UnknownThing
+from livegrad.protocol import Column
 from livegrad.snapshot import other_name
 
-MAX_POINTS = 20_000
 _NORMS = {"gradient_norm": "gradient", "parameter_norm": "parameter"}
 _ELEMENT = re.compile(r"(?P<name>[^\[\]/]+)(?P<grad>\.grad)?\[(?P<index>\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*)\]")
 Rows = NDArray[np.float32]
+Steps = NDArray[np.int64]
 Values = NDArray[np.float64]
 Reader = Callable[[Rows], Values]
 
@@ -67,78 +66,32 @@ def _element(match: re.Match[str], columns: Sequence[Column], name: str) -> Read
     return lambda rows: rows[:, at].astype(np.float64)
 
 
-@dataclass(slots=True)
-class Thinned:
-    """A series under way: for each bucket of steps its first, lowest and highest value, as they come."""
+def thinned(steps: Steps, values: Values, first: int, bucket: int) -> tuple[Steps, Values]:
+    """Return for each bucket of steps, counted from `first`, its lowest, its highest and its first NaN, in order.
 
-    name: str
-    read: Reader
-    steps: list[Any] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as the contract's series."""
-        steps = np.concatenate(self.steps).tolist() if self.steps else []
-        values = np.concatenate(self.values).tolist() if self.values else []
-        return {"name": self.name, "steps": steps, "values": plain_numbers(values)}
-
-
-def thin(
-    frames: Iterable[Frame],
-    columns: Sequence[Column],
-    names: Sequence[str],
-    first: int,
-    last: int,
-    points: int,
-) -> list[dict[str, Any]]:
-    """Return the series `names` from step `first` to `last`, each of about `points` points, extremes kept.
-
-    Reads the frames once, in bounded memory. A bucket's first NaN is kept too. Raises UnknownThing
-    for a name, BadValue for `points` that are not 2 to MAX_POINTS.
+    The first and the last point stay too. `steps` are in order.
     """
-    if not 2 <= points <= MAX_POINTS:
-        raise BadValue(f"points: expected a whole number from 2 to {MAX_POINTS}, received {points}")
-    series = [Thinned(name, reader(name, columns)) for name in names]
-    bucket = max(1, -(-2 * (last - first + 1) // points))  # steps that share one minimum and one maximum
-    floats = sum(column.size for column in columns)
-    for start, rows in _buckets(frames, first, bucket, floats):
-        for one in series:
-            _add(one, start, one.read(rows), bucket)
-    return [one.as_json() for one in series]
+    if bucket <= 1 or len(steps) == 0:
+        return steps, values
+    starts = np.flatnonzero(np.diff((steps - first) // bucket, prepend=-1))
+    absent = np.isnan(values)
+    lows = np.where(absent, np.inf, values)
+    highs = np.where(absent, -np.inf, values)
+    chosen = [
+        np.array([0, len(steps) - 1]),
+        _first_equal(lows, np.minimum.reduceat(lows, starts), starts, ~absent),
+        _first_equal(highs, np.maximum.reduceat(highs, starts), starts, ~absent),
+        _first_equal(absent, np.ones(len(starts), bool), starts, absent),
+    ]
+    indices = np.unique(np.concatenate(chosen))
+    return steps[indices], values[indices]
 
 
-def _buckets(frames: Iterable[Frame], first: int, bucket: int, floats: int) -> Iterable[tuple[int, Rows]]:
-    # Whole buckets at a time, some thousand rows at once.
-    size = bucket * max(1, 4096 // bucket)
-    kept: list[Rows] = []
-    count, start = 0, first
-    for frame in frames:
-        kept.append(np.frombuffer(frame.payload, np.float32).reshape(-1, floats))
-        count += frame.count
-        while count >= size:
-            rows = np.concatenate(kept)
-            yield start, rows[:size]
-            kept, count, start = [rows[size:]], count - size, start + size
-    if count:
-        yield start, np.concatenate(kept)
-
-
-def _add(one: Thinned, start: int, values: Values, bucket: int) -> None:
-    if bucket == 1:
-        one.steps.append(np.arange(start, start + len(values)))
-        one.values.append(values)
-        return
-    chosen = {0, len(values) - 1} if start == 0 else {len(values) - 1}
-    for low in range(0, len(values), bucket):
-        chosen |= {low + place for place in _extremes(values[low : low + bucket])}
-    indices = np.array(sorted(chosen))
-    one.steps.append(indices + start)
-    one.values.append(values[indices])
-
-
-def _extremes(part: Values) -> set[int]:
-    absent = np.isnan(part)
-    if absent.all():
-        return {0}
-    places = {int(np.nanargmin(part)), int(np.nanargmax(part))}
-    return places | {int(absent.argmax())} if absent.any() else places
+def _first_equal(
+    of: Any, wanted: Any, starts: NDArray[np.intp], allowed: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    # In each bucket, the first place that is allowed and has the wanted value; none where there is none.
+    lengths = np.diff(starts, append=len(of))
+    places = np.flatnonzero((of == np.repeat(wanted, lengths)) & allowed)
+    buckets = np.searchsorted(starts, places, side="right")
+    return places[np.flatnonzero(np.diff(buckets, prepend=0))]

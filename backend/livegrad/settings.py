@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -12,6 +13,19 @@ from livegrad.errors import SettingsError
 from livegrad.names import name
 
 DEFAULT_PORT = 8000
+KEEP = "4GB"
+MIN_KEEP_BYTES = 1_000_000
+_UNITS = {
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+_SIZE = re.compile(r"(?P<number>\d{1,15}(\.\d{1,6})?)\s*(?P<unit>[a-z]+)", re.ASCII | re.IGNORECASE)
 MAX_RUNS = 8
 MIN_TOKEN_LENGTH = 16
 
@@ -28,6 +42,7 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     max_runs: int
     port_was_asked_for: bool
+    keep: int  # bytes of the run log
 
     @property
     def is_loopback(self) -> bool:
@@ -78,6 +93,12 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     root.add_argument(
         "--max-runs", default=default("MAX_RUNS", str(MAX_RUNS)), help=f"runs at once ({MAX_RUNS})"
     )
+    root.add_argument(
+        "--keep",
+        default=default("KEEP", KEEP),
+        metavar="SIZE",
+        help=f"room for the run log, as 500MB or 2GiB; beyond it the oldest steps are thinned out ({KEEP})",
+    )
     root.add_argument("--version", action="version", version=f"livegrad {__version__}")
     return root
 
@@ -97,6 +118,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
         allowed_hosts=tuple(host.lower() for host in hosts),
         max_runs=_number(flags.max_runs, "--max-runs", 1, 1000),
         port_was_asked_for=flags.port is not None,
+        keep=_size(flags.keep, "--keep"),
     )
     _check_token(settings)
     _check_names(settings)
@@ -138,6 +160,20 @@ def _number(text: str, flag: str, low: int, high: int) -> int:
     if not low <= value <= high:
         raise SettingsError(f"{flag}: expected a whole number from {low} to {high}, received {text!r}")
     return value
+
+
+def _size(text: str, flag: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    unit = _UNITS.get(match["unit"].lower()) if match else None
+    if match is None or unit is None:
+        raise SettingsError(
+            f"{flag}: expected a number and a unit, KB, MB, GB, TB or KiB, MiB, GiB, TiB, such as 2GB, "
+            f"received {text!r:.100}"
+        )
+    size = int(float(match["number"]) * unit)
+    if size < MIN_KEEP_BYTES:
+        raise SettingsError(f"{flag}: expected at least {MIN_KEEP_BYTES // 10**6}MB, received {text!r:.100}")
+    return size
 
 
 def _is_true(text: str) -> bool:

@@ -46,7 +46,9 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        app.state.hub = hub = Hub(log, Launcher(), _trainers_url(settings.host, port), settings.max_runs)
+        app.state.hub = hub = Hub(
+            log, Launcher(), _trainers_url(settings.host, port), settings.max_runs, settings.keep
+        )
         await hub.open()
         try:
             yield

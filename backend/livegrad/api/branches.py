@@ -12,7 +12,7 @@ from livegrad.api.problems import responses
 from livegrad.api.shapes import Run, Scalar
 from livegrad.branching import continued
 from livegrad.divergence import Side, parting
-from livegrad.errors import BadValue, Forbidden, UnknownThing
+from livegrad.errors import Forbidden, ThinnedOut, UnknownThing
 from livegrad.hub import Hub
 from livegrad.meeting import Meeting
 
@@ -55,7 +55,7 @@ _EXAMPLES: dict[str, Any] = {
 
 
 @router.post(
-    "/branches", status_code=201, response_model=Run, responses=responses(400, 404, 409, 413, 415, 422)
+    "/branches", status_code=201, response_model=Run, responses=responses(400, 404, 409, 410, 413, 415, 422)
 )
 async def branch(
     hub: HubHere,
@@ -88,7 +88,7 @@ async def _check_step(hub: Hub, meeting: Meeting, step: int) -> None:
             f"there is no step {step}; there are steps {entry.first_step} to {entry.last_step}"
         )
     if await asyncio.to_thread(hub.log.frame, meeting.id, step) is None:
-        raise BadValue(f"step {step} was thinned out")
+        raise ThinnedOut(step, await asyncio.to_thread(hub.log.nearest, meeting.id, step))
 
 
 @router.get("/divergence", response_model=Divergence, responses=responses(404, 422))
@@ -104,6 +104,6 @@ async def divergence(
     if last < first:
         return {"comparable": False, "first": None, "last": None, **nothing}
     mine, theirs = (Side(entry.columns, hub.log.frames(entry.id, first, last)) for entry in (one, two))
-    found = await asyncio.to_thread(parting, mine, theirs, first)
+    found = await asyncio.to_thread(parting, mine, theirs)
     where = nothing if found is None else found.as_json()
     return {"comparable": found is not None, "first": first, "last": last, **where}

@@ -11,12 +11,13 @@ from starlette.responses import StreamingResponse
 from livegrad.api.deps import HubHere, MeetingHere
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds, steps_there
-from livegrad.api.shapes import OneParameter, SeriesShape, SnapshotShape
-from livegrad.errors import UnknownThing
+from livegrad.api.shapes import Kept, OneParameter, SeriesShape, SnapshotShape
+from livegrad.curves import MAX_POINTS, curves
+from livegrad.digest import BLOCK
+from livegrad.errors import ThinnedOut, UnknownThing
 from livegrad.hub import Hub
 from livegrad.meeting import Meeting
 from livegrad.protocol import Frame, encode, join
-from livegrad.series import MAX_POINTS, thin
 from livegrad.snapshot import Snapshot, take
 from livegrad.workshop import work
 
@@ -66,11 +67,11 @@ async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
             meeting.entry.columns,
             standing.grad_states,
         )
-    frame = (
-        await asyncio.to_thread(hub.log.frame, meeting.id, step) if step <= meeting.entry.last_step else None
-    )
-    if frame is None:
+    if not meeting.entry.first_step <= step <= meeting.entry.last_step:
         raise UnknownThing(f"there is no step {step}; {steps_there(meeting)}")
+    frame = await asyncio.to_thread(hub.log.frame, meeting.id, step)
+    if frame is None:
+        raise ThinnedOut(step, await asyncio.to_thread(hub.log.nearest, meeting.id, step))
     state = "fresh" if step > 0 else "none"
     count = sum(column.role == "parameter" for column in meeting.entry.columns)
     return take(meeting.id, step, "step", frame.payload, meeting.entry.columns, [state] * count)
@@ -105,7 +106,10 @@ async def _file(snapshot: Snapshot, format: Format, config: dict[str, Any]) -> b
 
 
 @router.get(
-    "/parameters/{name}", response_model=OneParameter, responses=responses(404, 409, 422), tags=["parameters"]
+    "/parameters/{name}",
+    response_model=OneParameter,
+    responses=responses(404, 409, 410, 422),
+    tags=["parameters"],
 )
 async def parameter(hub: HubHere, meeting: MeetingHere, name: Name, step: Step = None) -> Any:
     """Return one parameter by its named_parameters() name, or by its index name (0.weight)."""
@@ -131,11 +135,12 @@ async def records(hub: HubHere, meeting: MeetingHere, first: From = 0, last: To 
 
 
 def _bundled(frames: Iterator[Frame]) -> Iterator[Frame]:
-    # Small chunks together, up to the limit, but never two epochs in one frame.
+    # Neighbours together, up to the limit, but never two epochs in one frame.
     kept: list[Frame] = []
     for frame in frames:
         full = sum(f.count for f in kept) + frame.count > FRAME_RECORDS
-        if kept and (full or frame.epoch != kept[0].epoch):
+        is_next = bool(kept) and (frame.first, frame.epoch) == (kept[-1].last + 1, kept[-1].epoch)
+        if kept and (full or not is_next):
             yield join(kept)
             kept = []
         kept.append(frame)
@@ -165,7 +170,22 @@ async def series(
     start, end = bounds(meeting, first, last)
 
     def read() -> Any:
-        return thin(hub.log.frames(meeting.id, start, end), meeting.entry.columns, name, start, end, points)
+        return curves(hub.log.history(meeting.id), meeting.entry.columns, name, start, end, points)
 
     answer = {"run": meeting.id, "from": start, "to": end, "series": await asyncio.to_thread(read)}
     return Response(_json(answer), media_type="application/json")
+
+
+@router.get("/kept", response_model=Kept, responses=responses(404), tags=["parameters"])
+async def kept(hub: HubHere, meeting: MeetingHere) -> Any:
+    """Say which steps are kept exactly: of older ones, every 256th stays, the first, the best, and some others."""
+    stretches = await asyncio.to_thread(hub.log.kept, meeting.id)
+    alone = [first for first, last in stretches if first == last]
+    return {
+        "run": meeting.id,
+        "first": meeting.entry.first_step,
+        "last": meeting.entry.last_step,
+        "exact": [stretch for stretch in stretches if stretch[0] != stretch[1]],
+        "every": BLOCK,
+        "single": [step for step in alone if step % BLOCK],
+    }

@@ -15,6 +15,7 @@ from livegrad.errors import (
     LivegradError,
     LogError,
     NotInstalled,
+    ThinnedOut,
     TrainerError,
     UnknownThing,
 )
@@ -22,10 +23,11 @@ from livegrad.errors import (
 STATUSES: dict[type[LivegradError], tuple[int, str]] = {
     UnknownThing: (404, "Not found"),
     Forbidden: (409, "Not possible now"),
+    ThinnedOut: (410, "Thinned out"),
     BadValue: (422, "Not a valid value"),
     NotInstalled: (501, "Not installed"),
     TrainerError: (503, "The trainer did not answer"),
-    LogError: (507, "The run log cannot be written"),
+    LogError: (507, "The run log cannot be read or written"),
 }
 MAX_ERRORS = 20  # of one answer
 MAX_TEXT = 100  # of what was received
@@ -41,6 +43,7 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = Field(
         None, description="For 422: one entry a field, with its place."
     )
+    nearest: list[int] | None = Field(None, description="For 410: the steps beside it that are kept.")
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -50,22 +53,32 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         401: "Not the token",
         404: "No such run, parameter, step or series",
         409: "Not possible in the run's present state, or a limit is reached",
+        410: "The step's detail was let go, to make room: nearest tells steps that are kept",
         413: "Body too large",
         415: "Body is not application/json",
         422: "A value that is not what was expected",
         429: "Too many wrong tokens from this address",
         501: "An optional part is not installed",
         503: "The trainer ended, or did not answer",
+        507: "The run log cannot be read or written at the moment: detail tells what to do",
     }
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {s: {"description": names[s], "content": {"application/problem+json": schema}} for s in statuses}
 
 
-def problem(status: int, title: str, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
+def problem(
+    status: int,
+    title: str,
+    detail: str,
+    errors: list[dict[str, Any]] | None = None,
+    nearest: list[int] | None = None,
+) -> JSONResponse:
     """Return the answer that says what was expected and what was received."""
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if errors is not None:
         body["errors"] = errors
+    if nearest is not None:
+        body["nearest"] = nearest
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
@@ -74,7 +87,8 @@ def install(app: FastAPI) -> None:
 
     async def own(request: Request, error: Exception) -> JSONResponse:
         status, title = next(answer for kind, answer in STATUSES.items() if isinstance(error, kind))
-        return problem(status, title, str(error))
+        nearest = error.nearest if isinstance(error, ThinnedOut) else None
+        return problem(status, title, str(error), nearest=nearest)
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

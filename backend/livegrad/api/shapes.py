@@ -144,6 +144,23 @@ class SeriesShape(BaseModel):
     series: list[OneSeries]
 
 
+class Kept(BaseModel):
+    """Which of a run's steps are there exactly. Of the others, digests and `every`-th steps are."""
+
+    run: str
+    first: int = Field(serialization_alias="from", description="The run's first step.")
+    last: int = Field(
+        serialization_alias="to", description="Its last; less than the first before there is any."
+    )
+    exact: list[tuple[int, int]] = Field(
+        description="First and last step of each stretch without a gap, in order."
+    )
+    every: int = Field(description="Outside them, every step that is a multiple of it is kept.")
+    single: list[int] = Field(
+        description="Further steps that are kept: the first, the best, where runs branch."
+    )
+
+
 class ListingShape(BaseModel):
     """The training loop's source, and which line, from 0, is which phase."""
 

@@ -1,0 +1,116 @@
+"""Series for charts, out of digests where steps are many and out of records where they are few. No web, no SQL.
+
+Every point is a true one: a step and the value it had. Minima, maxima and the first NaN of what lies between stay.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from livegrad.digest import SIZES, digest_place, points, read, spans
+from livegrad.errors import BadValue
+from livegrad.protocol import Column, Frame, plain_numbers
+from livegrad.series import Steps, Values, reader, thinned
+
+MAX_POINTS = 20_000
+EXACT_STEPS = 65_536  # beyond it, records are read only for what has no digest
+BATCH_STEPS = 2048
+Point = tuple[Steps, Values]
+
+
+class Source(Protocol):
+    """One run's history. Digests of `size` steps end before step `settled`."""
+
+    @property
+    def first_step(self) -> int: ...
+
+    @property
+    def settled(self) -> int: ...
+
+    def frames(self, first: int, last: int) -> Iterable[Frame]:
+        """Yield what is kept of the records from step `first` to step `last`."""
+
+    def digests(self, size: int, first: int, last: int) -> list[bytes]:
+        """Return the digests of all blocks of `size` steps that have any of these steps."""
+
+
+def curves(
+    source: Source, columns: Sequence[Column], wanted: Sequence[str], first: int, last: int, limit: int
+) -> list[dict[str, Any]]:
+    """Return the series `wanted` from step `first` to step `last`, each of about `limit` points, extremes kept.
+
+    Raises UnknownThing for a name, BadValue for a limit that is not 2 to MAX_POINTS.
+    """
+    if not 2 <= limit <= MAX_POINTS:
+        raise BadValue(f"points: expected a whole number from 2 to {MAX_POINTS}, received {limit}")
+    bucket = max(1, -(-2 * (last - first + 1) // limit))  # steps that share one minimum and one maximum
+    sizes = [size for size in SIZES if size <= 2 * bucket]
+    if last - first >= EXACT_STEPS:
+        sizes = sizes or [SIZES[0]]
+    reading = Reading(source, columns, wanted)
+    for low, high, size in spans(first, last, sizes, source.first_step, source.settled):
+        reading.take_digests(low, high, size)
+    reading.take_undigested(first, last)
+    return [_as_json(name, *thinned(*reading.curve(name), first, bucket)) for name in wanted]
+
+
+def _as_json(name: str, steps: Steps, values: Values) -> dict[str, Any]:
+    return {"name": name, "steps": steps.tolist(), "values": plain_numbers(values.tolist())}
+
+
+class Reading:
+    """Points under way: from digests for what has them, from records alone for what has none (single elements)."""
+
+    def __init__(self, source: Source, columns: Sequence[Column], wanted: Sequence[str]) -> None:
+        self._source, self._columns = source, columns
+        self._readers = {name: reader(name, columns) for name in wanted}
+        self._places = {name: place for name in wanted if (place := digest_place(name, columns)) is not None}
+        self._found: dict[str, list[Point]] = {name: [] for name in wanted}
+
+    def take_digests(self, first: int, last: int, size: int) -> None:
+        """Take these steps' points of what has digests: those of `size` steps; 1: every step that is kept."""
+        if not self._places:
+            return
+        if size == 1:
+            self._take_records(self._places, first, last)
+        payloads = self._source.digests(max(size, SIZES[0]), first, last)
+        cells = read(payloads, self._columns)
+        for name, place in self._places.items():
+            steps, values = points(cells, place)
+            inside = (steps >= first) & (steps <= last)
+            self._found[name].append((steps[inside], values[inside]))
+
+    def take_undigested(self, first: int, last: int) -> None:
+        """Take these steps' points of what has no digest."""
+        rest = [name for name in self._readers if name not in self._places]
+        if rest:
+            self._take_records(rest, first, last)
+
+    def _take_records(self, wanted: Iterable[str], first: int, last: int) -> None:
+        floats = sum(column.size for column in self._columns)
+        for frames in _batches(self._source.frames(first, last)):
+            steps = np.concatenate([np.arange(frame.first, frame.last + 1) for frame in frames])
+            rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(-1, floats)
+            for name in wanted:
+                self._found[name].append((steps, self._readers[name](rows)))
+
+    def curve(self, name: str) -> Point:
+        """Return what was found, in order of steps, each once."""
+        found = self._found[name]
+        steps = np.concatenate([np.zeros(0, np.int64), *(steps for steps, _ in found)])
+        values = np.concatenate([np.zeros(0), *(values for _, values in found)])
+        steps, indices = np.unique(steps, return_index=True)
+        return steps, values[indices]
+
+
+def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    # Frames of one record each are many; to read some thousand rows at once takes a tenth of the time.
+    kept: list[Frame] = []
+    for frame in frames:
+        kept.append(frame)
+        if sum(one.count for one in kept[-64:]) >= BATCH_STEPS or len(kept) >= BATCH_STEPS:
+            yield kept
+            kept = []
+    if kept:
+        yield kept
