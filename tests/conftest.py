@@ -9,7 +9,21 @@ from tests.running import Server, serving
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One real server for all tests that do not end it or fill it up; they delete the runs they make."""
+    """One real server for all tests that do not end it or fill it up."""
     with serving(tmp_path_factory.mktemp("livegrad"), "--max-runs", "32") as running:
         yield running
         assert "Traceback" not in running.log_text(), running.log_text()
+
+
+@pytest.fixture(autouse=True)
+def no_run_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Delete what a test made on the common server: its trainers would take the next tests' time and places."""
+    if "server" not in request.fixturenames:
+        yield
+        return
+    common = request.getfixturevalue("server")
+    before = {run["id"] for run in common.get("/runs")} if isinstance(common, Server) else set()
+    yield
+    if isinstance(common, Server) and common.process.poll() is None:
+        for run in {run["id"] for run in common.get("/runs")} - before:
+            common.client.delete(f"/api/runs/{run}")

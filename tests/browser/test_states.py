@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def notice(dashboard: Dashboard) -> Locator:
 
 def descendants(server: Server) -> set[int]:
     return {process.pid for process in psutil.Process(server.process.pid).children(recursive=True)}
+
+
+def await_paused(server: Server, run: str, epoch: int, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while (about := server.get(f"/runs/{run}")) and (about["state"], about["epoch"]) != ("paused", epoch):
+        assert time.monotonic() < end, about
+        time.sleep(0.02)
 
 
 def first_run(server: Server) -> str:
@@ -68,7 +76,7 @@ def test_while_torch_is_imported_the_page_is_up_and_says_so(
     expect(badge(dashboard)).to_have_text("training")
 
 
-def test_a_killed_trainer_leaves_its_run_interrupted_and_train_goes_on_from_there(
+def test_a_trainer_killed_again_and_again_leaves_its_run_interrupted_and_train_goes_on(
     server: Server, make_run: MakeRun, open_page: OpenPage
 ) -> None:
     others = descendants(server)
@@ -78,6 +86,10 @@ def test_a_killed_trainer_leaves_its_run_interrupted_and_train_goes_on_from_ther
     server.command(run, "step", count=5)
     dashboard.stands_at(5)
     os.kill(trainer, signal.SIGKILL)
+    for epoch in range(2, 7):  # so often it is started again; then something seems to be wrong with the run
+        await_paused(server, run, epoch)
+        for again in descendants(server) - others:
+            os.kill(again, signal.SIGKILL)
     expect(badge(dashboard)).to_have_text("interrupted")
     expect(notice(dashboard)).to_contain_text("Interrupted after step 5")
     expect(notice(dashboard)).to_contain_text(str(dashboard.about()["reason"])[1:])

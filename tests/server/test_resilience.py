@@ -198,7 +198,7 @@ def retrace(server: Server, last: int) -> dict[int, bytes]:
 def test_a_killed_trainer_is_started_again_and_says_why(world: World) -> None:
     with connect(f"ws://127.0.0.1:{world.port}/api/runs/{world.run}/stream") as stream:
         world.kill_trainer()
-        texts = []
+        texts: list[str] = []
         while not any('"restarted"' in text for text in texts):
             message = stream.recv(timeout=20)
             texts += [message] if isinstance(message, str) else []

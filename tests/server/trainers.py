@@ -38,7 +38,7 @@ def _command(process: psutil.Process) -> str:
 
 def _trains(process: psutil.Process, port: int) -> bool:
     try:
-        return any(c.raddr and c.raddr.port == port for c in process.net_connections("tcp"))
+        return any(bool(c.raddr) and c.raddr[1] == port for c in process.net_connections("tcp"))
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 

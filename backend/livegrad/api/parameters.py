@@ -45,7 +45,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
         "content": {
             "application/octet-stream": {
                 "schema": {"type": "string", "format": "binary"},
-                "example": "format=safetensors, npz, or state_dict: a .pt for torch.load(weights_only=True)",
+                "example": "format=safetensors, npz, or state_dict: a .pt for PyTorch, read with weights_only=True",
             },
             "text/csv": {
                 "schema": {"type": "string"},
