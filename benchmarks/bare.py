@@ -1,11 +1,11 @@
 """The bare loop: the textbook loop with nothing attached, the measure of everything else."""
 
-import time
 from typing import Any
 
 import torch
 from torch import nn
 
+from benchmarks.sampling import Spent, spent
 from livegrad.config import RunConfig
 from livegrad.training import network, optimizers
 from livegrad.training.loop import train
@@ -23,18 +23,11 @@ class Loop:
         self.optimizer = optimizers.build(self.config, self.model.parameters())
         self.loss_fn: Any = nn.MSELoss()
 
-    def seconds(self, steps: int) -> float:
-        """Return how long `steps` iterations take, after a few that are not counted."""
+    def run(self, steps: int) -> Spent:
+        """Return what `steps` iterations take, after a few that are not counted."""
         self._train(range(1, 51))
-        begun = time.perf_counter()
-        self._train(range(51, steps + 51))
-        return time.perf_counter() - begun
+        return spent(lambda: self._train(range(51, steps + 51)))
 
     def _train(self, steps: range) -> None:
         batches = Batches(self.points.train, None, self.config.seed)
         train(self.model, self.optimizer, self.loss_fn, batches, self.points.validation, steps)
-
-
-def bare_rate(optimizer: str, steps: int, repetitions: int) -> list[float]:
-    """Return the bare loop's steps per second, `repetitions` times."""
-    return [steps / Loop(optimizer).seconds(steps) for _ in range(repetitions)]

@@ -6,13 +6,12 @@ repetitions.
 
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
 from benchmarks.apart import apart
-from benchmarks.sampling import Effort, median_ratio
+from benchmarks.sampling import Effort, Spent, median_ratio, spent
 from benchmarks.table import Row
 from livegrad.assignment import Assignment
 
@@ -22,7 +21,7 @@ STEPS, PEER_STEPS = 3000, 200
 REPETITIONS, PEER_REPETITIONS = 15, 5
 OPTIMIZERS = ("sgd", "adam")
 CONNECT_SECS = 0.3  # for the link to connect before the loop is let go
-Pairs = list[tuple[float, float]]  # (seconds a step, the bare loop's right before)
+Pairs = list[tuple[Spent, Spent]]  # (what a step takes, what the bare loop's took right before)
 
 
 def rows(effort: Effort) -> Iterator[Row]:
@@ -38,9 +37,8 @@ def rows(effort: Effort) -> Iterator[Row]:
 def _livegrad_rows(optimizer: str, effort: Effort) -> Iterator[Row]:
     linked, observed = apart(_measure_livegrad, optimizer, effort.times(REPETITIONS))
     what = f"observed loop ÷ bare loop, {optimizer}"
-    yield Row(SUBJECT, what, median_ratio(linked), "×", REACH, note=_note(linked), detail=_detail(linked))
-    what += ", without the link to the server"
-    yield Row(SUBJECT, what, median_ratio(observed), "×", note=_note(observed), detail=_detail(observed))
+    yield _row(what, linked, REACH)
+    yield _row(f"{what}, without the link to the server", observed)
 
 
 def _peer_row(name: str, module: str, effort: Effort) -> Row:
@@ -50,16 +48,16 @@ def _peer_row(name: str, module: str, effort: Effort) -> Row:
     if not is_installed(module):
         return Row(SUBJECT, what, None, "×", note=f"{module} is not installed (extra bench)")
     pairs = apart(_measure_peer, name, effort.times(PEER_REPETITIONS))
-    return Row(SUBJECT, what, median_ratio(pairs), "×", note=_note(pairs), detail=_detail(pairs))
+    return _row(what, pairs)
 
 
-def _note(pairs: Pairs) -> str:
-    ours, bare = (median(seconds) * 1e6 for seconds in zip(*pairs, strict=True))
-    return f"{ours:,.0f} µs a step, bare {bare:,.0f} µs"
-
-
-def _detail(pairs: Pairs) -> dict[str, object]:
-    return {"ratios": [round(ours / bare, 4) for ours, bare in pairs]}
+def _row(what: str, pairs: Pairs, reach: float | None = None) -> Row:
+    clock = [(ours.clock, bare.clock) for ours, bare in pairs]
+    processor = median_ratio([(ours.processor, bare.processor) for ours, bare in pairs])
+    ours, bare = (median(seconds) * 1e6 for seconds in zip(*clock, strict=True))
+    note = f"{ours:,.0f} µs a step, bare {bare:,.0f} µs; in processor time {processor:.2f} ×"
+    detail = {"processor": processor, "ratios": [round(ours / bare, 4) for ours, bare in clock]}
+    return Row(SUBJECT, what, median_ratio(clock), "×", reach, note=note, detail=detail)
 
 
 # -- each in a process of its own
@@ -70,7 +68,7 @@ def _measure_livegrad(optimizer: str, repetitions: int) -> tuple[Pairs, Pairs]:
 
     with tempfile.TemporaryDirectory() as folder, own_trainers(Path(folder)) as asker:
 
-        def linked() -> float:
+        def linked() -> Spent:
             return _linked(asker.assignment(optimizer, STEPS))
 
         both = [
@@ -80,14 +78,14 @@ def _measure_livegrad(optimizer: str, repetitions: int) -> tuple[Pairs, Pairs]:
     return [pair for pair, _ in both], [pair for _, pair in both]
 
 
-def _paired(contender: Callable[[], float], optimizer: str) -> tuple[float, float]:
+def _paired(contender: Callable[[], Spent], optimizer: str) -> tuple[Spent, Spent]:
     from benchmarks.bare import Loop
 
-    bare = Loop(optimizer).seconds(STEPS) / STEPS
-    return contender() / STEPS, bare
+    bare = Loop(optimizer).run(STEPS)
+    return contender().each(STEPS), bare.each(STEPS)
 
 
-def _observed(optimizer: str) -> float:
+def _observed(optimizer: str) -> Spent:
     from benchmarks.bare import Loop
     from livegrad.training import optimizers
     from livegrad.training.observer import RING_ROWS, Observer
@@ -102,24 +100,20 @@ def _observed(optimizer: str) -> float:
     observer.attach()
     observer.write_initial()
     loop.loss_fn = observer.loss_fn
-    return loop.seconds(STEPS)
+    return loop.run(STEPS)
 
 
-def _linked(assignment: Assignment) -> float:
+def _linked(assignment: Assignment) -> Spent:
     from livegrad.training.process import Trainer
 
     class Timed(Trainer):
-        seconds = float("nan")
-
         def _train(self) -> None:
-            begun = time.perf_counter()
-            super()._train()
-            self.seconds = time.perf_counter() - begun
+            self.spent = spent(super()._train)
 
     trainer = Timed(assignment)
     threading.Timer(CONNECT_SECS, trainer.control.submit, (1, {"kind": "play"})).start()
     trainer.run()
-    return trainer.seconds
+    return trainer.spent
 
 
 def _measure_peer(name: str, repetitions: int) -> Pairs:
@@ -130,8 +124,8 @@ def _measure_peer(name: str, repetitions: int) -> Pairs:
     with tempfile.TemporaryDirectory() as folder:
         be_quiet(Path(folder))
         for number in range(repetitions):
-            bare = Loop("sgd").seconds(STEPS) / STEPS
+            bare = Loop("sgd").run(STEPS).each(STEPS)
             loop = Loop("sgd")
             with PEERS[name][1](loop, Path(folder) / str(number)):
-                pairs.append((loop.seconds(PEER_STEPS) / PEER_STEPS, bare))
+                pairs.append((loop.run(PEER_STEPS).each(PEER_STEPS), bare))
     return pairs

@@ -117,7 +117,7 @@ def _paced(running: Server, browser: Browser, effort: Effort) -> Iterator[Row]:
 def _bare_speed(optimizer: str) -> float:
     from benchmarks.bare import Loop
 
-    return BARE_STEPS / Loop(optimizer).seconds(BARE_STEPS)
+    return BARE_STEPS / Loop(optimizer).run(BARE_STEPS).clock
 
 
 def _watch(running: Server, page: Page, run: str, seconds: float) -> tuple[float, Samples]:

@@ -1,6 +1,7 @@
 """Figures from samples: medians and percentiles, and how much of everything to measure. Knows nothing of what is."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
@@ -19,6 +20,25 @@ class Effort:
     def secs(self, seconds: float) -> float:
         """Return how long to watch where `seconds` are usual."""
         return max(0.5, seconds / 5) if self.is_quick else seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds: by the clock, and of processor time in all threads, which other programs hardly touch."""
+
+    clock: float
+    processor: float
+
+    def each(self, count: int) -> "Spent":
+        """Return the share of one of `count`."""
+        return Spent(self.clock / count, self.processor / count)
+
+
+def spent(work: Callable[[], None]) -> Spent:
+    """Return what `work` takes."""
+    clock, processor = time.perf_counter(), time.process_time()
+    work()
+    return Spent(time.perf_counter() - clock, time.process_time() - processor)
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
