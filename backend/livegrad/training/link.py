@@ -106,7 +106,9 @@ class Link:
             try:
                 async with self._connect() as socket:
                     await self._talk(socket)
+                if self._closing and self._is_empty():
                     return
+                lost_at = time.monotonic()  # closed in good order, but by the other end
             except InvalidStatus as refusal:
                 if refusal.response.status_code in REFUSED_STATUSES:
                     break

@@ -1,0 +1,183 @@
+"""The link loses nothing: whatever the server does to its connection, every record arrives, in order."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
+
+from livegrad.assignment import Address
+from livegrad.protocol import Frame, decode
+from livegrad.training.link import Link
+from livegrad.training.observer import Ring
+
+GREETING = {"kind": "hello", "epoch": 1}
+Talk = Callable[[ServerConnection], None]
+
+
+class Hub:
+    """A server that keeps records as the real one does, and treats connection n as the n-th talk says."""
+
+    def __init__(self, *talks: Talk) -> None:
+        self.steps: list[float] = []
+        self.messages: list[dict[str, Any]] = []
+        self.connections = 0
+        self.done = threading.Event()  # set once a message says "done"
+        self._talks = talks
+
+    def handle(self, socket: ServerConnection) -> None:
+        number, self.connections = self.connections, self.connections + 1
+        with suppress(ConnectionClosed):
+            assert json.loads(socket.recv()) == GREETING
+            socket.send(json.dumps({"kind": "welcome", "step": len(self.steps) - 1}))
+            self._talks[min(number, len(self._talks) - 1)](socket)
+
+    def take(self, socket: ServerConnection, acknowledges: bool = True) -> None:
+        """Take one message in."""
+        data = socket.recv()
+        if isinstance(data, bytes):
+            self._keep(decode(data))
+            if acknowledges:
+                socket.send(json.dumps({"kind": "ack", "step": len(self.steps) - 1}))
+            return
+        self.messages.append(message := json.loads(data))
+        if message["kind"] == "done":
+            self.done.set()
+
+    def _keep(self, frame: Frame) -> None:
+        assert frame.first <= len(self.steps), "a gap"
+        values = np.frombuffer(frame.payload, np.float32).tolist()
+        self.steps += values[len(self.steps) - frame.first :]
+
+    def take_all(self, socket: ServerConnection) -> None:
+        while True:
+            self.take(socket)
+
+
+@contextmanager
+def linked(hub: Hub, ended: Callable[[], None] = lambda: None) -> Iterator[tuple[Link, Ring, Server]]:
+    ring = Ring(64)
+    with serve(hub.handle, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        address = Address(f"ws://127.0.0.1:{port}/", "secret", 1)
+        link = Link(address, ring, 0, GREETING, lambda message: None, ended)
+        link.start()
+        try:
+            yield link, ring, server
+        finally:
+            link.close(10)
+            server.shutdown()
+
+
+def write(ring: Ring, link: Link, count: int) -> threading.Thread:
+    """Write records on a thread of its own, as training does: it may have to wait."""
+
+    def put() -> None:
+        for number in range(count):
+            ring.put(np.float32(number).tobytes())
+            link.wake()
+
+    writer = threading.Thread(target=put, daemon=True)
+    writer.start()
+    return writer
+
+
+def write_all(ring: Ring, link: Link, count: int) -> None:
+    writer = write(ring, link, count)
+    writer.join(20)
+    assert not writer.is_alive(), "training waits for ever"
+
+
+def test_everything_arrives_in_order_and_what_is_said_comes_after_it() -> None:
+    hub = Hub(lambda socket: hub.take_all(socket))
+    with linked(hub) as (link, ring, _):
+        write_all(ring, link, 1000)
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+        assert hub.steps == list(range(1000))
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012])
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_a_connection_that_is_lost_however_costs_no_record(code: int, acknowledges: bool) -> None:
+    def drop(socket: ServerConnection) -> None:
+        hub.take(socket, acknowledges)
+        if code == 1006:
+            socket.socket.close()
+        else:
+            socket.close(code)
+
+    hub = Hub(drop, drop, lambda socket: hub.take_all(socket))
+    with linked(hub) as (link, ring, _):
+        write_all(ring, link, 300)
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+        assert hub.steps == list(range(300))
+        assert hub.connections == 3
+
+
+def test_without_acknowledgements_training_waits_and_nothing_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("livegrad.training.link.UNACKNOWLEDGED_BYTES", 400)  # 100 records
+    resumes = threading.Event()
+
+    def talk(socket: ServerConnection) -> None:
+        while not resumes.is_set():
+            with suppress(TimeoutError):
+                data = socket.recv(timeout=0.05)
+                assert isinstance(data, bytes)
+                hub._keep(decode(data))
+        socket.send(json.dumps({"kind": "ack", "step": len(hub.steps) - 1}))
+        hub.take_all(socket)
+
+    hub = Hub(talk)
+    with linked(hub) as (link, ring, _):
+        writer = write(ring, link, 2000)
+        while ring.filled - ring.taken < 64:
+            time.sleep(0.01)
+        held = ring.filled
+        assert len(hub.steps) <= 100 + 64
+        assert held <= 100 + 64 + 64
+        resumes.set()
+        writer.join(20)
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+        assert hub.steps == list(range(2000))
+
+
+@pytest.mark.parametrize("code", [4403, 4404, 4409])
+def test_a_server_that_refuses_it_ends_it(code: int) -> None:
+    ended = threading.Event()
+    hub = Hub(lambda socket: socket.close(code))
+    with linked(hub, ended.set):
+        assert ended.wait(20)
+        assert hub.connections == 1
+
+
+def test_it_answers_pings() -> None:
+    def talk(socket: ServerConnection) -> None:
+        socket.send('{"kind": "ping"}')
+        hub.take_all(socket)
+
+    hub = Hub(talk)
+    with linked(hub) as (link, _, _):
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+        while {"kind": "pong"} not in hub.messages:
+            time.sleep(0.01)
+
+
+def test_close_waits_until_the_last_record_is_committed() -> None:
+    hub = Hub(lambda socket: hub.take_all(socket))
+    with linked(hub) as (link, ring, _):
+        write_all(ring, link, 50)
+        link.close(10)
+        assert hub.steps == list(range(50))
