@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from playwright.sync_api import Locator, expect
@@ -97,6 +98,29 @@ def test_a_trainer_killed_again_and_again_leaves_its_run_interrupted_and_train_g
     dashboard.page.click("#train")
     expect(badge(dashboard)).to_have_text("training")
     dashboard.wait("() => livegrad.store.state.moment.step > 5")
+
+
+def test_a_trainer_killed_once_is_replaced_and_the_page_goes_on_training(
+    server: Server, make_run: MakeRun, open_page: OpenPage
+) -> None:
+    others = descendants(server)
+    run = make_run()
+    (trainer,) = descendants(server) - others
+    dashboard = open_page(server, run)
+    dashboard.stands_at(0)
+    dashboard.page.click("#train")
+    dashboard.wait("() => livegrad.store.state.run.step > 10")
+    os.kill(trainer, signal.SIGKILL)
+    dashboard.wait(
+        "() => livegrad.store.state.run.epoch === 2 && livegrad.store.state.run.state === 'running'"
+    )
+    step = dashboard.about()["step"]
+    dashboard.wait("(step) => livegrad.store.state.moment.step > step + 10", step)
+    dashboard.page.click("#train")
+    expect(badge(dashboard)).to_have_text("paused")
+    screen = dashboard.stands_at(dashboard.about()["step"])
+    (bias,) = server.get(f"/runs/{run}/parameters/output_linear.bias")["value"]
+    assert np.float32(screen.chips["output_linear.bias[0]"].value) == bias
 
 
 def test_a_run_that_failed_says_why_and_offers_to_start_again(tmp_path: Path, open_page: OpenPage) -> None:
