@@ -104,6 +104,14 @@ ANSWERS: dict[str, Any] = {
         "to": 240,
         "series": [{"name": "loss", "steps": [0, 1, 240], "values": ["nan", 81.5, 30.25]}],
     },
+    "kept": {
+        "run": "3f2a9c1e",
+        "from": 0,
+        "to": 100_000,
+        "exact": [[98_304, 100_000]],
+        "every": 256,
+        "single": [0, 71_204],
+    },
 }
 
 
@@ -128,6 +136,12 @@ PROBLEMS: dict[str, Any] = {
     ),
     "404": _problem(404, "Not found", "there is no step 9000; there are steps 0 to 240"),
     "409": _problem(409, "Not possible now", "'play' is not possible while the run is 'finished'"),
+    "410": {
+        **_problem(
+            410, "Thinned out", "step 1000 was thinned out, to make room; kept beside it: 768 and 1024"
+        ),
+        "nearest": [768, 1024],
+    },
     "413": _problem(413, "Body too large", "expected at most 65536 bytes, received 70000"),
     "415": _problem(415, "JSON only", "expected Content-Type application/json, received 'text/plain'"),
     "421": _problem(
@@ -147,4 +161,5 @@ PROBLEMS: dict[str, Any] = {
     ),
     "501": _problem(501, "Not installed", "Parquet needs pyarrow: pip install 'livegrad[parquet]'"),
     "503": _problem(503, "The trainer did not answer", "run 3f2a9c1e's trainer ended"),
+    "507": _problem(507, "The run log cannot be read or written", "database or disk is full: make room"),
 }

@@ -152,7 +152,7 @@ class Kept(BaseModel):
     last: int = Field(
         serialization_alias="to", description="Its last; less than the first before there is any."
     )
-    exact: list[tuple[int, int]] = Field(
+    exact: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
         description="First and last step of each stretch without a gap, in order."
     )
     every: int = Field(description="Outside them, every step that is a multiple of it is kept.")
