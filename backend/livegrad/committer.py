@@ -113,10 +113,7 @@ class Committer:
         except LogError as error:  # the next block's end tries again
             self._has_untidied = False
             _log.warning("the run log cannot be tidied: %s", error)
-        if self._shortage != self._room.shortage:
-            self._shortage = self._room.shortage
-            if self._shortage is not None:
-                self._tell("room", self._shortage)
+        self._tell_shortage()
 
     async def commit(self) -> None:
         """Commit and publish everything that has arrived."""
@@ -138,16 +135,22 @@ class Committer:
         if trouble == self._trouble:
             return
         self._trouble = trouble
-        if trouble is None:
-            self._tell("log-again", "The run log can be written again; training goes on.")
-        else:
+        title, detail = "log-again", "The run log can be written again; training goes on."
+        if trouble is not None:
             advice = "Training waits, and goes on by itself as soon as it can."
-            self._tell("log", f"The run log cannot be written: {trouble}. {advice}")
-
-    def _tell(self, title: str, detail: str) -> None:
+            title, detail = "log", f"The run log cannot be written: {trouble}. {advice}"
         _log.warning(detail)
         for meeting in self._meetings():
-            meeting.tell_error(title, detail)
+            meeting.tell_trouble(title, detail, lasts=trouble is not None)
+
+    def _tell_shortage(self) -> None:
+        if self._shortage == self._room.shortage:
+            return
+        self._shortage = self._room.shortage
+        if self._shortage is not None:
+            _log.warning(self._shortage)
+            for meeting in self._meetings():
+                meeting.tell_error("room", self._shortage)
 
     def _publish(self, meeting: Meeting, arrivals: list[Arrival], result: Appended) -> None:
         stored = iter(result.frames)

@@ -124,7 +124,8 @@ class Database:
                 f"BEGIN IMMEDIATE; {_SCHEMA}; PRAGMA application_id = {APPLICATION_ID}; "
                 f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
             )
-        self.db.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
+        self.db.execute("BEGIN IMMEDIATE")
+        self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")  # fails where nothing can be written
         self.db.rollback()
 
     @property

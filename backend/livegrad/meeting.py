@@ -62,6 +62,7 @@ class Meeting:
         self.room.set()
         self.changed = asyncio.Condition()
         self.is_deleted = False
+        self.trouble: str | None = None  # why the log cannot be written, as a message, while it cannot
         if newest is not None:
             self._note_losses(newest)
 
@@ -134,6 +135,8 @@ class Meeting:
             )
         feed = Feed(acknowledges)
         feed.offer_text(self.hello())
+        if self.trouble is not None:
+            feed.offer_text(self.trouble)
         if self.newest is not None:
             feed.offer(self.newest, encode(self.newest))
         if self.picture is not None:
@@ -160,9 +163,14 @@ class Meeting:
 
     def tell_error(self, title: str, detail: str) -> None:
         """Tell every viewer that something went wrong that is not the run's end."""
-        text = json.dumps({"kind": "error", "title": title, "detail": detail})
+        text = _error(title, detail)
         for feed in self.feeds:
             feed.offer_text(text)
+
+    def tell_trouble(self, title: str, detail: str, lasts: bool) -> None:
+        """Tell every viewer of a trouble with the log, or of its end; while it lasts, those who join later too."""
+        self.trouble = _error(title, detail) if lasts else None
+        self.tell_error(title, detail)
 
     # -- what the trainer sent
 
@@ -215,6 +223,10 @@ class Meeting:
         if frame.last > 0:
             loss, validation_loss = _LOSSES.unpack_from(frame.payload)
             self.loss, self.validation_loss = plain_number(loss), plain_number(validation_loss)
+
+
+def _error(title: str, detail: str) -> str:
+    return json.dumps({"kind": "error", "title": title, "detail": detail})
 
 
 def _known(loss: float | str, step: int) -> float | str | None:
