@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.sampling import Effort
 from benchmarks.table import Row, heading, line, missed
 
-SUBJECTS = ("loops", "product", "commands", "stalled", "crowd", "newrun", "startup", "page")
+SUBJECTS = ("loops", "product", "commands", "stalled", "crowd", "newrun", "startup", "page", "archive")
 Measure = Callable[[Effort], Iterator[Row]]
 
 

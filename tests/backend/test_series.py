@@ -1,15 +1,17 @@
 """Series: thinning keeps every extreme; names are found, and unknown ones refused in words."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livegrad.curves import MAX_POINTS, curves
 from livegrad.errors import BadValue, LivegradError, UnknownThing
 from livegrad.protocol import RECORDS, Frame, columns_of
-from livegrad.series import MAX_POINTS, reader, thin
+from livegrad.series import reader
 
 COLUMNS = columns_of([("hidden_linear.weight", (2, 1)), ("hidden_linear.bias", (2,))], [])
 WIDTH = sum(column.size for column in COLUMNS)
@@ -28,6 +30,21 @@ def frames(losses: list[float], sizes: list[int], first: int = 0) -> Iterator[Fr
         number += 1
 
 
+@dataclass
+class Young:
+    """A history of which no block is settled yet."""
+
+    kept: list[Frame]
+    first_step: int
+    settled: int = 0
+
+    def frames(self, first: int, last: int) -> Iterator[Frame]:
+        return (frame.until(last) for frame in self.kept if frame.first <= last)
+
+    def digests(self, size: int, first: int, last: int) -> list[bytes]:
+        return []
+
+
 @given(
     st.lists(FLOATS | st.just(float("nan")), min_size=1, max_size=400),
     st.lists(st.integers(1, 90), min_size=1, max_size=5),
@@ -38,7 +55,9 @@ def test_a_thinned_series_is_a_part_of_the_whole_with_its_ends_and_extremes(
     losses: list[float], sizes: list[int], points: int, first: int
 ) -> None:
     last = first + len(losses) - 1
-    [series] = thin(frames(losses, sizes, first), COLUMNS, ["loss"], first, last, points)
+    [series] = curves(
+        Young(list(frames(losses, sizes, first)), first), COLUMNS, ["loss"], first, last, points
+    )
     steps = series["steps"]
     told = np.array([float(value) for value in series["values"]], np.float32)
     whole = np.array(losses, np.float32)
@@ -94,4 +113,4 @@ def test_any_text_is_a_name_or_refused(name: str) -> None:
 @pytest.mark.parametrize("points", [-1, 0, 1, MAX_POINTS + 1])
 def test_points_have_limits(points: int) -> None:
     with pytest.raises(BadValue, match=f"received {points}"):
-        thin([], COLUMNS, ["loss"], 0, 0, points)
+        curves(Young([], 0), COLUMNS, ["loss"], 0, 0, points)

@@ -1,0 +1,128 @@
+"""A run of 1,000,000 steps in the run log: its size, what appending costs, and how fast any of it is read.
+
+The records are real ones, of a run that was trained for it, over and over.
+"""
+
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.sampling import Effort, percentile
+from benchmarks.server import server
+from benchmarks.table import Row
+from livegrad.config import RunConfig
+from livegrad.lifecycle import State
+from livegrad.log import Batch, Entry, RunLog
+from livegrad.protocol import HEADER, RECORDS, Column, Frame, columns_from_json, decode, record_bytes
+from livegrad.settling import settle
+from tests.running import Server, serving
+from tests.viewer import viewing
+
+SUBJECT = "archive"
+STEPS, TRAINED = 1_000_000, 10_000
+AT_ONCE = 80  # records in a frame, as at full speed
+REACH_SERIES_MS, REACH_STEP_MS = 100.0, 10.0
+READS, SERIES = 1000, 25
+RUN = "long"
+OPTIMIZERS = ("sgd", "adam")
+
+
+def rows(effort: Effort) -> Iterator[Row]:
+    """Write the log for each optimizer, then read the last one through a server."""
+    steps = STEPS // 10 if effort.is_quick else STEPS
+    with tempfile.TemporaryDirectory() as folder:
+        for optimizer in OPTIMIZERS:
+            data = Path(folder) / optimizer
+            columns, records = _trained(optimizer)
+            yield from _written(data, columns, records, steps, optimizer)
+        with serving(data) as running:
+            yield from _read(running, steps, effort)
+
+
+def _trained(optimizer: str) -> tuple[tuple[Column, ...], bytes]:
+    """Train for real; return the columns, and the records of steps 1 to TRAINED."""
+    with server() as running:
+        run = running.create(optimizer={"kind": optimizer}, batch_size=4, pace=None, max_steps=2 * TRAINED)
+        running.command(run, "step", count=TRAINED)
+        with viewing(running, run) as viewer:
+            columns = columns_from_json(viewer.columns)
+        data = running.client.get(f"/api/runs/{run}/records", params={"from": 1}).content
+    return columns, b"".join(frame.payload for frame in _frames(data, record_bytes(columns)))
+
+
+def _frames(data: bytes, length: int) -> Iterator[Frame]:
+    while data:
+        size = HEADER.size + HEADER.unpack_from(data)[3] * length
+        yield decode(data[:size])
+        data = data[size:]
+
+
+def _written(
+    folder: Path, columns: tuple[Column, ...], records: bytes, steps: int, optimizer: str
+) -> Iterator[Row]:
+    folder.mkdir()
+    log = RunLog(folder / "livegrad.sqlite3")
+    config = RunConfig().model_dump(mode="json")
+    log.create(Entry(RUN, RUN, config, time.time(), State.INTERRUPTED, None, 1, "", 0.1, None, (), {}, -1))
+    plain = json.dumps([column.as_json() for column in columns])
+    log.append([Batch(RUN, 1, changes={"columns": plain})])
+    appending, settling = _append(log, records, record_bytes(columns), steps)
+    log.close()
+    size, raw = (folder / "livegrad.sqlite3").stat().st_size, steps * record_bytes(columns)
+    note = f"{size / steps:.0f} of {raw / steps:.0f} bytes a step, digests included"
+    yield Row(SUBJECT, f"run log on disk ÷ raw records, {optimizer}", size / raw, "×", 1.0, note=note)
+    what = f"append a record, {AT_ONCE} at once, {optimizer}"
+    note = f"and {settling:.1f} µs a record to pack and digest it, afterwards"
+    yield Row(SUBJECT, what, appending, "µs", note=note)
+
+
+def _append(log: RunLog, records: bytes, length: int, steps: int) -> tuple[float, float]:
+    """Return the processor's microseconds a record for appending, and for settling."""
+    appending = settling = 0.0
+    for first in range(0, steps, AT_ONCE):
+        low = first % (TRAINED - AT_ONCE)
+        count = min(AT_ONCE, steps - first)
+        payload = records[low * length : (low + count) * length]
+        begun = time.process_time()
+        log.append([Batch(RUN, 1, [Frame(RECORDS, count, first, 1, 0, time.time(), payload)])])
+        between = time.process_time()
+        while settle(log):
+            pass
+        appending, settling = appending + between - begun, settling + time.process_time() - between
+    return appending / steps * 1e6, settling / steps * 1e6
+
+
+def _read(running: Server, steps: int, effort: Effort) -> Iterator[Row]:
+    shown = f"{steps:,} steps"
+    asked: dict[str, Any] = {"name": ["loss", "gradient_norm/hidden_linear.weight"], "points": 1000}
+    spent = _timed(effort.times(SERIES), lambda: running.get(f"/runs/{RUN}/series", params=asked))
+    note = f"median {median(spent):.1f} ms; two series of 1,000 points"
+    yield Row(SUBJECT, f"series over {shown}, p99", percentile(spent, 99), "ms", REACH_SERIES_MS, note=note)
+    chosen = random.Random(0)
+
+    def one() -> None:
+        step = chosen.randrange(steps)
+        answer = running.client.get(f"/api/runs/{RUN}/records", params={"from": step, "to": step})
+        assert decode(answer.content).first == step
+
+    spent = _timed(effort.times(READS), one)
+    note = f"median {median(spent):.1f} ms, over HTTP"
+    yield Row(SUBJECT, f"any step of {shown}, p99", percentile(spent, 99), "ms", REACH_STEP_MS, note=note)
+    spent = _timed(effort.times(SERIES), lambda: running.get(f"/runs/{RUN}/kept"))
+    yield Row(SUBJECT, f"which of {shown} are kept, p99", percentile(spent, 99), "ms")
+
+
+def _timed(times: int, act: Callable[[], object]) -> list[float]:
+    """Return how many milliseconds each of `times` took, after one that does not count."""
+    act()
+    spent = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        act()
+        spent.append((time.perf_counter() - begun) * 1000)
+    return spent
