@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from livegrad.curves import MAX_POINTS, curves
 from livegrad.errors import BadValue, LivegradError, UnknownThing
 from livegrad.protocol import RECORDS, Frame, columns_of
-from livegrad.series import reader
+from livegrad.series import reader, thinned
 
 COLUMNS = columns_of([("hidden_linear.weight", (2, 1)), ("hidden_linear.bias", (2,))], [])
 WIDTH = sum(column.size for column in COLUMNS)
@@ -71,6 +71,32 @@ def test_a_thinned_series_is_a_part_of_the_whole_with_its_ends_and_extremes(
     assert np.isnan(told).any() == np.isnan(whole).any()
     if points >= 2 * len(losses):
         assert steps == list(range(first, last + 1))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5), FLOATS | st.just(float("nan"))), max_size=300),
+    st.integers(0, 1000),
+    st.integers(1, 90),
+)
+def test_thinning_keeps_the_ends_and_the_extremes_of_each_bucket(
+    points: list[tuple[int, float]], first: int, bucket: int
+) -> None:
+    steps = first + np.cumsum([distance for distance, _ in points], dtype=np.int64)  # not every step is there
+    values = np.array([value for _, value in points], np.float64)
+    kept_steps, kept = thinned(steps, values, first, bucket)
+    where = np.searchsorted(steps, kept_steps)
+    np.testing.assert_array_equal(steps[where], kept_steps)
+    np.testing.assert_array_equal(values[where], kept)
+    assert kept_steps.tolist() == sorted(set(kept_steps.tolist()))
+    if points:
+        assert (kept_steps[0], kept_steps[-1]) == (steps[0], steps[-1])
+    for number in set(((steps - first) // bucket).tolist()):
+        inside, still = ((part - first) // bucket == number for part in (steps, kept_steps))
+        assert still.sum() <= 5
+        assert np.isnan(values[inside]).any() == np.isnan(kept[still]).any()
+        if not np.isnan(values[inside]).all():
+            assert np.nanmin(values[inside]) == np.nanmin(kept[still])
+            assert np.nanmax(values[inside]) == np.nanmax(kept[still])
 
 
 def test_norms_and_elements_are_those_of_numpy() -> None:

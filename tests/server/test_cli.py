@@ -149,6 +149,7 @@ def test_every_flag_has_an_environment_variable(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "livegrad.sqlite3").is_file()
 
 
+@pytest.mark.slow
 def test_an_empty_data_folder_gets_the_default_run_and_a_used_one_does_not(tmp_path: Path) -> None:
     with serving(tmp_path) as first:
         [default] = first.get("/runs")
@@ -161,6 +162,7 @@ def test_an_empty_data_folder_gets_the_default_run_and_a_used_one_does_not(tmp_p
         assert [run["id"] for run in second.get("/runs")] == [default["id"]]
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_full_speed_ends_everything_with_exit_0(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         runs = [server.create(pace=None, max_steps=10_000_000) for _ in range(2)]
@@ -173,6 +175,7 @@ def test_ctrl_c_at_full_speed_ends_everything_with_exit_0(tmp_path: Path) -> Non
         assert "Traceback" not in server.log_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_torch_still_loads_ends_at_once(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         assert server.get("/health")["torch"] == "loading"

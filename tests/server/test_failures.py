@@ -96,6 +96,7 @@ def change_log(data: Path, statement: str, *values: Any) -> None:
     log.close()
 
 
+@pytest.mark.slow
 def test_a_trainer_that_fails_by_an_error_leaves_a_failed_run_with_its_reason(tmp_path: Path) -> None:
     with serving(tmp_path) as first:
         run = first.create(pace=None)
@@ -131,6 +132,7 @@ def how_it_closed(socket: ClientConnection, message: str | bytes) -> int | None:
     return None
 
 
+@pytest.mark.slow
 def test_a_trainer_that_was_replaced_can_write_no_more(tmp_path: Path) -> None:
     with serving(tmp_path) as first:
         run = first.create(pace=None)

@@ -87,7 +87,6 @@ PURE = {
     "config": {"datasets"},
     "snapshot": {"errors", "protocol"},
     "feed": {"errors", "protocol"},
-    "log": {"errors", "lifecycle", "protocol"},
     "port": {"errors"},
 }
 
@@ -96,6 +95,15 @@ PURE = {
 def test_what_is_below_does_not_know_what_is_above(module: str) -> None:
     allowed = {"livegrad"} | {f"livegrad.{name}" for name in PURE[module]}
     assert reached_from(f"livegrad.{module}") <= allowed
+
+
+SERVING = ("api", "cli", "hub", "trainers", "committer", "meeting", "feed", "port", "launcher", "settings")
+
+
+@pytest.mark.parametrize("module", ["log", "series", "branching", "divergence", "listing", "report"])
+def test_what_keeps_and_reads_records_knows_nobody_who_serves_them(module: str) -> None:
+    above = {f"livegrad.{name}" for name in SERVING}
+    assert not {name for name in reached_from(f"livegrad.{module}") if name in above}
 
 
 @pytest.mark.parametrize("module", ["protocol", "lifecycle", "errors", "snapshot", "series", "datasets"])

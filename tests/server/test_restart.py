@@ -23,6 +23,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "uncleared": {"optimizer": {"kind": "sgd", "lr": 1e-5, "momentum": 0.5}, "zero_grad": False},
 }
 HALF, WHOLE = 33, 70
+pytestmark = pytest.mark.slow
 
 
 @dataclass
