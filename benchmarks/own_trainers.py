@@ -42,6 +42,7 @@ def own_trainers(data: Path) -> Iterator[OwnTrainers]:
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(data, there), daemon=True)
     process.start()
+    there.close()  # the server holds the only one: its end, however it comes, ends the waiting here
     try:
         asker = OwnTrainers(here.recv(), here)
         here.recv()  # the default run's: nobody trains it
