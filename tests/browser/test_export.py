@@ -85,7 +85,7 @@ def test_the_svg_looks_as_the_screen_does(
           const seen = [...drawing.querySelectorAll("path, rect, circle, text")]
             .filter((node) => node.closest(".hit, .halo, .frame, .flow, clipPath") === null)
             .filter((node) => getComputedStyle(node).visibility !== "hidden");
-          const made = [...copy.querySelectorAll(":scope > g path, :scope > g rect, :scope > g circle, :scope > g text")]
+          const made = [...copy.querySelectorAll(":scope > g :is(path, rect, circle, text)")]
             .filter((node) => node.closest("clipPath") === null);
           const names = ["fill", "stroke", "stroke-width", "font-size", "font-family", "text-anchor", "opacity"];
           const look = (node) => names.map((name) => getComputedStyle(node).getPropertyValue(name)).join("|");
