@@ -99,7 +99,7 @@ class Database:
             return
         with self.path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
-                raise LogError(_damaged(self.path, "it is not a database"))
+                raise LogError(damaged(self.path, "it is not a database"))
         with contextlib.closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as db:
             (application,) = db.execute("PRAGMA application_id").fetchone()
             (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -109,11 +109,7 @@ class Database:
             _check_kind(self.path, application, version)
             (verdict,) = db.execute("PRAGMA quick_check('runs')").fetchone()
             if verdict != "ok":
-                raise LogError(_damaged(self.path, verdict))
-            for (chunk,) in db.execute(
-                "SELECT max(c.rowid) FROM runs JOIN chunks c ON c.run = id GROUP BY id"
-            ):
-                db.execute("SELECT payload FROM chunks WHERE rowid = ?", (chunk,)).fetchone()
+                raise LogError(damaged(self.path, verdict))
 
     def _prepare(self) -> None:
         (tables,) = self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -209,11 +205,12 @@ def in_words(path: Path, error: sqlite3.Error) -> str:
                 f"{path} cannot be written ({error}): see to its rights, or choose another folder with --data"
             )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return _damaged(path, str(error))
+            return damaged(path, str(error))
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"another program holds {path}: close it"
     return f"{path} cannot be used: {error}"
 
 
-def _damaged(path: Path, why: str) -> str:
+def damaged(path: Path, why: str) -> str:
+    """Return that the file is damaged, and what to do about it."""
     return f"{path} is damaged ({why}): put a copy of it back, move it away, or choose another folder with --data"

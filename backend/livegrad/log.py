@@ -9,12 +9,13 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from livegrad.compression import unpack
-from livegrad.database import Database
+from livegrad.database import Database, damaged
 from livegrad.digest import BLOCK
-from livegrad.errors import UnknownThing
+from livegrad.errors import LogError, UnknownThing
 from livegrad.lifecycle import State
 from livegrad.protocol import RECORDS, Column, Frame, columns_from_json, record_bytes
 
@@ -89,6 +90,15 @@ class Appended:
 
 class RunLog(Database):
     """The run log in the file `path`; safe to use from several threads, one of them writing. Raises LogError."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        try:
+            for entry in self.runs():  # each goes on from its newest record
+                self.frame(entry.id, entry.last_step)
+        except LogError as error:
+            self.close()
+            raise LogError(damaged(path, str(error))) from error
 
     # -- runs
 
