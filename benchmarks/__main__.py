@@ -29,9 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for row in measure(Effort(chosen.quick)):
             print(line(row), flush=True)
             rows.append(row)
-    print(f"\n{_summary(rows)}\n{_machine(before)}")
+    machine = _machine(before)
+    print(f"\n{_summary(rows)}\n{_conditions(machine)}")
     if chosen.json is not None:
-        report = {"machine": _machine(before), "rows": [row.as_json() for row in rows]}
+        report = {"machine": machine, "rows": [row.as_json() for row in rows]}
         chosen.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
@@ -62,6 +63,14 @@ def _machine(load_before: tuple[float, float, float]) -> dict[str, Any]:
         "load_before": load_before[0],
         "load_after": os.getloadavg()[0],
     }
+
+
+def _conditions(machine: dict[str, Any]) -> str:
+    where = "{processor}, {cores} cores, {system}, Python {python}, PyTorch {torch}, {at}".format(**machine)
+    if machine["load_before"] <= machine["cores"] / 4:
+        return where
+    busy = f"A load of {machine['load_before']:.1f} before the first figure"
+    return f"{where}\n{busy}: others were at work here, and what goes by the clock says little."
 
 
 def _processor() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.apart import apart
-from benchmarks.sampling import Effort, Spent, median_ratio, spent
+from benchmarks.sampling import Effort, Spent, median_ratio, percentile, spent
 from benchmarks.table import Row
 from livegrad.assignment import Assignment
 
@@ -54,10 +54,16 @@ def _peer_row(name: str, module: str, effort: Effort) -> Row:
 def _row(what: str, pairs: Pairs, reach: float | None = None) -> Row:
     clock = [(ours.clock, bare.clock) for ours, bare in pairs]
     processor = median_ratio([(ours.processor, bare.processor) for ours, bare in pairs])
+    ratios = [ours / bare for ours, bare in clock]
     ours, bare = (median(seconds) * 1e6 for seconds in zip(*clock, strict=True))
-    note = f"{ours:,.0f} µs a step, bare {bare:,.0f} µs; in processor time {processor:.2f} ×"
-    detail = {"processor": processor, "ratios": [round(ours / bare, 4) for ours, bare in clock]}
+    note = f"{ours:,.0f} µs a step, bare {bare:,.0f} µs; half of all ratios within {_middle(ratios)}"
+    note += f"; in processor time {processor:.2f} ×"
+    detail = {"processor": processor, "ratios": [round(ratio, 4) for ratio in ratios]}
     return Row(SUBJECT, what, median_ratio(clock), "×", reach, note=note, detail=detail)
+
+
+def _middle(ratios: list[float]) -> str:
+    return f"{percentile(ratios, 25):.2f} and {percentile(ratios, 75):.2f}"
 
 
 # -- each in a process of its own
