@@ -78,13 +78,19 @@ export const api = {
   command: (id, command) => post(`${runPath(id)}/commands`, command),
   /** @param {string} id @returns {Promise<RunData>} */
   data: (id) => get(`${runPath(id)}/data`),
-  /** @param {string} id @param {string[]} names @param {number} points */
-  async series(id, names, points) {
-    const query = new URLSearchParams([...names.map((name) => ["name", name]), ["points", String(points)]]);
-    return (await get(`${runPath(id)}/series?${query}`)).series;
+  /** @param {string} id @param {string[]} names @param {number} points @param {{from?: number, to?: number}} [range] @param {AbortSignal} [signal] */
+  async series(id, names, points, range = {}, signal) {
+    const bounds = Object.entries(range).map(([end, step]) => [end, String(step)]);
+    const query = new URLSearchParams([...names.map((name) => ["name", name]), ["points", String(points)], ...bounds]);
+    return (await (await call(`${runPath(id)}/series?${query}`, { signal })).json()).series;
   },
-  /** @param {string} id @param {number} step @returns {Promise<ArrayBuffer>} */
-  record: async (id, step) => (await call(`${runPath(id)}/records?from=${step}&to=${step}`)).arrayBuffer(),
+  /** @param {string} id @param {number} from @param {number} to both included @param {AbortSignal} [signal] @returns {Promise<ArrayBuffer>} */
+  records: async (id, from, to, signal) =>
+    (await call(`${runPath(id)}/records?from=${from}&to=${to}`, { signal })).arrayBuffer(),
+  /** @param {string} id @param {number} step @param {Record<string, any>} changes of the configuration @returns {Promise<Run>} */
+  branch: (id, step, changes) => post(`${runPath(id)}/branches`, { step, changes }),
+  /** What else there is of a run. @param {string} id @param {string} what @returns {Promise<any>} */
+  of: (id, what) => get(`${runPath(id)}/${what}`),
 };
 
 /** @typedef {typeof api} Api */

@@ -15,7 +15,7 @@ const POINTS = 800; // of each series of the past
  * The world around a connection; tests bring their own.
  * @typedef {Object} Surroundings
  * @property {Store} store
- * @property {Pick<Api, "run"|"series"|"data"|"record">} api
+ * @property {Pick<Api, "run"|"series"|"data"|"records">} api
  * @property {Stats} stats
  * @property {(path: string) => WebSocket} open
  * @property {(callback: () => void, ms: number) => unknown} later
@@ -89,9 +89,7 @@ export function connect(id, { store, api, stats, open, later }) {
     const message = decodeMessage(text);
     if (message.kind === "hello") greet(message);
     if (message.kind === "state") store.dispatch({ type: "state", run: message.run });
-    if (message.kind === "error") {
-      store.dispatch({ type: "problem", problem: { type: "about:blank", status: 0, ...message } });
-    }
+    if (message.kind === "error") store.dispatch(eventOf(message));
   }
 
   /** @param {{run: import("./types.js").Run, layout: Layout|null}} hello */
@@ -101,7 +99,7 @@ export function connect(id, { store, api, stats, open, later }) {
     store.dispatch({ type: "hello", run: hello.run, layout });
     if (layout === null) return; // the trainer is still starting: it will greet again
     if (store.state.data === null) void load(api.data(id), (data) => ({ type: "data", data }));
-    if (hello.run.step > 0) void loadPast(layout);
+    if (hello.run.step > (hello.run.first_step ?? 0)) void loadPast(layout);
   }
 
   /** @param {Layout} of */
@@ -144,11 +142,12 @@ export function connect(id, { store, api, stats, open, later }) {
   /** The change Δ of the record on the screen needs the one before; while training runs the stream brings it. */
   function fetchBefore() {
     const { settled } = store.state;
-    if (settled === null || settled.step === 0 || settled.before !== null) return;
+    const first = store.state.run?.first_step ?? 0;
+    if (settled === null || settled.step <= first || settled.before !== null) return;
     const step = settled.step - 1;
     if (askedBefore === step) return;
     askedBefore = step;
-    void load(api.record(id, step), (buffer) => ({
+    void load(api.records(id, step, step), (buffer) => ({
       type: "before",
       step,
       values: decodeFrame(buffer, layout).values.slice(),
@@ -164,4 +163,13 @@ export function connect(id, { store, api, stats, open, later }) {
       socket?.close();
     },
   };
+}
+
+/** Events of the run's that are told beside it until they are over; the rest are problems. */
+const NEWS = ["restarted", "log", "log-again"];
+
+/** @param {{title: string, detail: string}} message @returns {import("./types.js").Action} */
+function eventOf({ title, detail }) {
+  if (NEWS.includes(title)) return { type: "news", title, detail };
+  return { type: "problem", problem: { type: "about:blank", status: 0, title, detail } };
 }

@@ -6,34 +6,46 @@ import { createClock, createStats } from "./clock.js";
 import { createSend, toggle } from "./commands.js";
 import { connect } from "./connection.js";
 import { listen } from "./keys.js";
+import { createLooking } from "./looking.js";
 import { createStore } from "./store.js";
+import { shown } from "./then.js";
 import { createTheme } from "./theme.js";
+import * as awaited from "./views/awaited.js";
 import * as bar from "./views/bar.js";
 import * as code from "./views/code.js";
 import * as controls from "./views/controls.js";
 import * as exporting from "./views/export.js";
 import * as fit from "./views/fit.js";
 import * as inspector from "./views/inspector.js";
-import * as loss from "./views/loss.js";
 import * as network from "./views/network.js";
-import * as norms from "./views/norms.js";
 import * as notice from "./views/notice.js";
 import { setTheme } from "./views/palette.js";
 import * as parameters from "./views/parameters.js";
 import * as timeline from "./views/timeline.js";
+import * as when from "./views/when.js";
 import { gentlerRate } from "./words.js";
 /** @import { Connection } from "./connection.js" */
-/** @import { Run, RunConfig, View } from "./types.js" */
+/** @import { Travel } from "./travel.js" */
+/** @import { Problem, Run, RunConfig, View } from "./types.js" */
 
 /** Nobody reads numbers or charts faster than this; the drawing and the fit follow every frame. */
 const READ_MS = 100;
 const CHART_MS = 200;
 const RETRY_MS = 1000;
 
+/** The way to past steps is fetched when someone first looks back. @type {Travel|null} */
+let travel = null;
+/** @type {Promise<void>|null} */
+let packing = null;
+
 const stats = createStats();
 const clock = createClock(stats);
-const store = createStore(clock.invalidate);
+const store = createStore((hurry) => {
+  clock.invalidate(hurry);
+  lookBack();
+});
 const send = createSend(store, api);
+const looking = createLooking(store, send);
 const theme = createTheme(({ dark, reducedMotion }) => {
   setTheme(dark);
   store.dispatch({ type: "surroundings", dark, reducedMotion });
@@ -44,6 +56,18 @@ let connection = null;
 
 const socketOf = (/** @type {string} */ path) => new WebSocket(`${location.origin.replace(/^http/, "ws")}${path}`);
 const later = (/** @type {() => void} */ callback, /** @type {number} */ ms) => setTimeout(callback, ms);
+
+function lookBack() {
+  if (travel !== null) travel.follow();
+  else if (store.state.then !== null) packing ??= pack();
+}
+
+async function pack() {
+  const [{ createTravel }, { httpSource }] = await Promise.all([import("./travel.js"), import("./sources.js")]);
+  const nextFrame = (/** @type {(now: number) => void} */ callback) => requestAnimationFrame(callback);
+  travel = createTravel({ store, sourceOf: (id, layout) => httpSource(id, api, layout), nextFrame, later });
+  travel.follow();
+}
 
 /** The run that the address names. */
 const addressed = () => new URLSearchParams(location.hash.slice(1)).get("run");
@@ -98,12 +122,25 @@ function leave() {
   void findRun();
 }
 
+/** A new run that continues one from a step. @param {string} id @param {number} step @param {Record<string, any>} changes */
+async function goOn(id, step, changes) {
+  const run = await api.branch(id, step, changes);
+  await refresh();
+  open(run.id);
+}
+
+/** From its first step; a run that has none is made anew. @param {Run} run @param {Record<string, any>} [changes] */
+function restart({ id, name, config, loss, step, first_step: first = 0 }, changes = {}) {
+  const hasSteps = step > first || loss !== null;
+  if (hasSteps) return goOn(id, first, { name, max_steps: config.max_steps, ...changes });
+  return create({ ...config, optimizer: { ...config.optimizer, ...changes.optimizer } });
+}
+
 /** @param {Run} run */
-const again = (run) => attempt(() => create(run.config));
+const again = (run) => attempt(() => restart(run));
 
 /** The same, with shorter steps. @param {Run} run */
-const gentler = (run) =>
-  attempt(() => create({ ...run.config, optimizer: { ...run.config.optimizer, lr: gentlerRate(run) } }));
+const gentler = (run) => attempt(() => restart(run, { optimizer: { lr: gentlerRate(run) } }));
 
 /** Dialogs are fetched when they are first opened. */
 const fresh = () =>
@@ -114,26 +151,46 @@ const fresh = () =>
       import("./views/form.js"),
       import("./schema.js"),
     ]);
-    openForm({ fields: fieldsOf(schema, "RunConfig"), datasets, create: tryCreate });
+    openForm({ fields: fieldsOf(schema, "RunConfig"), datasets, create: (config) => told(() => create(config)) });
+  });
+
+/** A run that goes on from the step on the screen. */
+const branch = () =>
+  attempt(async () => {
+    const { openBranch } = await import("./views/branch.js");
+    await openBranch(shown(store.state), { api, branch: (...from) => told(() => goOn(...from)) });
   });
 
 const help = () => attempt(async () => (await import("./views/help.js")).openHelp());
 
+/** @param {Run[]} runs */
+const compare = (runs) => attempt(async () => (await import("./views/compare.js")).openCompare(runs, api));
+
 const list = () =>
   attempt(async () => {
     const { openRuns } = await import("./views/runs.js");
-    openRuns(store, { open, again, fresh, refresh: () => attempt(refresh), remove: (id) => attempt(() => remove(id)) });
+    openRuns(store, { open, again, fresh, refresh: () => attempt(refresh), remove: (id) => attempt(() => remove(id)), compare });
   });
 
-/** @param {Partial<RunConfig>} config */
-async function tryCreate(config) {
-  return create(config).then(
+/** What is refused is answered, for the form that asked. @param {() => Promise<void>} act @returns {Promise<Problem|null>} */
+const told = (act) =>
+  act().then(
     () => null,
     (error) => problemOf(error),
   );
+
+/** A run's step, once its stream has told what there is. @param {string} id @param {number} step */
+function openAt(id, step) {
+  open(id);
+  const undo = clock.add(() => {
+    if (store.state.opened !== id) return void undo();
+    if (store.state.run === null || store.state.layout === null) return;
+    undo();
+    store.dispatch({ type: "visit", step });
+  });
 }
 
-const doors = { runs: () => void list(), fresh: () => void fresh(), help: () => void help(), theme: theme.toggle };
+const doors = { runs: () => void list(), fresh: () => void fresh(), help: () => void help(), theme: theme.toggle, parent: openAt };
 
 const acts = {
   runs: doors.runs,
@@ -141,6 +198,7 @@ const acts = {
   again: () => store.state.run !== null && void again(store.state.run),
   gentler: () => store.state.run !== null && void gentler(store.state.run),
   play: () => void toggle(store, send),
+  heard: () => store.dispatch({ type: "heard" }),
 };
 
 /** @param {string} id @returns {HTMLElement} */
@@ -149,28 +207,53 @@ const place = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 /** @param {View} view @param {number} [everyMs] */
 const show = (view, everyMs) => clock.add(() => view.draw(store.state), everyMs);
 
+/** A card, which draws then or now. @param {View} view @param {number} [everyMs] */
+const card = (view, everyMs) => clock.add(() => view.draw(shown(store.state)), everyMs);
+
+/** uPlot, the heaviest part of the page, comes with the first steps. @param {string} id @param {string} heading @param {() => Promise<any>} fetch */
+const chart = (id, heading, fetch) =>
+  awaited.mount(place(id), store, {
+    heading,
+    text: "Nothing yet: training has not begun.",
+    isDue: ({ history }) => history !== null && history.length > 1,
+    fetch,
+  });
+
 show(bar.mount(place("bar"), store, doors), READ_MS);
 show(exporting.mount(place("export"), store), READ_MS);
 show(controls.mount(place("transport"), store, send), READ_MS);
 show(notice.mount(place("notice"), store, acts), READ_MS);
 show(notice.mountToast(place("toast"), store));
-show(network.mount(place("network"), store));
-show(fit.mount(place("fit"), store));
-show(code.mount(place("code"), store), READ_MS);
-show(parameters.mount(place("parameters"), store), READ_MS);
-show(inspector.mount(place("inspector"), store), READ_MS);
-show(loss.mount(place("loss"), store), CHART_MS);
-show(norms.mount(place("norms"), store), CHART_MS);
-show(timeline.mount(place("timeline"), store), CHART_MS);
+card(network.mount(place("network"), store));
+show(when.mount(place("network"), store));
+card(fit.mount(place("fit"), store));
+card(code.mount(place("code"), store), READ_MS);
+card(parameters.mount(place("parameters"), store), READ_MS);
+card(inspector.mount(place("inspector"), store), READ_MS);
+card(chart("loss", "Loss (log)", () => import("./views/loss.js")), CHART_MS);
+card(chart("norms", "‖.grad‖ by parameter (log)", () => import("./views/norms.js")), CHART_MS);
+show(timeline.mount(place("timeline"), store, { looking, branch: () => void branch() }), READ_MS);
 clock.onDrawn(() => connection?.drawn());
 
 listen(document, {
   toggle: () => void toggle(store, send),
-  step: () => void send({ kind: "step", count: 1 }),
+  later: looking.later,
+  earlier: looking.by(-1),
+  muchLater: looking.by(10),
+  muchEarlier: looking.by(-10),
+  farLater: looking.by(100),
+  farEarlier: looking.by(-100),
+  first: looking.first,
+  live: looking.live,
+  playOn: looking.playOn,
+  playBack: looking.playBack,
+  slower: looking.slower,
+  faster: looking.faster,
   phase: () => void send({ kind: "phase" }),
   help: doors.help,
-  free: () => store.dispatch({ type: "pin", target: null }),
+  free: looking.free,
 });
+document.addEventListener("keyup", looking.stand);
 
 addEventListener("hashchange", () => follow(addressed()));
 addEventListener("online", () => connection?.retry());
@@ -213,4 +296,4 @@ void begin();
 void watchTorch();
 
 /** For tests and benchmarks: what is on the screen, and what drawing costs. */
-Object.assign(window, { livegrad: { store, stats } });
+Object.assign(window, { livegrad: { store, stats, archive: () => travel?.archive() ?? null } });

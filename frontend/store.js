@@ -34,14 +34,16 @@ export function initialState() {
     loaded: false,
     torch: "ready",
     missing: null,
+    then: null,
+    playback: { direction: 0, speed: null },
+    news: { restarted: null, log: null },
   };
 }
 
 /** What of a state belongs to one run, as it is before the first message. */
 function blank() {
-  const { run, layout, data, moment, settled, history, target, hovered, pin, pinned, stepsPerSec, marks, diverged } =
-    initialState();
-  return { run, layout, data, moment, settled, history, target, hovered, pin, pinned, stepsPerSec, marks, diverged };
+  const { connection, runs, listing, busy, problem, reducedMotion, dark, loaded, torch, missing, ...own } = initialState();
+  return own;
 }
 
 /** @type {Record<string, (state: State, action: Action) => Partial<State>>} */
@@ -59,6 +61,15 @@ const REDUCERS = {
   runs: (_, { runs }) => ({ runs, loaded: true }),
   listing: (_, { listing }) => ({ listing }),
   health: (_, { torch }) => ({ torch }),
+  visit: (state, { step, isMoving }) => visit(state, step, isMoving ?? false),
+  arrive: ({ then, layout }, record) =>
+    then === null || layout === null ? {} : { then: { ...then, moment: recalled(then, layout, record) } },
+  thinned: ({ then }, { step, kept }) => (then === null || then.step !== step ? {} : { then: { ...then, kept } }),
+  stand: ({ then }) => (then === null ? {} : { then: { ...then, isMoving: false } }),
+  live: ({ playback }) => ({ then: null, playback: { ...playback, direction: 0 } }),
+  playback: (state, { direction, speed }) => playBack(state, direction, speed),
+  news: ({ news }, { title, detail }) => ({ news: told(news, title, detail) }),
+  heard: ({ news }) => ({ news: { ...news, restarted: null } }),
   target: (state, { target }) => aim({ ...state, hovered: target }),
   pin: (state, { target }) => aim({ ...state, pin: isSame(state.pin, target) ? null : target }),
   busy: (_, { busy }) => ({ busy }),
@@ -190,6 +201,38 @@ function remember({ settled, moment }, step, values) {
     settled: settled !== null && isNeeded(settled) ? { ...settled, before: values } : settled,
     moment: moment !== null && isNeeded(moment) ? { ...moment, before: values } : moment,
   };
+}
+
+/** Look at a step; the newest one is now. @param {State} state @param {number} wanted @param {boolean} isMoving @returns {Partial<State>} */
+function visit({ run, layout, then, playback }, wanted, isMoving) {
+  if (run === null || layout === null || !Number.isFinite(wanted)) return {};
+  const step = Math.max(Math.round(wanted), run.first_step ?? 0);
+  if (step >= run.step) return { then: null, playback: { ...playback, direction: 0 } };
+  if (then?.step === step) return { then: { ...then, isMoving } };
+  return { then: { step, moment: then?.moment ?? null, isMoving, kept: null } };
+}
+
+/** @param {import("./types.js").Then} then @param {Layout} layout @param {Action} record @returns {Moment} */
+function recalled({ moment }, layout, { step, values, before }) {
+  if (moment !== null && moment.step === step && moment.before !== null) return moment;
+  const gradStates = layout.parameters.map(() => /** @type {GradState} */ (step === 0 ? "none" : "fresh"));
+  return { step, phase: "step", values, before, gradStates };
+}
+
+/** From now one goes back, or begins at the beginning. @param {State} state @param {-1|0|1|undefined} direction @param {number|undefined} speed @returns {Partial<State>} */
+function playBack(state, direction = state.playback.direction, speed) {
+  const { run, then } = state;
+  const playback = { direction, speed: speed ?? state.playback.speed };
+  if (direction === 0) return { playback, then: then === null ? null : { ...then, isMoving: false } };
+  const from = then?.step ?? (direction < 0 ? (run?.step ?? 0) - 1 : (run?.first_step ?? 0));
+  const start = visit({ ...state, playback }, from, true);
+  return { playback, ...start };
+}
+
+/** @param {State["news"]} news @param {string} title @param {string} detail */
+function told(news, title, detail) {
+  if (title === "restarted") return { ...news, restarted: detail };
+  return { ...news, log: title === "log" ? detail : null };
 }
 
 /** @param {State} state @param {any[]} series @returns {Partial<State>} */

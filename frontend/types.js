@@ -17,6 +17,8 @@
  * @property {string} created_at ISO 8601, UTC
  * @property {number} epoch number of times that a trainer was started for it
  * @property {GradState[]} grad_states one per parameter, in named_parameters() order
+ * @property {number} [first_step] step of its first record: 0, or where it left its parent
+ * @property {{run: string, step: number}|null} [parent] the run that it continues, and from which step on
  */
 
 /** @typedef {"zero_grad"|"forward"|"loss"|"backward"|"step"} Phase */
@@ -33,6 +35,7 @@
  * @property {{kind: "sgd"|"adam"|"adamw"|"rmsprop", lr: number, [argument: string]: any}} optimizer
  * @property {boolean} zero_grad false: the loop leaves .grad alone, so gradients add up
  * @property {number} seed
+ * @property {number|null} [data_seed]
  * @property {number|null} batch_size null: the full batch
  * @property {number} max_steps
  * @property {number|null} pace
@@ -116,6 +119,15 @@
  */
 
 /**
+ * A look back.
+ * @typedef {Object} Then
+ * @property {number} step the one that was asked for
+ * @property {Moment|null} moment what can be shown of it: its record, or until that is there the nearest one
+ * @property {boolean} isMoving one is dragging or playing: there is no time for words
+ * @property {number[]|null} kept it was thinned out, and these are the nearest that are there
+ */
+
+/**
  * Everything that the views draw.
  * @typedef {Object} State
  * @property {"connecting"|"open"|"lost"} connection
@@ -141,10 +153,13 @@
  * @property {"loading"|"ready"} torch whether the server's warm trainer has imported it
  * @property {string|null} missing the run that was asked for and is not there
  * @property {string} [opened] id of the run on the screen, or about to be
+ * @property {Then|null} then null: the screen shows now
+ * @property {{direction: -1|0|1, speed: number|null}} playback speed in steps a second; null: a whole run in a while
+ * @property {{restarted: string|null, log: string|null}} news what happened to the run, until it is over
  * @property {boolean} loaded the list of runs has been answered once
  */
 
-/** RFC 9457. @typedef {{type: string, title: string, status: number, detail: string, errors?: any[]}} Problem */
+/** RFC 9457. @typedef {{type: string, title: string, status: number, detail: string, errors?: any[], nearest?: number[]}} Problem nearest: kept steps, where one was thinned out */
 
 /**
  * @typedef {Object} Store

@@ -160,10 +160,19 @@ export function noticeOf(state) {
   return runNotice(state, run);
 }
 
-/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|null, label?: string}} Notice */
+/** What happened to the run, until it is over or has been heard. @param {State} state @returns {Notice|null} */
+function newsOf({ news }) {
+  if (news.log !== null) return { mood: "bad", title: "Nothing can be recorded now", text: news.log, act: null };
+  if (news.restarted === null) return null;
+  return { mood: "calm", title: "Started again", text: sentence(news.restarted), act: "heard" };
+}
+
+/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|"heard"|null, label?: string}} Notice */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
+  const news = newsOf(state);
+  if (news !== null && run.state !== "failed") return news;
   if (run.state === "failed")
     return { mood: "bad", title: "The run failed", text: run.reason ?? "Its process gave no reason.", act: "again" };
   if (state.diverged) return divergedNotice(run);

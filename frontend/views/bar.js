@@ -3,7 +3,7 @@
 
 import { configWords, stateWords } from "../words.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
-/** @import { State, Store, View } from "../types.js" */
+/** @import { Run, State, Store, View } from "../types.js" */
 
 /**
  * @typedef {Object} Doors
@@ -11,6 +11,7 @@ import { element, keepFocus, set, whenChanged, write } from "./dom.js";
  * @property {() => void} fresh a new run
  * @property {() => void} help
  * @property {() => void} theme
+ * @property {(id: string, step: number) => void} parent open the run that this one continues, at that step
  */
 
 /** @param {HTMLElement} root @param {Store} _store @param {Doors} doors @returns {View} */
@@ -19,10 +20,11 @@ export function mount(root, _store, doors) {
   const config = element("span", { class: "run-config" });
   const badge = element("span", { class: "badge", id: "state", role: "status" });
   const step = element("span", { class: "step-number", id: "step" });
+  const from = element("span", { class: "run-parent" });
   const theme = element("button", { type: "button", class: "icon", onclick: doors.theme, onmousedown: keepFocus });
   root.append(
     element("h1", { class: "brand" }, "livegrad"),
-    element("div", { class: "run-words" }, name, config),
+    element("div", { class: "run-words" }, name, from, config),
     badge,
     step,
     element("span", { class: "spring" }),
@@ -52,6 +54,9 @@ export function mount(root, _store, doors) {
     );
     set(config, "title", config.textContent);
   });
+  const drawParent = whenChanged((/** @type {Run["parent"]} */ parent, /** @type {string|null} */ parentName) => {
+    from.replaceChildren(...(parent == null ? [] : parentWords(parent, parentName, doors)));
+  });
   const drawTheme = whenChanged((/** @type {boolean} */ dark) => {
     write(theme, dark ? "☀" : "☾");
     set(theme, "aria-label", dark ? "Light theme" : "Dark theme");
@@ -63,11 +68,25 @@ export function mount(root, _store, doors) {
       write(badge, text);
       set(badge, "data-mood", mood);
       drawRun(state.run);
+      const { parent = null } = state.run ?? {};
+      drawParent(parent, state.runs.find(({ id }) => id === parent?.run)?.name ?? null);
       drawTheme(state.dark);
       drawTitle(state.run?.name, text);
     },
     unmount: () => root.replaceChildren(),
   };
+}
+
+/** @param {{run: string, step: number}} parent @param {string|null} name null: it was deleted @param {Doors} doors */
+function parentWords({ run, step }, name, doors) {
+  const at = `step ${step.toLocaleString("en")}`;
+  if (name === null) return [`continues a run that was deleted, from ${at}`];
+  const link = element(
+    "button",
+    { type: "button", class: "link", id: "open-parent", onclick: () => doors.parent(run, step), onmousedown: keepFocus },
+    name,
+  );
+  return ["continues ", link, ` from ${at}`];
 }
 
 const drawTitle = whenChanged((/** @type {string|undefined} */ name, /** @type {string} */ text) => {

@@ -3,6 +3,7 @@
 
 import { format } from "../lib/format.js";
 import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { createEnds } from "./chart/ends.js";
 import { logTicks } from "./chart/ticks.js";
 import { element, set, write, zoom } from "./dom.js";
 import { colour } from "./palette.js";
@@ -17,9 +18,10 @@ import { colour } from "./palette.js";
  */
 
 /** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} Rows */
+/** The step on the screen, when it is not the newest, and each line's value there. @typedef {{step: number, values: number[]}} Mark */
 
-/** @param {HTMLElement} root @param {string} heading @param {Line[]} lines */
-export function createChart(root, heading, lines) {
+/** @param {HTMLElement} root @param {string} heading @param {Line[]} lines @param {(step: number) => void} pick a step was clicked @param {boolean} [isNamed] each line's name at its end */
+export function createChart(root, heading, lines, pick, isNamed = false) {
   const readout = createReadout(lines);
   const box = element("div", { class: "chart" });
   const empty = element("p", { class: "chart-empty" }, "Nothing yet: training has not begun.");
@@ -31,11 +33,25 @@ export function createChart(root, heading, lines) {
   );
   /** @type {Rows} */
   let rows = { steps: [], lines: lines.map(() => []), length: 0 };
+  /** @type {Mark|null} */
+  let mark = null;
+  const hand = element("div", { class: "chart-hand", hidden: true });
+  /** @type {ReturnType<typeof createEnds>|null} */
+  let ends = null;
+  const place = (/** @type {uPlot} */ chart) => {
+    ends?.(chart, rows);
+    const [from, to] = [chart.scales.x.min ?? 0, chart.scales.x.max ?? 0];
+    set(hand, "hidden", mark === null || mark.step < from || mark.step > to);
+    if (mark !== null) hand.style.left = `${chart.valToPos(mark.step, "x")}px`;
+  };
   const plot = new uPlot(
-    options(lines, (chart) => readout.show(rows, chart.cursor.idx ?? null)),
+    options(lines, (chart) => readout.show(rows, chart.cursor.idx ?? null, mark), place),
     [[], ...lines.map(() => [])],
     box,
   );
+  plot.over.append(hand);
+  if (isNamed) ends = createEnds(plot.over, lines);
+  plot.over.addEventListener("click", () => plot.cursor.idx != null && pick(rows.steps[plot.cursor.idx]));
   const watch = new ResizeObserver(
     ([
       {
@@ -47,13 +63,20 @@ export function createChart(root, heading, lines) {
   );
   watch.observe(box);
   return {
+    /** @param {Mark|null} then */
+    mark(then) {
+      mark = then;
+      place(plot);
+      readout.show(rows, plot.cursor.idx ?? null, mark);
+    },
     /** @param {Rows} newest */
     draw(newest) {
       rows = newest;
       set(empty, "hidden", rows.length > 1);
       set(box, "data-empty", rows.length <= 1);
       plot.setData(dataOf(rows));
-      readout.show(rows, plot.cursor.idx ?? null);
+      ends?.(plot, rows);
+      readout.show(rows, plot.cursor.idx ?? null, mark);
     },
     recolour: () => plot.redraw(false, true),
     unmount() {
@@ -74,14 +97,14 @@ function dataOf({ steps, lines, length }) {
   return [Array.prototype.slice.call(steps, 0, length), ...positive];
 }
 
-/** @param {Line[]} lines @param {(chart: uPlot) => void} onCursor @returns {uPlot.Options} */
-function options(lines, onCursor) {
+/** @param {Line[]} lines @param {(chart: uPlot) => void} onCursor @param {(chart: uPlot) => void} onScale @returns {uPlot.Options} */
+function options(lines, onCursor, onScale) {
   return {
     width: 240,
     height: 120,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    hooks: { setCursor: [onCursor] },
+    hooks: { setCursor: [onCursor], setScale: [onScale], setSize: [onScale] },
     padding: [6, 18, 0, 0],
     scales: {
       x: { time: false, range: (_, from, to) => [from ?? 0, Math.max(to ?? 1, (from ?? 0) + 1)] },
@@ -159,8 +182,12 @@ function createReadout(lines) {
   return {
     at,
     root: element("div", { class: "readout" }, ...rows),
-    /** @param {Rows} shown @param {number|null} cursor */
-    show(shown, cursor) {
+    /** @param {Rows} shown @param {number|null} cursor @param {Mark|null} mark */
+    show(shown, cursor, mark) {
+      if (cursor === null && mark !== null) {
+        write(at, `step ${mark.step.toLocaleString("en")}`);
+        return values.forEach((value, i) => write(value, Number.isNaN(mark.values[i]) ? "–" : format(mark.values[i], 3)));
+      }
       const row = Math.min(cursor ?? Infinity, shown.length - 1);
       const isEmpty = shown.length <= 1;
       write(at, isEmpty ? "" : `step ${shown.steps[row].toLocaleString("en")}`);

@@ -4,6 +4,7 @@
 import { format } from "../lib/format.js";
 import { permitted, toggle } from "../commands.js";
 import { numberOf } from "../protocol.js";
+import { shown } from "../then.js";
 import { PHASES, plain } from "../words.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 /** @import { Send } from "../commands.js" */
@@ -82,7 +83,8 @@ function createStrip() {
   return {
     root,
     /** @param {State} state */
-    draw({ run, moment }) {
+    draw(state) {
+      const { run, moment } = shown(state);
       const isRunning = run?.state === "running";
       const isAtStart = moment !== null && moment.step === 0 && moment.phase === "step";
       const loss = numberOf(run?.loss);

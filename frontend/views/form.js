@@ -23,18 +23,23 @@ const EMPTY = /** @type {Record<string, string>} */ ({ batch_size: "all", pace: 
  * @property {Field[]} fields
  * @property {DataSet[]} datasets
  * @property {(config: Record<string, any>) => Promise<Problem|null>} create null: it was made
+ * @property {Record<string, any>} [start] what the fields hold at first; without, their defaults
+ * @property {string} [title]
+ * @property {string} [about]
+ * @property {string} [submit] the button's word
  */
 
 /** @param {Offer} offer */
-export function openForm({ fields, datasets, create }) {
+export function openForm({ fields, datasets, create, start = {}, title = "New run", about = "", submit: word = "Create run" }) {
   const dialog = element("dialog", { class: "dialog", "aria-labelledby": "form-title" });
   const trouble = element("p", { class: "trouble", role: "alert" });
-  const submit = element("button", { type: "submit", class: "primary" }, "Create run");
-  const inputs = fields.map((field) => inputOf(field, field.fallback, field.name, datasets));
+  const submit = element("button", { type: "submit", class: "primary" }, word);
+  const inputs = fields.map((field) => inputOf(field, field.name in start ? start[field.name] : field.fallback, field.name, datasets));
   const form = element(
     "form",
     { novalidate: true },
-    head(dialog, "New run", "form-title"),
+    head(dialog, title, "form-title"),
+    ...(about === "" ? [] : [element("p", { class: "about form-about" }, about)]),
     element("div", { class: "fields" }, ...inputs.map(({ root }) => root)),
     trouble,
     element("div", { class: "dialog-foot" }, submit),

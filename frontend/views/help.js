@@ -5,9 +5,14 @@ import { head, present } from "./dialog.js";
 
 const KEYS = [
   ["Space", "train, pause"],
-  ["→", "one step"],
   [".", "one phase of a step"],
-  ["Esc", "let go of what is pinned"],
+  ["← →", "one step back, one on; at the newest step, → trains one"],
+  ["Shift + ← →", "ten steps"],
+  ["Shift + ↓ ↑", "a hundred steps"],
+  ["Home, End", "the first step; back to now"],
+  ["P, Shift + P", "play history forwards, backwards; again stops"],
+  ["< >", "play slower, faster"],
+  ["L, Esc", "back to now; then Esc lets go of what is pinned"],
   ["?", "this list"],
   ["Tab, then arrows", "through the drawing and the tables; Enter pins"],
 ];

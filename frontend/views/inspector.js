@@ -138,6 +138,9 @@ function drawChange(change, note, { settled, run }, valueAt, gradientAt_) {
     change("none", "no update yet", "");
     return write(note, "");
   }
+  if (settled.before === null && settled.step === (run.first_step ?? 0)) {
+    return change("not here", `update ${settled.step} was made in the run that this one continues`, "");
+  }
   if (settled.before === null) return change("…", `of update ${settled.step}`, "");
   const delta = settled.values[valueAt] - settled.before[valueAt];
   change(

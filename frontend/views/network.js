@@ -2,7 +2,7 @@
 // and the keyboard; knows nothing about the socket or the other views.
 
 import { Mark } from "./network/mark.js";
-import { Picture } from "./network/picture.js";
+import { isAtRest, Picture } from "./network/picture.js";
 import { Scene } from "./network/scene.js";
 import { drawSkeleton } from "./network/skeleton.js";
 import { Tooltip } from "./network/tooltip.js";
@@ -75,10 +75,10 @@ class Drawing {
   /** @param {Scene} scene @param {State} state @param {Moment} moment */
   #drawMoment(scene, state, moment) {
     const { dark } = state;
-    const isAtRest = state.run?.state !== "running";
+    const still = isAtRest(state);
     const drawn = this.#drawn;
-    if (moment === drawn.moment && dark === drawn.dark && isAtRest === drawn.isAtRest) return;
-    this.#drawn = { moment, dark, isAtRest };
+    if (moment === drawn.moment && dark === drawn.dark && still === drawn.isAtRest) return;
+    this.#drawn = { moment, dark, isAtRest: still };
     scene.picture.take(state, moment);
     scene.draw(state, moment);
   }

@@ -1,8 +1,9 @@
 // The norm of each parameter's gradient, on a log axis. Knows nothing about where rows come from.
 
 import { createChart } from "./chart.js";
+import { norm } from "../history.js";
 import { whenChanged } from "./dom.js";
-/** @import { History, Layout, Store, View } from "../types.js" */
+/** @import { History, Layout, Moment, State, Store, View } from "../types.js" */
 
 /** One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale. */
 const STYLES = [
@@ -18,8 +19,15 @@ function spelt(name) {
   return { group: name.slice(0, Math.max(dot, 0)), label: name.slice(Math.max(dot, 0)) };
 }
 
-/** @param {HTMLElement} root @param {Store} _store @returns {View} */
-export function mount(root, _store) {
+/** @param {Moment} moment @param {Layout} layout */
+function markOf({ step, values, gradStates }, { parameters }) {
+  const norms = parameters.map(({ gradient, size }, i) => (gradStates[i] === "none" ? NaN : norm(values, gradient, size)));
+  return { step, values: norms };
+}
+
+/** @param {HTMLElement} root @param {Store} store @returns {View} */
+export function mount(root, store) {
+  const pick = (/** @type {number} */ step) => store.dispatch({ type: "visit", step });
   /** @type {ReturnType<typeof createChart>|null} */
   let chart = null;
   const build = whenChanged((/** @type {Layout|null} */ layout) => {
@@ -29,6 +37,7 @@ export function mount(root, _store) {
       root,
       "‖.grad‖ by parameter (log)",
       names.map((name, i) => ({ ...spelt(name), ...STYLES[i % STYLES.length] })),
+      pick,
     );
   });
   const draw = whenChanged(
@@ -42,10 +51,14 @@ export function mount(root, _store) {
       chart?.draw({ steps: history?.steps ?? [], lines, length });
     },
   );
+  const mark = whenChanged((/** @type {State["then"]} */ then, /** @type {Moment|null} */ moment, /** @type {Layout|null} */ layout) =>
+    chart?.mark(then === null || moment === null || layout === null ? null : markOf(moment, layout)),
+  );
   const recolour = whenChanged((/** @type {boolean} */ _) => chart?.recolour());
   return {
-    draw({ history, layout, dark }) {
+    draw({ history, layout, dark, then, moment }) {
       build(layout);
+      mark(then, then && moment, layout);
       recolour(dark);
       draw(history, history?.length ?? 0, history?.steps[history.length - 1] ?? -1, chart);
     },

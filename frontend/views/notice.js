@@ -6,8 +6,8 @@ import { element, keepFocus, whenChanged } from "./dom.js";
 /** @import { Notice } from "../words.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
-/** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play", () => void>} Acts */
-const LABELS = { runs: "See the runs", new: "New run", again: "Start again", gentler: "Start again", play: "▶ Train" };
+/** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play"|"heard", () => void>} Acts */
+const LABELS = { runs: "See the runs", new: "New run", again: "Start again", gentler: "Start again", play: "▶ Train", heard: "OK" };
 
 /** @param {HTMLElement} root @param {Store} _store @param {Acts} acts @returns {View} */
 export function mount(root, _store, acts) {

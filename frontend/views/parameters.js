@@ -4,6 +4,7 @@
 import { weightColour } from "../lib/colour.js";
 import { elementName, format, shapeText, subscripts } from "../lib/format.js";
 import { norm } from "../history.js";
+import { shown } from "../then.js";
 import { element, set, whenChanged, write } from "./dom.js";
 /** @import { GradState, Layout, Moment, ParameterColumn, State, Store, Target, View } from "../types.js" */
 
@@ -55,8 +56,8 @@ function createRow(store, layout, place) {
   opener.addEventListener("click", () => {
     drawer.hidden = !drawer.hidden;
     set(opener, "aria-expanded", String(!drawer.hidden));
-    const { moment } = store.state;
-    if (moment !== null) elements.draw(store.state, moment);
+    const state = shown(store.state);
+    if (state.moment !== null) elements.draw(state, state.moment);
     if (!drawer.hidden) bringUp(row);
   });
   return {

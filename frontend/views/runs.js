@@ -3,7 +3,8 @@
 import { format } from "../lib/format.js";
 import { numberOf } from "../protocol.js";
 import { configWords } from "../words.js";
-import { element } from "./dom.js";
+import { treeOf } from "../tree.js";
+import { element, set } from "./dom.js";
 import { head, present } from "./dialog.js";
 /** @import { Run, State, Store } from "../types.js" */
 
@@ -14,6 +15,7 @@ import { head, present } from "./dialog.js";
  * @property {(id: string) => Promise<void>} remove
  * @property {() => unknown} fresh
  * @property {() => Promise<void>} refresh
+ * @property {(runs: Run[]) => unknown} compare
  */
 
 const REFRESH_MS = 2000;
@@ -27,11 +29,30 @@ export function openRuns(store, doors) {
     { type: "button", class: "primary", onclick: () => (dialog.close(), doors.fresh()) },
     "New run",
   );
-  dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, fresh));
+  /** Ids of the runs that are ticked. @type {Set<string>} */
+  const ticked = new Set();
+  const compare = element("button", { type: "button", id: "compare" });
+  const chosen = () => store.state.runs.filter(({ id }) => ticked.has(id)).reverse(); // the oldest first
+  compare.addEventListener("click", () => (dialog.close(), doors.compare(chosen())));
+  const count = () => {
+    compare.disabled = chosen().length < 2;
+    compare.textContent = chosen().length < 2 ? "Tick two runs or more to compare" : `Compare ${chosen().length} runs`;
+  };
+  count();
+  list.addEventListener("change", ({ target }) => {
+    if (!(target instanceof HTMLInputElement)) return;
+    if (target.checked) ticked.add(target.value);
+    else ticked.delete(target.value);
+    count();
+  });
+  dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, compare, fresh));
   const refresh = async () => {
     await doors.refresh();
     const focused = document.activeElement?.id;
-    if (list.querySelector(".asking") === null) list.replaceChildren(...rows(store.state, doors, dialog, refresh));
+    if (list.querySelector(".asking") === null) {
+      list.replaceChildren(...rows(store.state, ticked, doors, dialog, refresh));
+      count();
+    }
     if (focused) document.getElementById(focused)?.focus();
   };
   const timer = setInterval(() => void refresh(), REFRESH_MS);
@@ -40,17 +61,28 @@ export function openRuns(store, doors) {
   void refresh();
 }
 
-/** @param {State} state @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
-function rows({ runs, run }, doors, dialog, refresh) {
+/** @param {State} state @param {Set<string>} ticked @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
+function rows({ runs, run }, ticked, doors, dialog, refresh) {
   if (runs.length === 0) return [element("li", { class: "none" }, "No runs yet.")];
-  return runs.map((one) => rowOf(one, one.id === run?.id, doors, dialog, refresh));
+  return treeOf(runs).map(({ run: one, depth }) => {
+    const row = rowOf(one, one.id === run?.id, doors, dialog, refresh);
+    const tick = element("input", {
+      ...{ type: "checkbox", id: `tick-${one.id}`, value: one.id, checked: ticked.has(one.id) },
+      ...{ "aria-label": `Compare ${one.name}`, title: "Lay it over others" },
+    });
+    row.prepend(tick);
+    row.style.setProperty("--depth", String(Math.min(depth, 6)));
+    set(row, "data-child", depth > 0);
+    return row;
+  });
 }
 
 /** @param {Run} run @param {boolean} isHere @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
 function rowOf(run, isHere, doors, dialog, refresh) {
   const and = (/** @type {() => void} */ act) => () => (dialog.close(), act());
   const loss = numberOf(run.loss);
-  const facts = `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}${run.loss == null ? "" : ` · loss ${format(loss, 3)}`} · ${when(run.created_at)}`;
+  const origin = run.parent ? `from step ${run.parent.step.toLocaleString("en")} · ` : "";
+  const facts = `${origin}step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}${run.loss == null ? "" : ` · loss ${format(loss, 3)}`} · ${when(run.created_at)}`;
   const words = element(
     "button",
     {

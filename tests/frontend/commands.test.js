@@ -73,14 +73,22 @@ const focusOn = (/** @type {string} */ kind) => ({
 test("keys mean the same everywhere", () => {
   assert.deepEqual(
     [" ", "ArrowRight", ".", "?", "Escape", "x"].map((name) => meaningOf(key(name), null)),
-    ["toggle", "step", "phase", "help", "free", null],
+    ["toggle", "later", "phase", "help", "free", null],
+  );
+  assert.deepEqual(
+    ["ArrowLeft", "ArrowRight", "ArrowUp", "P", "?", "<", ">"].map((name) => meaningOf(key(name, { shiftKey: true }), null)),
+    ["muchEarlier", "muchLater", "farLater", "playBack", "help", "slower", "faster"],
+  );
+  assert.deepEqual(
+    ["ArrowLeft", "Home", "End", "l", "p", "ArrowUp"].map((name) => meaningOf(key(name), null)),
+    ["earlier", "first", "live", "live", "playOn", null],
   );
 });
 
 test("keys are never taken from who is typing, from shortcuts, or from a button's Space", () => {
   for (const kind of ["input", "textarea", "select"]) assert.equal(meaningOf(key("."), focusOn(kind)), null);
   assert.equal(meaningOf(key(" "), focusOn("button")), null);
-  assert.equal(meaningOf(key("ArrowRight"), focusOn("button")), "step");
+  assert.equal(meaningOf(key("ArrowRight"), focusOn("button")), "later");
   assert.equal(meaningOf(key(".", { ctrlKey: true }), null), null);
   assert.equal(meaningOf(key("ArrowRight", { defaultPrevented: true }), null), null);
 });

@@ -24,7 +24,7 @@ function surroundings({ answers = {} } = {}) {
     run: ask("run", () => run()),
     series: ask("series", () => []),
     data: ask("data", () => ({ train: { x: [1], y: [1] } })),
-    record: ask("record", () => frame({ first: 4 })),
+    records: ask("records", () => frame({ first: 4 })),
     ...answers,
   };
   const store = createStore(() => {});
@@ -132,7 +132,7 @@ test("at rest the record before the shown one is fetched, once; while training i
   await settle();
   assert.deepEqual(
     asked.filter((call) => call.startsWith("record")),
-    ["record 4"],
+    ["records 4 4"],
   );
   assert.equal(store.state.moment?.before?.[3], 4);
 });

@@ -22,7 +22,7 @@ export class Flow {
     const last = this.#last;
     this.#last = moment;
     if (last === null || last.phase === moment.phase) return;
-    const still = state.reducedMotion || state.run?.state === "running";
+    const still = state.reducedMotion || state.run?.state === "running" || state.then !== null;
     const moving = moment.phase === "forward" || moment.phase === "backward";
     if (moving && !still) this.#lay();
     this.group.set("data-flow", moving && !still ? moment.phase : null);

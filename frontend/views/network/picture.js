@@ -39,7 +39,7 @@ export class Picture {
   /** @param {State} state @param {Moment} moment */
   take(state, moment) {
     this.dark = state.dark;
-    this.isAtRest = state.run?.state !== "running";
+    this.isAtRest = isAtRest(state);
     this.disagreements = 0;
     if (moment === this.moment) return;
     this.moment = moment;
@@ -95,6 +95,9 @@ export class Picture {
     if (this.hasChanges) this.changes.update(change);
   }
 }
+
+/** Nothing runs, nobody drags. @param {State} state */
+export const isAtRest = ({ run, then }) => run?.state !== "running" && !then?.isMoving;
 
 /** In named_parameters() of linear layers weight and bias take turns. @param {number} parameter */
 const isBias = (parameter) => parameter % 2 === 1;

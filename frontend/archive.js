@@ -1,0 +1,216 @@
+// A run's history by step: exact records from any source, in a bounded cache of ranges.
+// Knows nothing about HTTP, the page or who asks; sources.js has the HTTP one, a replay brings its own.
+
+/** Consecutive records. @typedef {{first: number, values: Float32Array}} Chunk */
+/** @typedef {{name: string, steps: number[], values: import("./types.js").Scalar[]}} Series */
+
+/**
+ * Where history comes from. Both ends of a range are included; what is not kept is left out of the answer.
+ * @typedef {Object} Source
+ * @property {(from: number, to: number, signal?: AbortSignal) => Promise<Chunk[]>} records in step order
+ * @property {(names: string[], from: number, to: number, points: number, signal?: AbortSignal) => Promise<Series[]>} series
+ * @property {(step: number) => Promise<number[]>} nearest kept steps around one that was thinned out, at most two
+ */
+
+/** Record step, and the one before it for Δ; null when that is not kept. @typedef {{step: number, values: Float32Array, before: Float32Array|null}} Entry */
+/** Records from … to, as far as they are kept. @typedef {{from: number, to: number, chunks: Chunk[], bytes: number}} Range */
+/** @typedef {{step: number, done: (entry: Entry|null|undefined) => void, fail: (error: unknown) => void}} Wish */
+/** @typedef {{block: number, isAhead: boolean, since: number, control: AbortController}} Fetching */
+
+export const BUDGET_BYTES = 16 * 1024 * 1024;
+export const SPAN = 64; // steps of one range
+const PATIENCE_MS = 120; // a fetch that nobody waits for any more may take so long
+const AHEAD = 3; // ranges fetched before they are asked for
+
+export class Archive {
+  /** By block number, the one used longest ago first. @type {Map<number, Range>} */
+  #ranges = new Map();
+  /** @type {Fetching|null} */
+  #fetching = null;
+  /** The newest wish; the ones before it are stale. @type {Wish|null} */
+  #wish = null;
+  /** Blocks to fetch when nobody waits. @type {number[]} */
+  #ahead = [];
+  #isClosed = false;
+  /** Bytes of all ranges held. */
+  bytes = 0;
+
+  /**
+   * @param {Source} source
+   * @param {number} floats in one record
+   * @param {() => {first: number, last: number}} bounds the steps that there are, now
+   * @param {{budget?: number, span?: number, now?: () => number}} [limits]
+   */
+  constructor(source, floats, bounds, { budget = BUDGET_BYTES, span = SPAN, now = () => performance.now() } = {}) {
+    this.source = source;
+    this.floats = floats;
+    this.bounds = bounds;
+    this.budget = budget;
+    this.span = span;
+    this.now = now;
+  }
+
+  /** What the cache knows of a step: its record; null: it is not kept; undefined: not known. @param {number} step @returns {Entry|null|undefined} */
+  peek(step) {
+    const range = this.#ranges.get(this.#block(step));
+    if (range === undefined || step > range.to) return undefined;
+    const values = rowOf(range, step, this.floats);
+    return values === null ? null : { step, values, before: rowOf(range, step - 1, this.floats) };
+  }
+
+  /** The record in the cache that is nearest to a step. @param {number} step @returns {Entry|null} */
+  nearest(step) {
+    let found = -1;
+    for (const { chunks } of this.#ranges.values()) {
+      for (const { first, values } of chunks) {
+        const at = Math.min(Math.max(step, first), first + values.length / this.floats - 1);
+        if (found < 0 || Math.abs(at - step) < Math.abs(found - step)) found = at;
+      }
+    }
+    if (found < 0) return null;
+    // A range begins with the record before its own, which another block may not have.
+    return this.peek(found) ?? this.peek(found + 1) ?? null;
+  }
+
+  /**
+   * The record of a step, fetched when it has to be. null: it is not kept; undefined: somebody wished for another since.
+   * @param {number} step @returns {Promise<Entry|null|undefined>}
+   */
+  record(step) {
+    const known = this.peek(step);
+    if (known !== undefined) return Promise.resolve(this.#used(step, known));
+    this.#wish?.done(undefined);
+    return new Promise((done, fail) => {
+      this.#wish = { step, done, fail };
+      this.#dropStale(this.#block(step));
+      this.#next();
+    });
+  }
+
+  /** Records as they are kept, past the cache. @param {number} from @param {number} to @param {AbortSignal} [signal] */
+  records(from, to, signal) {
+    return this.source.records(from, to, signal);
+  }
+
+  /** Thinned series, past the cache. @param {string[]} names @param {number} from @param {number} to @param {number} points @param {AbortSignal} [signal] */
+  series(names, from, to, points, signal) {
+    return this.source.series(names, from, to, points, signal);
+  }
+
+  /** Fetch what is likely to be asked for next, when there is time. @param {number} step @param {number} direction −1, 1, or 0: both sides */
+  prefetch(step, direction) {
+    const block = this.#block(step);
+    const ways = direction === 0 ? [1, -1] : Array.from({ length: AHEAD }, (_, i) => (i + 1) * direction);
+    this.#ahead = [0, ...ways].map((way) => block + way);
+    this.#next();
+  }
+
+  /** Let go of everything; wishes under way come to nothing. */
+  close() {
+    this.#isClosed = true;
+    this.#fetching?.control.abort();
+    this.#wish?.done(undefined);
+    this.#wish = null;
+    this.#ahead = [];
+    this.#ranges.clear();
+    this.bytes = 0;
+  }
+
+  /** @param {number} step */
+  #block(step) {
+    return Math.floor(step / this.span);
+  }
+
+  /** @template T @param {number} step @param {T} entry */
+  #used(step, entry) {
+    const block = this.#block(step);
+    const range = this.#ranges.get(block);
+    if (range !== undefined) {
+      this.#ranges.delete(block);
+      this.#ranges.set(block, range);
+    }
+    return entry;
+  }
+
+  /** A fetch for another block gives way: at once when it was ahead of need, else when it takes long. @param {number} block */
+  #dropStale(block) {
+    const under = this.#fetching;
+    if (under === null || under.block === block) return;
+    if (under.isAhead || this.now() - under.since > PATIENCE_MS) under.control.abort();
+  }
+
+  /** One fetch at a time: first the wish, then what lies ahead. */
+  #next() {
+    if (this.#fetching !== null || this.#isClosed) return;
+    const wish = this.#wish;
+    if (wish !== null) {
+      const known = this.peek(wish.step);
+      if (known === undefined) return void this.#fetch(this.#block(wish.step), false);
+      this.#wish = null;
+      wish.done(this.#used(wish.step, known));
+    }
+    const block = this.#ahead.find((one) => this.#isNeeded(one));
+    if (block !== undefined) void this.#fetch(block, true);
+  }
+
+  /** @param {number} block */
+  #isNeeded(block) {
+    const { first, last } = this.bounds();
+    const [from, to] = [block * this.span, Math.min((block + 1) * this.span - 1, last)];
+    if (to < first || from > last) return false;
+    const range = this.#ranges.get(block);
+    return range === undefined || range.to < to - this.span / 4; // the live end grows all the time
+  }
+
+  /** @param {number} block @param {boolean} isAhead */
+  async #fetch(block, isAhead) {
+    const { first, last } = this.bounds();
+    const from = Math.max(block * this.span - 1, first);
+    const to = Math.min((block + 1) * this.span - 1, last);
+    const under = { block, isAhead, since: this.now(), control: new AbortController() };
+    this.#fetching = under;
+    try {
+      const chunks = await this.source.records(from, to, under.control.signal);
+      if (!under.control.signal.aborted) this.#keep(block, from, to, chunks);
+    } catch (error) {
+      if (!under.control.signal.aborted) this.#fail(error);
+    }
+    this.#fetching = null;
+    this.#next();
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#ahead = [];
+    this.#wish?.fail(error);
+    this.#wish = null;
+  }
+
+  /** @param {number} block @param {number} from @param {number} to @param {Chunk[]} chunks */
+  #keep(block, from, to, chunks) {
+    if (this.#isClosed) return;
+    const bytes = chunks.reduce((sum, { values }) => sum + values.buffer.byteLength, 0);
+    this.#forget(block);
+    this.#ranges.set(block, { from, to, chunks, bytes });
+    this.bytes += bytes;
+    for (const oldest of this.#ranges.keys()) {
+      if (this.bytes <= this.budget || oldest === block) break;
+      this.#forget(oldest);
+    }
+  }
+
+  /** @param {number} block */
+  #forget(block) {
+    this.bytes -= this.#ranges.get(block)?.bytes ?? 0;
+    this.#ranges.delete(block);
+  }
+}
+
+/** @param {Range} range @param {number} step @param {number} floats */
+function rowOf({ chunks }, step, floats) {
+  for (const { first, values } of chunks) {
+    const row = step - first;
+    if (row >= 0 && row < values.length / floats) return values.subarray(row * floats, (row + 1) * floats);
+  }
+  return null;
+}

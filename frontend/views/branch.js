@@ -1,0 +1,55 @@
+// "Continue from here": the form of a new run, filled with what it continues; only what is changed is sent.
+// Knows nothing about how the run is made.
+
+import { fieldsOf } from "../schema.js";
+import { stepText } from "../then.js";
+import { plain } from "../words.js";
+import { openForm } from "./form.js";
+/** @import { Api } from "../api.js" */
+/** @import { Field } from "../schema.js" */
+/** @import { Problem, Run, RunConfig, State } from "../types.js" */
+
+/** They say which parameters there are. */
+const KEPT = ["hidden", "named_layers"];
+
+/**
+ * @typedef {Object} Deed
+ * @property {Pick<Api, "schema"|"datasets">} api
+ * @property {(id: string, step: number, changes: Record<string, any>) => Promise<Problem|null>} branch null: it was made
+ */
+
+/** @param {State} state as it is shown: then or now @param {Deed} deed */
+export async function openBranch({ run, settled }, { api, branch }) {
+  if (run === null) return;
+  const [schema, datasets] = await Promise.all([api.schema(), api.datasets()]);
+  const step = settled?.step ?? run.step;
+  const fields = fieldsOf(schema, "RunConfig").filter(({ name }) => !KEPT.includes(name));
+  const start = startOf(run, step);
+  openForm({
+    title: `Continue from step ${stepText(step)}`,
+    about: `A new run from exactly these parameters, this optimizer state and this place in the order of the data. Unchanged, it retraces “${run.name}” bit for bit; “${run.name}” stays as it is.`,
+    submit: "Continue",
+    fields,
+    datasets,
+    start,
+    create: (config) => branch(run.id, step, changesOf(config, start, fields)),
+  });
+}
+
+/** What the server takes for what is not changed. @param {Run} run as it stood at the step @param {number} step @returns {Record<string, any>} */
+export function startOf({ config, lr, pace }, step) {
+  const steps = step < config.max_steps ? config.max_steps : Math.min(2 * step, 10_000_000);
+  const optimizer = { ...config.optimizer, lr: Number(plain(lr)) };
+  return { ...config, name: `${config.name} from ${step}`.slice(0, 80), pace, max_steps: steps, optimizer };
+}
+
+/** @param {Record<string, any>} config @param {Record<string, any>} start @param {Field[]} fields */
+export function changesOf(config, start, fields) {
+  const differs = (/** @type {any} */ a, /** @type {any} */ b) => JSON.stringify(a ?? null) !== JSON.stringify(b ?? null);
+  const changes = fields.map(({ name }) => name).filter((name) => name !== "optimizer" && differs(config[name], start[name]));
+  const changed = Object.fromEntries(changes.map((name) => [name, config[name]]));
+  if (config.optimizer === undefined) return changed;
+  if (config.optimizer.kind !== start.optimizer.kind) return { ...changed, optimizer: config.optimizer };
+  const parts = Object.entries(config.optimizer).filter(([name, value]) => differs(value, start.optimizer[name]));
+  return parts.length === 0 ? changed : { ...changed, optimizer: Object.fromEntries(parts) };
+}

@@ -1,0 +1,42 @@
+// A run's loss as one outline on a log axis, spikes kept; and how many steps the timeline is long. Pure.
+
+/** @import { History } from "../../types.js" */
+
+const COLUMNS = 500;
+const WIDTH = 1000;
+const HEIGHT = 100;
+
+/** The last step of the timeline: a round one, so that it seldom moves while training goes on. @param {number} begin @param {number} newest @param {number} most */
+export function reach(begin, newest, most) {
+  const steps = Math.max(newest - begin, 20);
+  const power = 10 ** Math.floor(Math.log10(steps));
+  const round = [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((digit) => digit * power).find((one) => one >= steps) ?? steps;
+  return Math.max(Math.min(begin + round, most), newest, begin + 1);
+}
+
+/** The largest loss of each column, from step `begin` to `end`. @param {History} history @param {number} begin @param {number} end */
+export function outline({ steps, loss, length }, begin, end) {
+  const columns = new Float64Array(COLUMNS + 1);
+  let [low, high] = [Infinity, 0];
+  for (let i = 0; i < length; i++) {
+    if (!(loss[i] > 0) || loss[i] === Infinity) continue;
+    const column = Math.min(COLUMNS, Math.round(((steps[i] - begin) / (end - begin)) * COLUMNS));
+    columns[column] = Math.max(columns[column], loss[i]);
+    low = Math.min(low, loss[i]);
+    high = Math.max(high, loss[i]);
+  }
+  return high > 0 ? pathOf(columns, Math.log(low), Math.log(high)) : "";
+}
+
+/** @param {Float64Array} columns @param {number} low @param {number} high */
+function pathOf(columns, low, high) {
+  let path = "";
+  let last = 0;
+  columns.forEach((value, i) => {
+    if (value === 0) return;
+    const share = high > low ? (Math.log(value) - low) / (high - low) : 1;
+    last = (i / COLUMNS) * WIDTH;
+    path += `${path === "" ? `M${last} ${HEIGHT}` : ""}L${last} ${(HEIGHT - (0.08 + 0.86 * share) * HEIGHT).toFixed(1)}`;
+  });
+  return `${path}L${last} ${HEIGHT}Z`;
+}
