@@ -9,6 +9,7 @@
  * @typedef {Object} Source
  * @property {(from: number, to: number, signal?: AbortSignal) => Promise<Chunk[]>} records in step order
  * @property {(names: string[], from: number, to: number, points: number, signal?: AbortSignal) => Promise<Series[]>} series
+ * @property {() => Promise<[number, number][]>} exact the stretches of which every step is kept
  * @property {(step: number) => Promise<number[]>} nearest kept steps around one that was thinned out, at most two
  */
 

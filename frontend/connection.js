@@ -15,7 +15,7 @@ const POINTS = 800; // of each series of the past
  * The world around a connection; tests bring their own.
  * @typedef {Object} Surroundings
  * @property {Store} store
- * @property {Pick<Api, "run"|"series"|"data"|"records">} api
+ * @property {Pick<Api, "run"|"series"|"data"|"records"|"of">} api
  * @property {Stats} stats
  * @property {(path: string) => WebSocket} open
  * @property {(callback: () => void, ms: number) => unknown} later
@@ -99,7 +99,9 @@ export function connect(id, { store, api, stats, open, later }) {
     store.dispatch({ type: "hello", run: hello.run, layout });
     if (layout === null) return; // the trainer is still starting: it will greet again
     if (store.state.data === null) void load(api.data(id), (data) => ({ type: "data", data }));
-    if (hello.run.step > (hello.run.first_step ?? 0)) void loadPast(layout);
+    if (hello.run.step <= (hello.run.first_step ?? 0)) return;
+    void loadPast(layout);
+    void load(api.of(id, "kept"), keptOf);
   }
 
   /** @param {Layout} of */
@@ -164,6 +166,9 @@ export function connect(id, { store, api, stats, open, later }) {
     },
   };
 }
+
+/** @param {{exact: [number, number][]}} answer */
+const keptOf = ({ exact }) => ({ type: "kept", exact });
 
 /** Events of the run's that are told beside it until they are over; the rest are problems. */
 const NEWS = ["restarted", "log", "log-again"];

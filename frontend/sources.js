@@ -13,6 +13,7 @@ export function httpSource(id, api, layout) {
   return {
     records: async (from, to, signal) => chunksOf(await api.records(id, from, to, signal), layout),
     series: (names, from, to, points, signal) => api.series(id, names, points, { from, to }, signal),
+    exact: async () => (await api.of(id, "kept")).exact,
     nearest: (step) => nearest(id, api, step),
   };
 }

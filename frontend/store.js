@@ -35,6 +35,7 @@ export function initialState() {
     torch: "ready",
     missing: null,
     then: null,
+    exact: null,
     playback: { direction: 0, speed: null },
     news: { restarted: null, log: null },
   };
@@ -65,6 +66,7 @@ const REDUCERS = {
   arrive: ({ then, layout }, record) =>
     then === null || layout === null ? {} : { then: { ...then, moment: recalled(then, layout, record) } },
   thinned: ({ then }, { step, kept }) => (then === null || then.step !== step ? {} : { then: { ...then, kept } }),
+  kept: (_, { exact }) => ({ exact }),
   stand: ({ then }) => (then === null ? {} : { then: { ...then, isMoving: false } }),
   live: ({ playback }) => ({ then: null, playback: { ...playback, direction: 0 } }),
   playback: (state, { direction, speed }) => playBack(state, direction, speed),

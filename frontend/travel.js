@@ -96,9 +96,10 @@ export function createTravel({ store, sourceOf, nextFrame, later }) {
 
   /** Thinned out: which ones are there is asked, and the nearer one shown under its own number. @param {Archive} from @param {number} step */
   async function miss(from, step) {
-    const kept = await from.source.nearest(step).catch(() => []);
+    const [kept, exact] = await Promise.all([from.source.nearest(step).catch(() => []), from.source.exact().catch(() => null)]);
     if (from !== archive || store.state.then?.step !== step) return;
     store.dispatch({ type: "thinned", step, kept });
+    if (exact !== null) store.dispatch({ type: "kept", exact });
     const [nearest] = [...kept].sort((a, b) => Math.abs(a - step) - Math.abs(b - step));
     const entry = nearest === undefined ? undefined : await from.record(nearest).catch(() => undefined);
     if (entry && from === archive && store.state.then?.step === step) show(entry);

@@ -154,6 +154,7 @@
  * @property {string|null} missing the run that was asked for and is not there
  * @property {string} [opened] id of the run on the screen, or about to be
  * @property {Then|null} then null: the screen shows now
+ * @property {[number, number][]|null} exact stretches of which every step is kept; null: not asked yet
  * @property {{direction: -1|0|1, speed: number|null}} playback speed in steps a second; null: a whole run in a while
  * @property {{restarted: string|null, log: string|null}} news what happened to the run, until it is over
  * @property {boolean} loaded the list of runs has been answered once

@@ -22,7 +22,7 @@ import { colour } from "./palette.js";
 
 /** @param {HTMLElement} root @param {string} heading @param {Line[]} lines @param {(step: number) => void} pick a step was clicked @param {boolean} [isNamed] each line's name at its end */
 export function createChart(root, heading, lines, pick, isNamed = false) {
-  const readout = createReadout(lines);
+  const readout = createReadout(lines, isNamed);
   const box = element("div", { class: "chart" });
   const empty = element("p", { class: "chart-empty" }, "Nothing yet: training has not begun.");
   root.replaceChildren(
@@ -165,8 +165,8 @@ function tickText(value) {
   return value.toExponential(0).replace("e+", "e").replace("-", "−");
 }
 
-/** Names of the lines with their value at the cursor, else the newest. @param {Line[]} lines */
-function createReadout(lines) {
+/** Names of the lines with their value at the cursor, else the newest. @param {Line[]} lines @param {boolean} isLast each line's own newest */
+function createReadout(lines, isLast) {
   const at = element("span", { class: "chart-at" });
   const values = lines.map(() => element("span", { class: "number" }));
   const groups = [...new Set(lines.map(({ group }) => group ?? ""))];
@@ -191,7 +191,7 @@ function createReadout(lines) {
       const row = Math.min(cursor ?? Infinity, shown.length - 1);
       const isEmpty = shown.length <= 1;
       write(at, isEmpty ? "" : `step ${shown.steps[row].toLocaleString("en")}`);
-      values.forEach((value, i) => write(value, isEmpty ? "" : format(known(shown.lines[i], row, cursor !== null), 3)));
+      values.forEach((value, i) => write(value, isEmpty ? "" : format(known(shown.lines[i], row, isLast || cursor !== null), 3)));
     },
   };
 }

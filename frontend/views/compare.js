@@ -26,6 +26,7 @@ const REFRESH_MS = 2000;
 
 /** @param {Run[]} runs at least two, the one that the others are held against first @param {Pick<Api, "series"|"of"|"run">} api */
 export async function openCompare(runs, api) {
+  runs = distinct(runs);
   const dialog = element("dialog", { class: "dialog wide comparing", "aria-labelledby": "compare-title" });
   const words = element("ul", { class: "partings", role: "status" });
   const cards = CHARTS.map(() => element("section", { class: "chart-card" }));
@@ -34,6 +35,12 @@ export async function openCompare(runs, api) {
   dialog.addEventListener("close", () => charts.forEach((chart) => chart.unmount()));
   await present(dialog);
   await refresh(runs, api, charts, words, dialog);
+}
+
+/** Of runs with one name each says its id too. @param {Run[]} runs */
+function distinct(runs) {
+  const count = (/** @type {string} */ name) => runs.filter((run) => run.name === name).length;
+  return runs.map((run) => (count(run.name) > 1 ? { ...run, name: `${run.name} (${run.id})` } : run));
 }
 
 /** Each run has its dash, and a tone between the colour of the idea and ink. @param {Run[]} runs @param {string} colour */
@@ -52,7 +59,7 @@ function linesOf(runs, colour) {
  */
 async function refresh(runs, api, charts, words, dialog) {
   const names = CHARTS.map(({ series }) => series);
-  const fresh = await Promise.all(runs.map(({ id }) => api.run(id)));
+  const fresh = await Promise.all(runs.map(async ({ id, name }) => ({ ...(await api.run(id)), name })));
   const found = await Promise.all(runs.map(({ id }) => api.series(id, names, POINTS)));
   if (!dialog.open) return;
   charts.forEach((chart, i) => chart.draw(overlay(found.map((series) => series[i]))));

@@ -133,7 +133,7 @@ function drawGrad(grad, moment, target, at) {
 }
 
 /** @param {Fact} change @param {HTMLElement} note @param {State} state @param {number} valueAt @param {number} gradientAt_ */
-function drawChange(change, note, { settled, run }, valueAt, gradientAt_) {
+function drawChange(change, note, { settled, run, then }, valueAt, gradientAt_) {
   if (settled === null || settled.step === 0 || run === null) {
     change("none", "no update yet", "");
     return write(note, "");
@@ -141,7 +141,7 @@ function drawChange(change, note, { settled, run }, valueAt, gradientAt_) {
   if (settled.before === null && settled.step === (run.first_step ?? 0)) {
     return change("not here", `update ${settled.step} was made in the run that this one continues`, "");
   }
-  if (settled.before === null) return change("…", `of update ${settled.step}`, "");
+  if (settled.before === null) return change(then === null ? "…" : "not kept", `of update ${settled.step}`, "");
   const delta = settled.values[valueAt] - settled.before[valueAt];
   change(
     delta > 0 ? `+${format(delta)}` : format(delta),

@@ -4,7 +4,7 @@
 import { format } from "../lib/format.js";
 import { lossThen, playbackSpeed, stepText } from "../then.js";
 import { element, keepFocus, set, svg, whenChanged, write } from "./dom.js";
-import { outline, reach } from "./timeline/silhouette.js";
+import { outline, reach, thinned } from "./timeline/silhouette.js";
 /** @import { Looking } from "../looking.js" */
 /** @import { History, Run, State, Store, View } from "../types.js" */
 
@@ -124,8 +124,9 @@ function createTrack(store) {
   const shape = svg("path", { class: "silhouette" });
   const picture = svg("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none", "aria-hidden": "true" }, shape);
   const [ahead, since, live, hand] = ["ahead", "since", "live-mark", "hand"].map((kind) => element("div", { class: kind }));
+  const gaps = element("div", { class: "gaps" });
   const bubble = element("div", { class: "bubble", hidden: true });
-  const field = element("div", { class: "track-field" }, picture, ahead, since, live, hand);
+  const field = element("div", { class: "track-field" }, picture, gaps, ahead, since, live, hand);
   const root = element("div", { class: "track", id: "track", role: "slider", tabindex: 0, "aria-label": "Step of the run" }, field, bubble);
   let end = 1;
   let begin = 0;
@@ -159,15 +160,26 @@ function createTrack(store) {
     set(live, "hidden", !isThen);
     set(since, "hidden", !isThen);
   });
+  const drawGaps = whenChanged((/** @type {State["exact"]} */ exact, /** @type {number} */ _, /** @type {number} */ __) => {
+    const places = thinned(exact, begin).filter(([from, to]) => share(to) - share(from) > 0.001);
+    const marks = places.map(([from, to]) => {
+      const mark = element("div", { class: "thinned", title: `Thinned out: steps ${stepText(from)} to ${stepText(to)}` });
+      at(mark, from);
+      mark.style.width = `${((share(to) - share(from)) * 100).toFixed(3)}%`;
+      return mark;
+    });
+    gaps.replaceChildren(...marks);
+  });
   return {
     root,
     /** @param {State} state */
     draw(state) {
-      const { run, then, history } = state;
+      const { run, then, history, exact } = state;
       begin = run?.first_step ?? 0;
       end = run === null ? 1 : reach(begin, run.step, run.config.max_steps);
       const newest = run?.step ?? 0;
       drawShape(history, begin, end, history?.length ?? 0, history?.steps[history.length - 1] ?? -1);
+      drawGaps(exact, begin, end);
       drawMarks(then?.step ?? newest, newest, then !== null, begin, end);
       set(root, "aria-valuemin", begin);
       set(root, "aria-valuemax", newest);

@@ -21,6 +21,7 @@ function source(answer = (from, to) => [chunk(from, to)]) {
     asked,
     series: async () => [],
     nearest: async () => [],
+    exact: async () => [],
     records(/** @type {number} */ from, /** @type {number} */ to, /** @type {any} */ signal) {
       return /** @type {Promise<any[]>} */ (
         new Promise((resolve, reject) => {
@@ -44,6 +45,7 @@ function ready(answer = (from, to) => [chunk(from, to)]) {
     asked,
     series: async () => [],
     nearest: async () => [],
+    exact: async () => [],
     records: async (/** @type {number} */ from, /** @type {number} */ to) => (asked.push([from, to]), answer(from, to)),
   };
 }

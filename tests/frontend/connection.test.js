@@ -24,6 +24,7 @@ function surroundings({ answers = {} } = {}) {
     run: ask("run", () => run()),
     series: ask("series", () => []),
     data: ask("data", () => ({ train: { x: [1], y: [1] } })),
+    of: ask("of", () => ({ exact: [[0, 5]] })),
     records: ask("records", () => frame({ first: 4 })),
     ...answers,
   };

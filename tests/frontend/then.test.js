@@ -5,7 +5,7 @@ import { createLooking } from "../../frontend/looking.js";
 import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
 import { createStore, initialState, reduce } from "../../frontend/store.js";
 import { otherSpeed, playbackSpeed, shown } from "../../frontend/then.js";
-import { outline, reach } from "../../frontend/views/timeline/silhouette.js";
+import { outline, reach, thinned } from "../../frontend/views/timeline/silhouette.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 /** @import { Layout, State } from "../../frontend/types.js" */
@@ -130,4 +130,11 @@ test("the silhouette keeps a spike of a single step", () => {
   const path = outline({ steps, loss, validation: loss, norms: [], length }, 0, 2000);
   const highest = [...path.matchAll(/L([\d.]+) ([\d.]+)/g)].sort((a, b) => Number(a[2]) - Number(b[2]))[0];
   assert.ok(Math.abs(Number(highest[1]) - 617) <= 2, highest[0]);
+});
+
+test("what was thinned out lies between the stretches that are kept whole", () => {
+  assert.deepEqual(thinned(null, 0), []);
+  assert.deepEqual(thinned([[0, 900]], 0), []);
+  assert.deepEqual(thinned([[500, 900]], 0), [[0, 500]]);
+  assert.deepEqual(thinned([[10, 20], [500, 900]], 10), [[20, 500]]);
 });

@@ -14,6 +14,16 @@ export function reach(begin, newest, most) {
   return Math.max(Math.min(begin + round, most), newest, begin + 1);
 }
 
+/**
+ * The stretches that were thinned out, between those that are kept whole; what came after they were asked for is whole.
+ * @param {[number, number][]|null} exact @param {number} begin
+ * @returns {[number, number][]}
+ */
+export function thinned(exact, begin) {
+  const gaps = (exact ?? []).map(([from], i, all) => /** @type {[number, number]} */ ([i === 0 ? begin : all[i - 1][1], from]));
+  return gaps.filter(([from, to]) => to - from > 1);
+}
+
 /** The largest loss of each column, from step `begin` to `end`. @param {History} history @param {number} begin @param {number} end */
 export function outline({ steps, loss, length }, begin, end) {
   const columns = new Float64Array(COLUMNS + 1);
