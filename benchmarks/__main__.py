@@ -15,7 +15,10 @@ from typing import Any
 from benchmarks.sampling import Effort
 from benchmarks.table import Row, heading, line, missed
 
-SUBJECTS = ("loops", "product", "commands", "stalled", "crowd", "newrun", "startup", "page", "archive")
+SUBJECTS = (
+    *("loops", "product", "commands", "stalled", "crowd", "newrun", "startup", "page"),
+    *("archive", "timeline"),
+)
 Measure = Callable[[Effort], Iterator[Row]]
 
 

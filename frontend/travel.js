@@ -8,6 +8,8 @@ import { playbackSpeed } from "./then.js";
 /** @import { Layout, State, Store } from "./types.js" */
 
 const RETRY_MS = 500;
+const REST_MS = 120; // one who stays so long may look around here
+const NEAR = 10; // steps: one who goes on by so few goes on
 const HOLD_MS = 400; // playback waits so long for a step before it goes past it
 
 /**
@@ -56,11 +58,12 @@ export function createTravel({ store, sourceOf, nextFrame, later }) {
 
   /** @param {Archive} from @param {number} step */
   function ask(from, step) {
+    const way = asked >= 0 && Math.abs(step - asked) <= NEAR ? Math.sign(step - asked) : 0;
     asked = step;
     const known = from.peek(step);
     if (known === undefined) approach(from, step);
     from.record(step).then(
-      (entry) => arrive(from, step, entry),
+      (entry) => arrive(from, step, entry, way),
       (error) => retry(from, step, error),
     );
     if (known) show(known); // in the same frame; record() only marks it as used
@@ -84,14 +87,16 @@ export function createTravel({ store, sourceOf, nextFrame, later }) {
     if (then !== null && then.moment?.step !== entry.step) store.dispatch({ type: "arrive", ...entry });
   }
 
-  /** @param {Archive} from @param {number} step @param {Entry|null|undefined} entry */
-  function arrive(from, step, entry) {
+  /** @param {Archive} from @param {number} step @param {Entry|null|undefined} entry @param {number} way */
+  function arrive(from, step, entry, way) {
     const { then, playback } = store.state;
     if (from !== archive || then === null || entry === undefined) return;
     if (entry !== null && (step === then.step || isNearer(step, then.step))) show(entry);
     if (step !== then.step) return;
     if (entry === null) void miss(from, step);
-    from.prefetch(step, playback.direction);
+    const ahead = playback.direction || way;
+    if (ahead !== 0) from.prefetch(step, ahead);
+    else later(() => from === archive && store.state.then?.step === step && from.prefetch(step, 0), REST_MS);
   }
 
   /** Thinned out: which ones are there is asked, and the nearer one shown under its own number. @param {Archive} from @param {number} step */

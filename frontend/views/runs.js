@@ -29,14 +29,17 @@ export function openRuns(store, doors) {
     { type: "button", class: "primary", onclick: () => (dialog.close(), doors.fresh()) },
     "New run",
   );
+  const hint = element("p", { class: "about" });
   /** Ids of the runs that are ticked. @type {Set<string>} */
   const ticked = new Set();
   const compare = element("button", { type: "button", id: "compare" });
   const chosen = () => store.state.runs.filter(({ id }) => ticked.has(id)).reverse(); // the oldest first
   compare.addEventListener("click", () => (dialog.close(), doors.compare(chosen())));
   const count = () => {
-    compare.disabled = chosen().length < 2;
-    compare.textContent = chosen().length < 2 ? "Tick two runs or more to compare" : `Compare ${chosen().length} runs`;
+    const runs = chosen().length;
+    compare.hidden = runs < 2;
+    compare.textContent = `Compare ${runs} runs`;
+    hint.textContent = runs < 2 && store.state.runs.length > 1 ? "Tick two runs or more to lay them over each other." : "";
   };
   count();
   list.addEventListener("change", ({ target }) => {
@@ -45,7 +48,7 @@ export function openRuns(store, doors) {
     else ticked.delete(target.value);
     count();
   });
-  dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, compare, fresh));
+  dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, hint, compare, fresh));
   const refresh = async () => {
     await doors.refresh();
     const focused = document.activeElement?.id;

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
+import { createStore } from "../../frontend/store.js";
+import { createTravel } from "../../frontend/travel.js";
+import { columns, FLOATS, frame, run } from "./frames.js";
+
+const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));
+const turns = async () => {
+  for (let i = 0; i < 8; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** A run of 500 steps, of which a source keeps what the test says. @param {{keeps?: (step: number) => boolean}} [world] */
+function looking({ keeps = () => true } = {}) {
+  /** @type {((now: number) => void)[]} */
+  const frames = [];
+  /** @type {(() => void)[]} */
+  const timers = [];
+  const fault = { isAway: false };
+  /** @type {import("../../frontend/travel.js").Travel|null} */
+  let travel = null;
+  const store = createStore(() => travel?.follow());
+  const source = {
+    series: async () => [],
+    exact: async () => /** @type {[number, number][]} */ ([[256, 500]]),
+    nearest: async () => [128, 256],
+    async records(/** @type {number} */ from, /** @type {number} */ to) {
+      if (fault.isAway) throw new Error("away");
+      const steps = Array.from({ length: to - from + 1 }, (_, i) => from + i).filter(keeps);
+      return steps.map((first) => ({ first, values: decodeFrame(frame({ first }), layout).values }));
+    },
+  };
+  travel = createTravel({
+    store,
+    sourceOf: () => source,
+    nextFrame: (callback) => frames.push(callback),
+    later: (callback) => timers.push(callback),
+  });
+  store.dispatch({ type: "open", id: "a" });
+  store.dispatch({ type: "hello", run: run({ step: 500 }), layout });
+  const shown = () => store.state.then?.moment?.step;
+  const draw = (/** @type {number} */ now) => frames.splice(0).forEach((callback) => callback(now));
+  return { store, frames, timers, fault, shown, draw, visit: (/** @type {number} */ step) => store.dispatch({ type: "visit", step }) };
+}
+
+test("what is asked for is shown, and what is in the cache in the same instant", async () => {
+  const { visit, shown, store } = looking();
+  visit(40);
+  assert.equal(shown(), undefined);
+  await turns();
+  assert.equal(shown(), 40);
+  visit(41);
+  assert.equal(shown(), 41);
+  assert.equal(store.state.then?.moment?.before?.[5], 40);
+});
+
+test("until a step is there the nearest one is shown, and at rest always the exact one", async () => {
+  const { visit, shown } = looking();
+  visit(40);
+  await turns();
+  for (const step of [300, 200, 100]) visit(step);
+  assert.equal(shown(), 63, "the nearest in the cache");
+  await turns();
+  assert.equal(shown(), 100);
+});
+
+test("a step that was thinned out is told with its neighbours, of which the nearer is drawn under its own number", async () => {
+  const { visit, shown, store } = looking({ keeps: (step) => step % 128 === 0 });
+  visit(140);
+  await turns();
+  assert.deepEqual([store.state.then?.step, store.state.then?.kept, shown()], [140, [128, 256], 128]);
+  assert.deepEqual(store.state.exact, [[256, 500]]);
+});
+
+test("while the server is away one tries again, until now is looked at", async () => {
+  const { visit, shown, store, timers, fault } = looking();
+  fault.isAway = true;
+  visit(40);
+  await turns();
+  assert.equal(store.state.problem?.detail, "away");
+  fault.isAway = false;
+  timers.splice(0).forEach((callback) => callback());
+  await turns();
+  assert.equal(shown(), 40);
+});
+
+test("playback goes as fast as it is asked to, by the clock, and stops at the first step", async () => {
+  const { store, shown, draw } = looking();
+  store.dispatch({ type: "playback", direction: -1, speed: 1000 });
+  await turns();
+  for (let now = 0; now <= 200; now += 10) {
+    draw(now);
+    await turns();
+  }
+  assert.equal(shown(), 299);
+  for (let now = 210; now <= 600; now += 10) {
+    draw(now);
+    await turns();
+  }
+  assert.deepEqual([shown(), store.state.playback.direction], [0, 0]);
+});
+
+test("playback waits for a step that takes long, and does not show the same one for ever", async () => {
+  const { store, draw, fault } = looking();
+  fault.isAway = true;
+  store.dispatch({ type: "playback", direction: 1, speed: 100 });
+  draw(0);
+  draw(100);
+  assert.equal(store.state.then?.step, 0, "it waits");
+  draw(600);
+  assert.equal(store.state.then?.step, 60, "it goes past");
+});
