@@ -37,7 +37,8 @@ export function openRuns(store, doors) {
   compare.addEventListener("click", () => (dialog.close(), doors.compare(chosen())));
   const count = () => {
     const runs = chosen().length;
-    compare.hidden = runs < 2;
+    if (runs < 2) compare.remove();
+    else if (!compare.isConnected) fresh.before(compare);
     compare.textContent = `Compare ${runs} runs`;
     hint.textContent = runs < 2 && store.state.runs.length > 1 ? "Tick two runs or more to lay them over each other." : "";
   };
@@ -48,7 +49,7 @@ export function openRuns(store, doors) {
     else ticked.delete(target.value);
     count();
   });
-  dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, hint, compare, fresh));
+  dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, hint, fresh));
   const refresh = async () => {
     await doors.refresh();
     const focused = document.activeElement?.id;
