@@ -16,8 +16,17 @@ from benchmarks.sampling import Effort
 from benchmarks.table import Row, heading, line, missed
 
 SUBJECTS = (
-    *("loops", "product", "commands", "stalled", "crowd", "newrun", "startup", "page"),
-    *("archive", "timeline"),
+    "loops",
+    "product",
+    "commands",
+    "stalled",
+    "crowd",
+    "newrun",
+    "startup",
+    "page",
+    "archive",
+    "timeline",
+    "exports",
 )
 Measure = Callable[[Effort], Iterator[Row]]
 

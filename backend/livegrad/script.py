@@ -4,6 +4,7 @@ A run that continues others is told from its first ancestor on, a chapter each; 
 that it began with. Nothing that a person typed gets into the script but as a Python literal.
 """
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -124,7 +125,9 @@ class _Writer:
     def _head(self) -> str:
         run, last = self._last.run, self._last.last
         ordered = "from collections import OrderedDict\n" if self._first.config.named_layers else ""
-        numbers = "from math import inf, nan  # noqa: F401\n" if self._beginning else ""
+        literals = _beginning(self._beginning) if self._beginning else ""
+        unusual = sorted(set(re.findall(r"\b(?:inf|nan)\b", literals)))
+        numbers = f"from math import {', '.join(unusual)}\n" if unusual else ""
         return (
             f'"""Run {run} of livegrad as plain PyTorch: {last:,} steps that come to the same numbers, bit for bit.\n\n'
             f"Made for torch {self._torch} on a CPU; other versions, or processors, may round differently.\n"

@@ -1,8 +1,19 @@
 // The way out: a button, and the dialog that it opens. The dialog is fetched with the first press.
 // Knows nothing about files.
 
+import { problemOf } from "../api.js";
+import { shown } from "../then.js";
 import { element, keepFocus, set, whenChanged } from "./dom.js";
 /** @import { Store, View } from "../types.js" */
+
+/** @param {Store} store */
+async function open(store) {
+  try {
+    (await import("./export/dialog.js")).openExport(shown(store.state));
+  } catch (error) {
+    store.dispatch({ type: "problem", problem: problemOf(error) });
+  }
+}
 
 /** @param {HTMLElement} root @param {Store} store @returns {View} */
 export function mount(root, store) {
@@ -13,7 +24,7 @@ export function mount(root, store) {
       id: "open-export",
       title: "Take this step, this run or this picture along",
       onmousedown: keepFocus,
-      onclick: async () => (await import("./export/dialog.js")).openExport(store),
+      onclick: () => void open(store),
     },
     "Export",
   );

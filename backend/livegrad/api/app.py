@@ -66,10 +66,11 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
         lifespan=life,
     )
     app.state.doorkeeper = doorkeeper
+    app.state.frontend = frontend()
     problems.install(app)
     for module in (runs, branches, parameters, exports, stream, trainers, entrance):
         app.include_router(module.router)
-    _add_page(app, frontend())
+    _add_page(app, app.state.frontend)
     app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
 
     async def stop_trainers() -> None:

@@ -2,20 +2,24 @@
 
 import asyncio
 import json
+import re
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from livegrad.api.deps import HubHere, MeetingHere
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds
+from livegrad.errors import BadValue, Forbidden
 from livegrad.history import Table, csv, parquet
 from livegrad.hub import Hub
 from livegrad.lineage import lineage
 from livegrad.log import Entry
 from livegrad.meeting import Meeting
+from livegrad.replay import Recording, replay
 from livegrad.script import write
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["exports"])
@@ -99,3 +103,56 @@ async def history_parquet(hub: HubHere, meeting: MeetingHere, first: From = 0, l
     body = await asyncio.to_thread(parquet, table, metadata)
     headers = _headers(meeting, table, "parquet")
     return StreamingResponse(body, media_type="application/vnd.apache.parquet", headers=headers)
+
+
+_UNITS = {"KB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
+LARGEST = 64 * 1024**2
+Size = Annotated[
+    str,
+    Query(
+        max_length=20,
+        description="How large the file may be at most: a number and KB, MB, KiB or MiB. Steps are thinned to fit.",
+        examples=["2MB"],
+    ),
+]
+
+
+def _bytes(size: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(KB|MB|KiB|MiB)", size)
+    bytes_ = int(float(match[1]) * _UNITS[match[2]]) if match else 0
+    if not 0 < bytes_ <= LARGEST:
+        raise BadValue(
+            f"size: expected a number and KB, MB, KiB or MiB, 64MiB at most, such as 2MB; received {size!r}"
+        )
+    return bytes_
+
+
+@router.get(
+    "/replay.html",
+    response_class=Response,
+    responses=responses(404, 409, 422)
+    | {
+        200: {
+            "description": "The file. It says itself which steps were left out.",
+            "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
+        }
+    },
+)
+async def replay_html(hub: HubHere, meeting: MeetingHere, request: Request, size: Size = "4MB") -> Response:
+    """Return one self-contained HTML file that replays the run offline: timeline, network, charts and inspector.
+
+    Runs that do not fit into the size are thinned: the first, the last and the best step, spikes, and steps evenly
+    between are kept, each with the one before it.
+    """
+    entry, limit = meeting.entry, _bytes(size)
+    if entry.last_step < entry.first_step or not entry.data:
+        raise Forbidden(f"run {meeting.id} is {entry.state}: it has no step yet")
+    run, data, columns = meeting.as_json(), entry.data, entry.columns
+    folder: Path = request.app.state.frontend
+
+    def make() -> str:
+        recording = Recording(run, data, columns, hub.log.history(entry.id), hub.log.kept(entry.id))
+        return replay(recording, folder, limit)
+
+    text = await asyncio.to_thread(make)
+    return Response(text, media_type="text/html; charset=utf-8", headers=_attachment(meeting, "html"))

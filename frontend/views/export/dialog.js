@@ -6,17 +6,17 @@ import { portray, rasterise } from "../../export/portrait.js";
 import { element, set, write } from "../dom.js";
 import { head, present } from "../dialog.js";
 /** @import { Progress } from "../../export/download.js" */
-/** @import { State, Store } from "../../types.js" */
+/** @import { State } from "../../types.js" */
 
 /** @typedef {{title: string, about: string, id: string, take: (job: Job) => Promise<void>}} Offer */
 /** @typedef {{tell: (progress: Progress) => void, signal: AbortSignal}} Job */
 
+const PATIENCE_MS = 300; // before it is shown that something is under way
 const PIXELS = 2; // of a PNG, for one of the screen's
 
-/** @param {Store} store */
-export function openExport(store) {
+/** @param {State} state as the cards show it, now or then */
+export function openExport(state) {
   const dialog = element("dialog", { class: "dialog", "aria-labelledby": "export-title" });
-  const { state } = store;
   const leaving = new AbortController();
   dialog.addEventListener("close", () => leaving.abort());
   dialog.append(
@@ -57,6 +57,8 @@ function rowOf(offer, leaving) {
  */
 async function run(offer, { row, button, bar, told }, leaving) {
   button.disabled = true;
+  bar.removeAttribute("value");
+  const waiting = setTimeout(() => (bar.hidden = false), PATIENCE_MS);
   set(row, "data-mood", null);
   write(told, "");
   const tell = (/** @type {Progress} */ progress) => {
@@ -72,6 +74,7 @@ async function run(offer, { row, button, bar, told }, leaving) {
     set(row, "data-mood", "bad");
     write(told, error instanceof Error ? error.message : String(error));
   }
+  clearTimeout(waiting);
   button.disabled = false;
   bar.hidden = true;
 }

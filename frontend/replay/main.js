@@ -1,0 +1,121 @@
+// The composition root of a replay: the dashboard's own cards over a run that is within this file.
+// Knows nothing of servers.
+
+import { createClock, createStats } from "../clock.js";
+import { listen } from "../keys.js";
+import { createLooking } from "../looking.js";
+import { createStore } from "../store.js";
+import { shown } from "../then.js";
+import { createTheme } from "../theme.js";
+import { createTravel } from "../travel.js";
+import * as code from "../views/code.js";
+import { set, write } from "../views/dom.js";
+import * as fit from "../views/fit.js";
+import * as inspector from "../views/inspector.js";
+import * as loss from "../views/loss.js";
+import * as network from "../views/network.js";
+import * as norms from "../views/norms.js";
+import { setTheme } from "../views/palette.js";
+import * as parameters from "../views/parameters.js";
+import * as timeline from "../views/timeline.js";
+import * as when from "../views/when.js";
+import * as heading from "./heading.js";
+import { recordingOf, snapped } from "./recording.js";
+/** @import { Action, View } from "../types.js" */
+
+const READ_MS = 100;
+const CHART_MS = 200;
+
+const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const textOf = (/** @type {string} */ id) => place(id).textContent ?? "";
+
+const recording = recordingOf(JSON.parse(textOf("facts")), textOf("records"));
+const { facts, layout, chunks, moments } = recording;
+place("records").remove(); // the text has become numbers
+
+const clock = createClock(createStats());
+const store = createStore((hurry) => {
+  clock.invalidate(hurry);
+  travel.follow();
+});
+const { dispatch } = store;
+store.dispatch = (action) => dispatch(action.type === "visit" ? { ...action, step: momentFor(action) } : action);
+const travel = createTravel({
+  store,
+  sourceOf: () => recording.source,
+  nextFrame: (callback) => requestAnimationFrame(callback),
+  later: (callback, ms) => setTimeout(callback, ms),
+});
+const looking = createLooking(store, async () => false);
+const theme = createTheme(({ dark, reducedMotion }) => {
+  setTheme(dark);
+  store.dispatch({ type: "surroundings", dark, reducedMotion });
+});
+
+/** Steps that were thinned out are gone past. @param {Action} action */
+function momentFor({ step, isMoving }) {
+  const { then, run, playback } = store.state;
+  const isDragged = isMoving && playback.direction === 0;
+  const way = playback.direction || Math.sign(step - (then?.step ?? run?.step ?? 0));
+  return snapped(moments, step, isDragged ? 0 : way);
+}
+
+/** @param {View} view @param {number} [everyMs] */
+const card = (view, everyMs) => clock.add(() => view.draw(shown(store.state)), everyMs);
+/** @param {View} view @param {number} [everyMs] */
+const show = (view, everyMs) => clock.add(() => view.draw(store.state), everyMs);
+
+card(heading.mount(place("bar"), facts, moments.length, theme.toggle), READ_MS);
+card(network.mount(place("network"), store));
+show(when.mount(place("network"), store));
+card(fit.mount(place("fit"), store));
+card(code.mount(place("code"), store), READ_MS);
+card(parameters.mount(place("parameters"), store), READ_MS);
+card(inspector.mount(place("inspector"), store), READ_MS);
+card(loss.mount(place("loss"), store), CHART_MS);
+card(norms.mount(place("norms"), store), CHART_MS);
+show(timeline.mount(place("timeline"), store, { looking, branch: () => undefined }), READ_MS);
+
+write(place("live"), "End"); // nothing is live here
+set(place("live"), "title", "The last step (L or Esc)");
+
+listen(document, {
+  toggle: looking.playOn,
+  later: looking.later,
+  earlier: looking.by(-1),
+  muchLater: looking.by(10),
+  muchEarlier: looking.by(-10),
+  farLater: looking.by(100),
+  farEarlier: looking.by(-100),
+  first: looking.first,
+  live: looking.live,
+  playOn: looking.playOn,
+  playBack: looking.playBack,
+  slower: looking.slower,
+  faster: looking.faster,
+  phase: () => undefined,
+  help: () => undefined,
+  free: looking.free,
+});
+document.addEventListener("keyup", looking.stand);
+
+/** What a server would say, said once. */
+function begin() {
+  const { run, data, listing, series } = facts;
+  const last = chunks[chunks.length - 1];
+  const count = Math.min(2, last.values.length / layout.floats);
+  const first = last.first + last.values.length / layout.floats - count;
+  const values = last.values.slice(-count * layout.floats);
+  store.dispatch({ type: "open", id: run.id });
+  store.dispatch({ type: "listing", listing });
+  store.dispatch({ type: "hello", run: { ...run, state: "finished", step: first + count - 1 }, layout });
+  store.dispatch({ type: "data", data });
+  store.dispatch({ type: "past", series });
+  const frame = { kind: "records", first, count, epoch: run.epoch, skipped: 0, time: 0, values };
+  store.dispatch({ type: "frame", frame });
+}
+
+begin();
+
+/** For tests: what is on the screen. */
+Object.assign(window, { livegrad: { store } });
