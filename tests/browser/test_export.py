@@ -169,3 +169,24 @@ def test_a_refusal_is_said_beside_its_button(
     )
     page.click("[id='export-history.parquet']")
     page.wait_for_selector("text=pip install 'livegrad[parquet]'")
+
+
+def test_what_is_taken_is_the_step_on_the_screen_then_as_now(
+    server: Server, run: str, open_page: OpenPage, tmp_path: Path
+) -> None:
+    board: Dashboard = open_page(server, run)
+    page = board.page
+    page.wait_for_function("() => window.livegrad.store.state.moment?.step === 300")
+    page.fill("#place", "123")
+    page.press("#place", "Enter")
+    page.wait_for_function(
+        "() => window.livegrad.store.state.then?.moment?.step === 123 && window.framesDue === 0"
+    )
+    page.click("#open-export")
+    path = taken(page, "svg", tmp_path)
+    assert path.name == f"livegrad-{run}-step-123.svg"
+    value = server.get(f"/runs/{run}/parameters/output_linear.bias", params={"step": 123})["value"][0]
+    said = re.search(r"<title>output_linear\.bias\[0\] = ([^<]+)</title>", path.read_text(encoding="utf-8"))
+    assert said is not None
+    assert np.float32(said[1]) == np.float32(value)
+    assert taken(page, "npz", tmp_path).name == f"livegrad-{run}-step-123.npz"
