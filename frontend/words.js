@@ -160,21 +160,16 @@ export function noticeOf(state) {
   return runNotice(state, run);
 }
 
-/** What happened to the run, until it is over or has been heard. @param {State} state @returns {Notice|null} */
-function newsOf({ news }) {
-  if (news.log !== null) return { mood: "bad", title: "Nothing can be recorded now", text: news.log, act: null };
-  if (news.restarted === null) return null;
-  return { mood: "calm", title: "Started again", text: sentence(news.restarted), act: "heard" };
-}
+/** @param {string} trouble @returns {Notice} */
+const logNotice = (trouble) => ({ mood: "bad", title: "Nothing can be recorded now", text: sentence(trouble), act: null });
 
 /** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|"heard"|null, label?: string}} Notice */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
-  const news = newsOf(state);
-  if (news !== null && run.state !== "failed") return news;
   if (run.state === "failed")
     return { mood: "bad", title: "The run failed", text: run.reason ?? "Its process gave no reason.", act: "again" };
+  if (state.news.log !== null) return logNotice(state.news.log);
   if (state.diverged) return divergedNotice(run);
   if (run.state === "starting") return startingNotice(state);
   if (run.state === "interrupted") {
@@ -193,6 +188,9 @@ function runNotice(state, run) {
       text: `Loss ${format(numberOf(run.loss))}. Everything can still be looked at.`,
       act: "again",
     };
+  }
+  if (state.news.restarted !== null) {
+    return { mood: "calm", title: "Started again", text: sentence(state.news.restarted), act: "heard" };
   }
   if (run.state === "paused" && run.step === 0 && run.phase === "step") {
     return {

@@ -6,6 +6,7 @@ import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
 import { createStore, initialState, reduce } from "../../frontend/store.js";
 import { otherSpeed, playbackSpeed, shown } from "../../frontend/then.js";
 import { outline, reach, thinned } from "../../frontend/views/timeline/silhouette.js";
+import { noticeOf } from "../../frontend/words.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 /** @import { Layout, State } from "../../frontend/types.js" */
@@ -137,4 +138,14 @@ test("what was thinned out lies between the stretches that are kept whole", () =
   assert.deepEqual(thinned([[0, 900]], 0), []);
   assert.deepEqual(thinned([[500, 900]], 0), [[0, 500]]);
   assert.deepEqual(thinned([[10, 20], [500, 900]], 10), [[20, 500]]);
+});
+
+test("news stand in the strip, the log's before all but a failure, a restart's behind what the run's state asks for", () => {
+  const news = (/** @type {string} */ title) => ({ type: "news", title, detail: "it broke" });
+  const title = (/** @type {any[]} */ actions, /** @type {any} */ changes) => noticeOf(after(actions, changes))?.title;
+  assert.equal(title([news("restarted")], {}), "Started again");
+  assert.equal(title([news("restarted"), { type: "heard" }], {}), undefined);
+  assert.equal(title([news("restarted"), news("log")], {}), "Nothing can be recorded now");
+  const interrupted = { type: "state", run: run({ state: "interrupted", step: 50 }) };
+  assert.equal(title([news("restarted"), interrupted], {}), "Interrupted after step 50");
 });
