@@ -60,6 +60,7 @@ class Link:
         self._closing = False
         self._loop = asyncio.new_event_loop()
         self._something: asyncio.Event = asyncio.Event()
+        self._said: asyncio.Event = asyncio.Event()  # words or a picture wait: they are not kept for company
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     # -- the training thread
@@ -71,19 +72,22 @@ class Link:
     def say(self, message: Message) -> None:
         """Send `message` after every record written so far."""
         self._outbox.append(message)
-        self.wake()
+        self._call(self._hear)
 
     def show(self, picture: Frame) -> None:
         """Send a picture of a half-done iteration."""
         self._outbox.append(picture)
-        self.wake()
+        self._call(self._hear)
 
     def wake(self) -> None:
         """Tell the link that there is something to send. Cheap while it is at work."""
         if self._idle:
             self._idle = False
-            with contextlib.suppress(RuntimeError):  # the link has ended: nobody to wake
-                self._loop.call_soon_threadsafe(self._something.set)
+            self._call(self._something.set)
+
+    def _call(self, function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the link has ended: nobody to wake
+            self._loop.call_soon_threadsafe(function)
 
     def close(self, timeout: float) -> None:
         """Send what is left, wait until it is acknowledged (`timeout` seconds at most), and disconnect."""
@@ -185,7 +189,19 @@ class Link:
                     await self._send_said(socket, self._outbox.popleft())
             if self._closing and self._is_empty():
                 return
-            await asyncio.sleep(INTERVAL_SECS)
+            await self._rest()
+
+    def _hear(self) -> None:
+        self._said.set()
+        self._something.set()
+
+    async def _rest(self) -> None:
+        # Records may wait for more of them; an answer to a command may not.
+        self._said.clear()
+        if not self._outbox:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL_SECS):
+                    await self._said.wait()
 
     async def _wait_for_something(self) -> None:
         self._something.clear()
