@@ -92,8 +92,7 @@ class Link:
     def close(self, timeout: float) -> None:
         """Send what is left, wait until it is acknowledged (`timeout` seconds at most), and disconnect."""
         self._closing = True
-        self._idle = True
-        self.wake()
+        self._call(self._hear)
         self._thread.join(timeout)
 
     # -- the link's thread
@@ -198,7 +197,7 @@ class Link:
     async def _rest(self) -> None:
         # Records may wait for more of them; an answer to a command may not.
         self._said.clear()
-        if not self._outbox:
+        if not self._outbox and not self._closing:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(INTERVAL_SECS):
                     await self._said.wait()

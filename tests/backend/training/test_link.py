@@ -104,6 +104,18 @@ def test_everything_arrives_in_order_and_what_is_said_comes_after_it() -> None:
         assert hub.steps == list(range(1000))
 
 
+def test_what_is_said_does_not_wait_for_the_next_frame_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livegrad.training.link.INTERVAL_SECS", 60.0)
+    hub = Hub(lambda socket: hub.take_all(socket))
+    with linked(hub) as (link, ring, _):
+        for _ in range(3):
+            write_all(ring, link, 1)
+            link.say({"kind": "word"})
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+        assert len(hub.steps) == 3
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012])
 @pytest.mark.parametrize("acknowledges", [True, False])
 def test_a_connection_that_is_lost_however_costs_no_record(code: int, acknowledges: bool) -> None:
