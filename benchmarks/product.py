@@ -5,13 +5,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from statistics import median
 
+import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.apart import apart
-from benchmarks.sampling import Effort, median_ratio, percentile
-from benchmarks.server import server, training
+from benchmarks.sampling import Effort, Spent, median_ratio, percentile
+from benchmarks.server import newest_trainer, server, training
 from benchmarks.table import Row
 from tests.running import Server
 
@@ -75,37 +77,63 @@ def watching(running: Server, browser: Browser, run: str) -> Iterator[Page]:
         page.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One watch at full speed, with the bare loop's step measured right before."""
+
+    bare: Spent
+    step: Spent  # what a step takes the trainer, all its threads together
+    samples: Samples
+
+
 def _full_speed(running: Server, browser: Browser, optimizer: str, effort: Effort) -> Iterator[Row]:
     run = training(running, optimizer)
+    trainer = newest_trainer(running)
     running.command(run, "pause")
     with watching(running, browser, run) as page:
-        seen = [_one(running, page, run, optimizer, effort) for _ in range(effort.times(REPETITIONS))]
-    pairs = [pair for pair, _ in seen]
-    costs = [cost for _, samples in seen for cost, _ in samples]
-    note = f"{median(ours for ours, _ in pairs):,.0f} of {median(bare for _, bare in pairs):,.0f} steps/s"
-    what = f"steps/s as fast as it goes, a browser watching ÷ bare loop, {optimizer}"
-    detail = {"ratios": [round(ours / bare, 4) for ours, bare in pairs]}
-    yield Row(SUBJECT, what, median_ratio(pairs), "×", REACH_SPEED, at_least=True, note=note, detail=detail)
-    drawn = len(costs) / (len(pairs) * effort.secs(WATCH_SECS))
+        seen = [
+            _one(running, page, run, trainer, optimizer, effort) for _ in range(effort.times(REPETITIONS))
+        ]
+    yield _speed_row(f"steps/s as fast as it goes, a browser watching ÷ bare loop, {optimizer}", seen)
+    costs = [cost for one in seen for cost, _ in one.samples]
+    drawn = len(costs) / (len(seen) * effort.secs(WATCH_SECS))
     note = f"p99 {percentile(costs, 99):.1f} ms, {drawn:.0f} drawn/s"
     what = f"main-thread time per drawn frame at full speed, median, {optimizer}"
     yield Row(SUBJECT, what, median(costs), "ms", REACH_DRAW_MS, note=note)
 
 
+def _speed_row(what: str, seen: list[Seen]) -> Row:
+    ratio = median_ratio([(one.bare.clock, one.step.clock) for one in seen])
+    processor = median_ratio([(one.bare.processor, one.step.processor) for one in seen])
+    ours, bare = median(1 / one.step.clock for one in seen), median(1 / one.bare.clock for one in seen)
+    note = f"{ours:,.0f} of {bare:,.0f} steps/s; in processor time {processor:.2f} ×"
+    detail = {"processor": processor, "ratios": [round(one.bare.clock / one.step.clock, 4) for one in seen]}
+    return Row(SUBJECT, what, ratio, "×", REACH_SPEED, at_least=True, note=note, detail=detail)
+
+
 def _one(
-    running: Server, page: Page, run: str, optimizer: str, effort: Effort
-) -> tuple[tuple[float, float], Samples]:
-    bare = apart(_bare_speed, optimizer)
+    running: Server, page: Page, run: str, trainer: psutil.Process, optimizer: str, effort: Effort
+) -> Seen:
+    bare = apart(_bare, optimizer)
     running.command(run, "play")
-    speed, samples = _watch(running, page, run, effort.secs(WATCH_SECS))
+    time.sleep(SETTLE_SECS)
+    page.evaluate("livegrad.stats.clear()")
+    begun, first, processor = time.perf_counter(), _step(running, run), _processor(trainer)
+    time.sleep(effort.secs(WATCH_SECS))
+    spent = Spent(time.perf_counter() - begun, _processor(trainer) - processor)
+    step = spent.each(_step(running, run) - first)
+    samples = _samples(page)
     running.command(run, "pause")
-    return (speed, bare), samples
+    return Seen(bare, step, samples)
 
 
 def _paced(running: Server, browser: Browser, effort: Effort) -> Iterator[Row]:
     run, secs = training(running, pace=PACE), effort.secs(PACED_SECS)
     with watching(running, browser, run) as page:
-        _, samples = _watch(running, page, run, secs)
+        time.sleep(SETTLE_SECS)
+        page.evaluate("livegrad.stats.clear()")
+        time.sleep(secs)
+        samples = _samples(page)
     running.command(run, "pause")
     late = [latency for _, latency in samples if latency >= 0]
     note = f"{len(late) / secs:.0f} drawn/s"
@@ -114,20 +142,20 @@ def _paced(running: Server, browser: Browser, effort: Effort) -> Iterator[Row]:
         yield Row(SUBJECT, what, percentile(late, percent), "ms", reach, note=note)
 
 
-def _bare_speed(optimizer: str) -> float:
+def _bare(optimizer: str) -> Spent:
     from benchmarks.bare import Loop
 
-    return BARE_STEPS / Loop(optimizer).run(BARE_STEPS).clock
+    return Loop(optimizer).run(BARE_STEPS).each(BARE_STEPS)
 
 
-def _watch(running: Server, page: Page, run: str, seconds: float) -> tuple[float, Samples]:
-    """Return the run's steps per second while the page watches, and what its newest frames took."""
-    time.sleep(SETTLE_SECS)
-    page.evaluate("livegrad.stats.clear()")
-    begun, first = time.perf_counter(), _step(running, run)
-    time.sleep(seconds)
-    speed = (_step(running, run) - first) / (time.perf_counter() - begun)
-    return speed, [(cost, latency) for cost, latency in page.evaluate(SAMPLES)]
+def _samples(page: Page) -> Samples:
+    return [(cost, latency) for cost, latency in page.evaluate(SAMPLES)]
+
+
+def _processor(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    seconds: float = times.user + times.system
+    return seconds
 
 
 def _step(running: Server, run: str) -> int:

@@ -31,3 +31,8 @@ def training(running: Server, optimizer: str = "sgd", pace: float | None = None)
 def process_of(running: Server) -> psutil.Process:
     """Return the server's own process."""
     return psutil.Process(running.process.pid)
+
+
+def newest_trainer(running: Server) -> psutil.Process:
+    """Return the process that trains the run made last."""
+    return max(process_of(running).children(recursive=True), key=lambda process: process.create_time())
