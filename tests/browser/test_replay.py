@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import MakeRun
 from tests.running import Server
@@ -129,7 +129,7 @@ def test_it_plays_and_goes_by_keys(server: Server, run: str, open_file: Any, tmp
     page.wait_for_function("() => livegrad.store.state.then?.moment?.step > 0")
     page.keyboard.press("p")
     page.wait_for_function("() => livegrad.store.state.then === null", timeout=60_000)
-    assert page.inner_text("#step") == f"step {STEPS:,} / {STEPS:,}"
+    expect(page.locator("#step")).to_have_text(f"step {STEPS:,} / {STEPS:,}")  # drawn in the next frame
     page.click("#play-back")
     page.wait_for_function(f"() => livegrad.store.state.then?.moment?.step < {STEPS - 100}")
     assert replay.complaints == []
