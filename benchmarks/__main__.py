@@ -79,7 +79,7 @@ def _machine(load_before: tuple[float, float, float]) -> dict[str, Any]:
 
 def _conditions(machine: dict[str, Any]) -> str:
     where = "{processor}, {cores} cores, {system}, Python {python}, PyTorch {torch}, {at}".format(**machine)
-    if machine["load_before"] <= machine["cores"] / 4:
+    if machine["load_before"] <= machine["cores"] / 2:
         return where
     busy = f"A load of {machine['load_before']:.1f} before the first figure"
     return f"{where}\n{busy}: others were at work here, and what goes by the clock says little."
