@@ -17,6 +17,7 @@ from livegrad.errors import LogError
 from livegrad.lifecycle import FINAL, State, after_loss_of_trainer
 from livegrad.log import Appended, Batch, Entry, Event, RunLog
 from livegrad.meeting import Arrival, Meeting, Message
+from livegrad.port import Port
 from livegrad.protocol import PHASE, encode
 from livegrad.room import Room
 from livegrad.settling import settle
@@ -30,7 +31,7 @@ class Committer:
     """The one writer of the log. `meetings()` tells whose inboxes to empty.
 
     `on_ended(meeting, message)` is called when the end of a run's trainer was committed; `on_gap(meeting, reason)`
-    when a trainer left steps out.
+    when a trainer left steps out; `on_parted(meeting, port)` when all is committed that came over a lost connection.
     """
 
     def __init__(
@@ -40,10 +41,11 @@ class Committer:
         meetings: Callable[[], Iterable[Meeting]],
         on_ended: Callable[[Meeting, Message], None],
         on_gap: Callable[[Meeting, str], None],
+        on_parted: Callable[[Meeting, Port], None],
     ) -> None:
         self._log, self._room = log, room
         self._meetings = meetings
-        self._on_ended, self._on_gap = on_ended, on_gap
+        self._on_ended, self._on_gap, self._on_parted = on_ended, on_gap, on_parted
         self._writer = ThreadPoolExecutor(1, "log-writer")
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -128,8 +130,11 @@ class Committer:
                 self._on_gap(meeting, result.gap)
             if not result.refused:
                 self._publish(meeting, its, result)
-                async with meeting.changed:
-                    meeting.changed.notify_all()
+            for arrival in its:
+                if arrival.message is not None and arrival.message["kind"] == "parted":
+                    self._on_parted(meeting, arrival.message["port"])
+            async with meeting.changed:
+                meeting.changed.notify_all()
 
     def _tell_trouble(self, trouble: str | None) -> None:
         if trouble == self._trouble:

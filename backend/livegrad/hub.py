@@ -41,6 +41,7 @@ class Hub:
             self.meetings,
             lambda meeting, message: self.trainers.on_ended(meeting, message),
             lambda meeting, reason: self.trainers.on_gap(meeting, reason),
+            lambda meeting, port: self.trainers.on_parted(meeting, port),
         )
         self.trainers = Trainers(log, launcher, self._committer, url)
         self._tasks: set[asyncio.Task[None]] = set()

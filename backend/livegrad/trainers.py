@@ -129,7 +129,16 @@ class Trainers:
         meeting.tell_hello()
 
     def part(self, meeting: Meeting, port: Port) -> None:
-        """Note that a trainer's connection is gone; it may come back."""
+        """Note that a trainer's connection is gone, after everything that came over it; it may come back."""
+        if port.epoch != meeting.entry.epoch or meeting.is_deleted:
+            self.on_parted(meeting, port)
+            return
+        # In turn: the answers that came before are still to be committed, and then given.
+        meeting.receive(Arrival(port.epoch, message={"kind": "parted", "port": port}))
+        self._committer.notice()
+
+    def on_parted(self, meeting: Meeting, port: Port) -> None:
+        """Take over the loss of a connection, now that everything before it is committed."""
         port.close(f"the connection to run {meeting.id}'s trainer was lost")
         if meeting.port is port:
             meeting.port = None

@@ -282,6 +282,17 @@ def test_runs_deleted_while_they_start_leave_nothing_behind(server: Server) -> N
     assert server.create()
 
 
+def test_the_step_that_finishes_a_run_is_answered_though_its_trainer_ends_with_it(server: Server) -> None:
+    for _ in range(10):
+        run = server.create(max_steps=5, pace=None)
+        assert server.command(run, "step", count=5) == {
+            "applied_at_step": 0,
+            "state": "finished",
+            "phase": "step",
+            "step": 5,
+        }
+
+
 def test_a_deleted_run_is_gone_with_its_history(server: Server) -> None:
     run = server.create(pace=None, max_steps=10_000_000)
     server.command(run, "play")
