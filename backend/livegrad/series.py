@@ -27,7 +27,7 @@ def reader(name: str, columns: Sequence[Column]) -> Reader:
     """
     for column in columns:
         if column.role == "scalar" and column.name == name:
-            return lambda rows, at=column.offset: rows[:, at].astype(np.float64)  # type: ignore[misc]
+            return lambda rows, at=column.offset: rows[:, at].astype(np.float64)  # type: ignore[misc]  # at: int
     kind, _, parameter = name.partition("/")
     if kind in _NORMS and (found := _find(parameter, _NORMS[kind], columns)):
         return _norm(found)

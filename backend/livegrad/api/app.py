@@ -71,7 +71,7 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
     for module in (runs, branches, parameters, exports, stream, trainers, entrance):
         app.include_router(module.router)
     _add_page(app, app.state.frontend)
-    app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
+    app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]  # how FastAPI says to extend it
 
     async def stop_trainers() -> None:
         await app.state.hub.stop_trainers()
