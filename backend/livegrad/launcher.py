@@ -10,6 +10,8 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -18,12 +20,68 @@ from livegrad.errors import TrainerError
 
 WARM_MODULE = "livegrad.training.warm"
 STOP_SECS = 3.0
-Ended = Callable[[str], None]
+LAST_WORDS_LETTERS = 1000  # they stay in the pipe until the process has ended: nobody reads them before
 
 
-def _train(assignment: Assignment) -> None:
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a trainer's process ended: `code` as multiprocessing tells it, `error` what the process itself failed by.
+
+    An error of the loop is told over the trainer's connection instead; this one is for what comes before there is any.
+    """
+
+    code: int | None
+    error: str = ""
+
+    @property
+    def is_failure(self) -> bool:
+        """Tell whether it ended by an error of its own, which would come again."""
+        return self.code is None or self.code > 0
+
+    def __str__(self) -> str:
+        if self.error:
+            return f"its process failed: {self.error}"
+        if self.code is None or self.code >= 0:
+            return f"its process ended with exit code {self.code}"
+        with contextlib.suppress(ValueError):
+            return f"its process was killed by {signal.Signals(-self.code).name}"
+        return f"its process was killed by signal {-self.code}"
+
+
+Ended = Callable[[End], None]
+
+
+def _train(assignment: Assignment, last_words: Connection) -> None:
     # The child's first lines: here, in the new process, torch is imported; never in the server's.
-    importlib.import_module("livegrad.training.process").main(assignment)
+    try:
+        import_warm("livegrad.training.process").main(assignment)
+    except Exception as error:
+        with contextlib.suppress(OSError):  # the server may be gone
+            last_words.send_bytes(in_words(error).encode(errors="replace"))
+        raise  # to the server's stderr, with its traceback
+
+
+def import_warm(module: str) -> Any:
+    """Import a module that needs torch, in a process of its own. Raises what kept the forkserver from loading torch.
+
+    That first error is the one that says why: a library that is half there fails by something else the second time.
+    """
+    failure: Exception | None = getattr(sys.modules.get(WARM_MODULE), "failure", None)
+    if failure is not None:
+        raise failure
+    return importlib.import_module(module)
+
+
+def in_words(error: Exception) -> str:
+    """Return an error's type and message, for whoever reads a run's reason."""
+    return f"{type(error).__name__}: {error}"[:LAST_WORDS_LETTERS].removesuffix(": ")
+
+
+def _read(last_words: Connection) -> str:
+    # Of a process that has ended: there is nothing to wait for.
+    with last_words, contextlib.suppress(EOFError, OSError):
+        return last_words.recv_bytes().decode()
+    return ""
 
 
 class Launcher:
@@ -54,20 +112,24 @@ class Launcher:
     async def start(self, run: str, assignment: Assignment, on_end: Ended) -> None:
         """Start a trainer for `run`; `on_end(how)` is called when its process has ended. Raises TrainerError."""
         # A daemon: one that is still starting when the server ends, and so is nobody's yet, ends with it.
+        heard, last_words = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_train, args=(assignment,), name=f"livegrad {run}", daemon=True
+            target=_train, args=(assignment, last_words), name=f"livegrad {run}", daemon=True
         )
         try:
             await asyncio.to_thread(process.start)
         except (OSError, EOFError) as error:
+            heard.close()
             raise TrainerError(f"the training process could not be started: {error}") from error
+        finally:
+            last_words.close()  # the process holds the only one: its end is the end of what can be read
         self.is_warm = True
         if run in self._processes:
             self._replaced[self._processes[run]] = self._watchers[run]
         self._processes[run] = process
-        self._watchers[run] = asyncio.create_task(self._watch(run, process, on_end))
+        self._watchers[run] = asyncio.create_task(self._watch(run, process, heard, on_end))
 
-    async def _watch(self, run: str, process: BaseProcess, on_end: Ended) -> None:
+    async def _watch(self, run: str, process: BaseProcess, heard: Connection, on_end: Ended) -> None:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         if sys.platform == "win32":
@@ -83,7 +145,7 @@ class Launcher:
             del self._processes[run]
             self._watchers.pop(run, None)
         self._replaced.pop(process, None)
-        on_end(_how_it_ended(process.exitcode))
+        on_end(End(process.exitcode, _read(heard)))
 
     async def end(self, run: str, patience_secs: float = STOP_SECS) -> None:
         """Wait a moment for the run's trainer to end by itself, then kill it."""
@@ -112,11 +174,3 @@ async def _end(process: BaseProcess, watcher: asyncio.Task[None], patience_secs:
 
 def _nothing() -> None:
     """Do nothing: what the first process does, so that the forkserver is known to be warm."""
-
-
-def _how_it_ended(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"its process ended with exit code {code}"
-    with contextlib.suppress(ValueError):
-        return f"its process was killed by {signal.Signals(-code).name}"
-    return f"its process was killed by signal {-code}"

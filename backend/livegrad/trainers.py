@@ -16,7 +16,7 @@ from typing import Any
 from livegrad.assignment import Address, Assignment, Origin
 from livegrad.committer import Committer
 from livegrad.errors import ProtocolError, StaleEpoch, TrainerError, UnknownThing
-from livegrad.launcher import Launcher
+from livegrad.launcher import End, Launcher
 from livegrad.lifecycle import FINAL, State, after_loss_of_trainer
 from livegrad.log import Batch, RunLog
 from livegrad.meeting import Arrival, Meeting, Message, grad_states_between
@@ -146,12 +146,11 @@ class Trainers:
                 # Not this server's child: nobody else will say that it has ended.
                 self._spawn(self._expect(meeting, meeting.entry.state, "its connection was lost"))
 
-    def _on_end(self, meeting: Meeting, epoch: int, how: str) -> None:
+    def _on_end(self, meeting: Meeting, epoch: int, how: End) -> None:
         if meeting.entry.epoch != epoch:
             return  # another trainer has taken over
-        ended_well = how.endswith("exit code 0")
-        reason = "the server was stopped" if ended_well and self._is_closing else how
-        self.lose(meeting, reason, failed="exit code" in how and not ended_well)
+        reason = "the server was stopped" if how.code == 0 and self._is_closing else str(how)
+        self.lose(meeting, reason, failed=how.is_failure)
 
     def lose(self, meeting: Meeting, reason: str, failed: bool) -> None:
         """Note the end of the run's trainer, after everything that it sent. One that was killed is started again."""

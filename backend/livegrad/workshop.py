@@ -4,15 +4,13 @@ The process is forked from the forkserver that trainers come from: torch is ther
 """
 
 import asyncio
-import importlib
 import multiprocessing
 import signal
-import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
 from livegrad.errors import TrainerError
-from livegrad.launcher import WARM_MODULE
+from livegrad.launcher import WARM_MODULE, import_warm, in_words
 
 WORK_SECS = 120.0  # torch on a cold disk
 
@@ -61,7 +59,7 @@ def _worker(connection: Connection, function: str, arguments: tuple[Any, ...]) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to hear
     module, _, name = function.partition(":")
     try:
-        data = b"=" + getattr(importlib.import_module(module), name)(*arguments)
+        data = b"=" + getattr(import_warm(module), name)(*arguments)
     except Exception as error:
-        data = b"!" + traceback.format_exception_only(error)[-1].strip().encode()
+        data = b"!" + in_words(error).encode(errors="replace")
     connection.send_bytes(data)

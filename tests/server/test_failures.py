@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import re
 import sqlite3
 import struct
 import threading
@@ -109,12 +111,32 @@ def test_a_trainer_that_fails_by_an_error_leaves_a_failed_run_with_its_reason(tm
         assert answer.status_code in (409, 503), answer.text
         found = second.get(f"/runs/{run}")
         assert (found["state"], found["step"]) == ("failed", 5)
-        assert "exit code 1" in found["reason"]
+        # What is built does not take the record: before there was a connection, over which to tell it.
+        assert re.match(r"its process failed: RuntimeError: .*\b12\b.*\b13\b", found["reason"]), found
         assert second.client.get(f"/api/runs/{run}/parameters?step=5").status_code == 200
         again = second.client.post(f"/api/runs/{run}/commands", json={"kind": "play"})
         assert again.status_code == 409
         assert "'play'" in again.json()["detail"]
         assert "'failed'" in again.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ModuleNotFoundError(\"No module named 'torch'\")",
+        'OSError("libtorch_cpu.so: cannot open shared object file")',  # it would end a forkserver
+    ],
+)
+def test_a_torch_that_cannot_be_loaded_is_the_reason_of_every_run(tmp_path: Path, error: str) -> None:
+    (tmp_path / "torch.py").write_text(f"raise {error}\n")
+    told = error.replace('("', ": ").removesuffix('")')
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with serving(tmp_path / "data", environment={"PYTHONPATH": path}) as running:
+        for run in (running.get("/runs")[0]["id"], running.create()):
+            found = running.wait(run, "failed", "interrupted", "paused")
+            assert (found["state"], found["reason"]) == ("failed", f"its process failed: {told}")
+        assert running.get("/health")["status"] == "ok"
+        assert running.stop() == 0
 
 
 def as_trainer(server: Server, run: str, secret: str) -> ClientConnection:

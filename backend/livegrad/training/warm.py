@@ -1,5 +1,12 @@
-"""Importing this makes a process warm: the forkserver does, once, before it starts any trainer."""
+"""Importing this makes a process warm: the forkserver does, once, before it starts any trainer.
 
-from livegrad.training.process import warm_up
+An error would end the forkserver unheard: it is kept, and each process that is forked from here fails by it.
+"""
 
-warm_up()
+failure: Exception | None = None
+try:
+    from livegrad.training.process import warm_up
+
+    warm_up()
+except Exception as error:
+    failure = error
