@@ -92,7 +92,7 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
 
     from livegrad.api.app import create_app
     from livegrad.api.doorkeeper import Doorkeeper
-    from livegrad.api.wire import Wire
+    from livegrad.api.wire import Line, Wire
     from livegrad.names import Names
 
     port = listener.getsockname()[1]
@@ -118,6 +118,7 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
         app,
         log_level="warning",
         access_log=False,  # it would write one-time links down
+        http=Line,
         ws=Wire,
         ws_per_message_deflate=False,  # records are noise to it: 4 % saved at the price of a core
         ws_max_size=4 * 1024 * 1024,
