@@ -22,6 +22,7 @@ SUBJECTS = (
     "stalled",
     "crowd",
     "newrun",
+    "restart",
     "startup",
     "page",
     "archive",

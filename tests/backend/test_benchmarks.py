@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.restart import Sight, first_new
 from benchmarks.sampling import median_ratio, percentile
 from benchmarks.table import Row
 
@@ -49,3 +50,11 @@ def test_a_percentile_is_one_of_the_samples() -> None:
 
 def test_a_ratio_is_the_median_over_pairs_so_that_one_slow_moment_does_not_count() -> None:
     assert median_ratio([(1.1, 1.0), (2.2, 2.0), (9.0, 1.0)]) == pytest.approx(1.1)
+
+
+def test_a_step_is_new_by_another_trainer_or_over_another_connection_behind_what_that_begins_with() -> None:
+    before, late = Sight(1.0, connection=1, epoch=1), Sight(2.0, connection=1, epoch=1)
+    kept, new = Sight(3.0, connection=2, epoch=1), Sight(4.0, connection=2, epoch=1)
+    assert first_new([late, kept, new], before) is new
+    replaced = Sight(5.0, connection=1, epoch=2)
+    assert first_new([late, replaced], before) is replaced

@@ -3,22 +3,21 @@
 import os
 import random
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from livegrad.protocol import RECORDS, decode
-from tests.running import Server, serving
-from tests.server.trainers import integrity, trainer_of, trainers_of
+from livegrad.protocol import Frame, decode
+from tests.running import Server
+from tests.server.trainers import integrity, trainer_of
+from tests.server.world import Watcher, World, free_port
 
 MOMENTS = int(os.environ.get("LIVEGRAD_MOMENTS", "50"))  # more of them on demand: 200 take some minutes
 CONFIG: dict[str, Any] = {
@@ -30,51 +29,14 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class Witness:
+    """What a viewer was ever shown, by step."""
 
-
-class Watcher:
-    """A viewer that notes every record it was ever shown, and reconnects by itself."""
-
-    def __init__(self, port: int, run: str) -> None:
+    def __init__(self) -> None:
         self.seen: dict[int, bytes] = {}
         self.changed: list[int] = []  # steps that were shown with other bytes a second time
-        self._url = f"ws://127.0.0.1:{port}/api/runs/{run}/stream"
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "Watcher":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._ends.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ends.is_set():
-            try:
-                with connect(self._url, max_size=None, compression=None) as stream:
-                    self._read(stream)
-            except (OSError, ConnectionClosed, EOFError):
-                time.sleep(0.05)
-
-    def _read(self, stream: Any) -> None:
-        while not self._ends.is_set():
-            try:
-                message = stream.recv(timeout=0.2)
-            except TimeoutError:
-                continue
-            if isinstance(message, bytes):
-                self._note(message)
-
-    def _note(self, message: bytes) -> None:
-        frame = decode(message)
-        if frame.kind != RECORDS:
-            return
+    def note(self, connection: int, frame: Frame) -> None:
         size = frame.record_bytes
         for i in range(frame.count):
             record = frame.payload[i * size : (i + 1) * size]
@@ -83,70 +45,9 @@ class Watcher:
 
 
 @pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-class World:
-    """A server that is killed and started again on the same folder and port, and one run of it."""
-
-    def __init__(self, data: Path, port: int) -> None:
-        self.data, self.port = data, port
-        self._stack = ExitStack()
-        self.server = self._start()
-        for other in self.server.get("/runs"):  # the default run: its trainer is not the one to kill
-            self.server.wait(other["id"], "paused")
-            self.server.client.delete(f"/api/runs/{other['id']}")
-        self.run = self.server.create(**CONFIG)
-
-    def _start(self) -> Server:
-        return self._stack.enter_context(serving(self.data, port=self.port))
-
-    def kill_trainer(self) -> None:
-        trainer_of(self.server).kill()
-
-    def kill_server(self) -> None:
-        self.server.process.kill()
-        self.server.process.wait()
-        self._stack.close()
-        self._stack = ExitStack()
-        self.server = self._start()
-
-    def kill_both(self) -> None:
-        trainer = trainer_of(self.server)
-        self.server.process.kill()
-        trainer.kill()
-        self.server.process.wait()
-        self._stack.close()
-        self._stack = ExitStack()
-        self.server = self._start()
-
-    def ready_again(self) -> float:
-        """Wait until the run trains on; return the seconds it took."""
-        begin = time.monotonic()
-        step = -1
-        while True:
-            run = self.server.get(f"/runs/{self.run}")
-            if run["state"] == "running" and step >= 0 and run["step"] > step:
-                return time.monotonic() - begin
-            if run["state"] == "running":
-                step = run["step"] if step < 0 else step
-            assert time.monotonic() - begin < 30, run
-            time.sleep(0.02)
-
-    def close(self) -> None:
-        self._stack.close()
-
-
-@pytest.fixture
-def world(tmp_path: Path, port: int) -> Iterator[World]:
-    made = World(tmp_path / "data", port)
-    try:
+def world(tmp_path: Path) -> Iterator[World]:
+    with closing(World(tmp_path / "data", free_port(), CONFIG)) as made:
         yield made
-    finally:
-        made.close()
-        for left in trainers_of(port):
-            left.kill()
 
 
 def all_records(server: Server, run: str) -> dict[int, bytes]:
@@ -169,7 +70,8 @@ def test_no_step_that_anyone_has_seen_is_missing_doubled_or_changed(
     moments = random.Random(4)
     waits: list[float] = []  # seconds; `ready_again` bounds each, the benchmark measures them
     world.server.command(world.run, "play")
-    with Watcher(world.port, world.run) as watcher:
+    witness = Witness()
+    with Watcher(world.port, world.run, witness.note):
         for number in range(MOMENTS):
             time.sleep(moments.uniform(0.0, 0.25))
             # Servers take longest to come back: every fifth moment.
@@ -182,9 +84,9 @@ def test_no_step_that_anyone_has_seen_is_missing_doubled_or_changed(
     kept = all_records(world.server, world.run)
     last = world.server.get(f"/runs/{world.run}")["step"]
     assert sorted(kept) == list(range(last + 1))
-    assert watcher.seen
-    assert not watcher.changed
-    assert {step: kept[step] for step in watcher.seen} == watcher.seen
+    assert witness.seen
+    assert not witness.changed
+    assert {step: kept[step] for step in witness.seen} == witness.seen
     untouched = retrace(world.server, last)
     assert kept == untouched
     world.close()
