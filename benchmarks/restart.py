@@ -1,8 +1,8 @@
 """Going on: from any step of a run, as a new one; and after a kill -9 of the trainer, of the server, or of both.
 
 Ready again is a run once a viewer, who was there before and came back by itself, sees it take a new step. The next
-server is started at once, as a supervisor would; nothing is killed before torch is loaded, so that no sample pays for the
-one before it.
+server is started at once, as a supervisor would. Nothing is killed before torch is loaded: no sample pays for the one
+before it.
 """
 
 import random
