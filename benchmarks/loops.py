@@ -20,7 +20,6 @@ REACH = 1.10
 STEPS, PEER_STEPS = 3000, 200
 REPETITIONS, PEER_REPETITIONS = 15, 5
 OPTIMIZERS = ("sgd", "adam")
-CONNECT_SECS = 0.3  # for the link to connect before the loop is let go
 Pairs = list[tuple[Spent, Spent]]  # (what a step takes, what the bare loop's took right before)
 
 
@@ -75,7 +74,9 @@ def _measure_livegrad(optimizer: str, repetitions: int) -> tuple[Pairs, Pairs]:
     with tempfile.TemporaryDirectory() as folder, own_trainers(Path(folder)) as asker:
 
         def linked() -> Spent:
-            return _linked(asker.assignment(optimizer, STEPS))
+            assignment = asker.assignment(optimizer, STEPS)
+            threading.Thread(target=asker.play, args=(assignment,)).start()
+            return _linked(assignment)
 
         both = [
             (_paired(linked, optimizer), _paired(lambda: _observed(optimizer), optimizer))
@@ -97,7 +98,7 @@ def _observed(optimizer: str) -> Spent:
     from livegrad.training.observer import RING_ROWS, Observer
 
     def empty_ring(phase: str) -> None:
-        if observer.ring.filled % (RING_ROWS // 4) == 0:
+        if len(observer.ring) == RING_ROWS // 4:
             observer.ring.take()
 
     loop = Loop(optimizer)
@@ -117,7 +118,6 @@ def _linked(assignment: Assignment) -> Spent:
             self.spent = spent(super()._train)
 
     trainer = Timed(assignment)
-    threading.Timer(CONNECT_SECS, trainer.control.submit, (1, {"kind": "play"})).start()
     trainer.run()
     return trainer.spent
 

@@ -30,6 +30,11 @@ class OwnTrainers:
         assignment: Assignment = self._assignments.recv()
         return assignment
 
+    def play(self, assignment: Assignment) -> None:
+        """Let the assignment's trainer train, once it stands at its first step."""
+        run = assignment.address.url.split("/")[-2]
+        self._client.post(f"/api/runs/{run}/commands", json={"kind": "play"}).raise_for_status()
+
     def close(self) -> None:
         """Hang up."""
         self._client.close()

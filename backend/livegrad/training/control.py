@@ -1,7 +1,8 @@
 """Decides when the loop goes on: play, pause, step, phase, pace. The training thread alone changes anything here.
 
-Commands come in from the link's thread through a queue; the training thread takes them up at the next boundary, and
-answers once it has applied them. Knows nothing of sockets, and of PyTorch only the optimizer whose lr it tunes.
+Commands are handed over through a queue, by whichever thread has them; the training thread takes them up at the next
+boundary, and answers once it has applied them. Knows nothing of sockets, and of PyTorch only the optimizer whose lr it
+tunes.
 """
 
 import time
@@ -33,7 +34,8 @@ class Control:
     """Holds the loop at boundaries, or lets it go on.
 
     `say(message)` sends a message to the server; `show()` sends a picture of the half-done iteration;
-    `set_lr(lr)` tunes the optimizer.
+    `set_lr(lr)` tunes the optimizer. `wait_for(event, secs)` waits until `event` is set, or `secs` are over, and
+    returns whether it is set.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class Control:
         show: Callable[[], None],
         describe: Callable[[State], Message],
         set_lr: Callable[[float], None],
+        wait_for: Callable[[Event, float | None], bool] = Event.wait,
     ) -> None:
         self.state = State.STARTING  # what the server was last told
         self.pace = pace
         self._observer = observer
         self._max_steps = max_steps
         self._say, self._show, self._describe, self._set_lr = say, show, describe, set_lr
+        self._wait_for = wait_for
         self._commands: deque[tuple[int, Mapping[str, Any]]] = deque()
         self._arrived = Event()
         self._stop = False
@@ -61,7 +65,7 @@ class Control:
         ] = []  # (command id, step at which it was applied) to answer when holding
         self._due = 0.0  # monotonic time of the next step under a pace
 
-    # -- the link's thread
+    # -- any thread
 
     def submit(self, number: int, command: Mapping[str, Any]) -> None:
         """Hand over a command; its answer carries `number`."""
@@ -125,7 +129,7 @@ class Control:
         self._set(State.PAUSED)
         self._answer_pending()
         while self.state is State.PAUSED:
-            self._arrived.wait()
+            self._wait_for(self._arrived, None)
             self._take_commands()
 
     def _wait_for_turn(self) -> None:
@@ -134,7 +138,7 @@ class Control:
         while self.pace is not None:
             self._due = due_since + 1 / self.pace
             left = self._due - time.monotonic()
-            if left <= 0 or not self._arrived.wait(left):
+            if left <= 0 or not self._wait_for(self._arrived, left):
                 return
             self._take_commands()
             if self._is_due_to_hold():

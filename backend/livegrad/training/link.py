@@ -1,12 +1,12 @@
-"""The trainer's end of the websocket: records out, commands in, on one thread of its own.
+"""The trainer's end of the websocket: records out, commands in.
 
-Knows nothing of PyTorch. Sent frames are kept until the server has committed them; after a lost connection it
-reconnects and sends them again. Bounded: with too much unacknowledged it takes nothing more out of the ring, and
+Knows nothing of PyTorch. The training thread does the sending and receiving itself, between two steps: a thread for it
+would take turns with training at the interpreter's lock, which cost a tenth of the speed. Another thread connects, and
+stands in while an iteration takes long. Sent frames are kept until the server has committed them; after a lost
+connection they are sent again. Bounded: with too much unacknowledged nothing more is taken out of the ring, and
 training waits.
 """
 
-import asyncio
-import contextlib
 import json
 import threading
 import time
@@ -14,20 +14,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-
 from livegrad.assignment import Address
 from livegrad.protocol import MAX_TRAINER_MESSAGE_BYTES, Frame, encode
+from livegrad.training.connection import Connection, Lost
 from livegrad.training.observer import Ring, records_frame
 
+TURN_SECS = 0.007  # between two looks at the connection at full speed: a command waits no longer
 INTERVAL_SECS = (
     0.014  # between two frames at full speed, 60 and more a second; a lone record goes out at once
 )
+STAND_IN_SECS = 0.25  # training was not at a boundary for so long: the link's thread looks
 UNACKNOWLEDGED_BYTES = 4 * 1024 * 1024
 GIVE_UP_SECS = 60.0  # without a server for so long, the trainer ends
-REFUSED_STATUSES = frozenset({401, 403, 404, 409})  # no use to try again
-REFUSED_CODES = frozenset({4403, 4404, 4409})
+WELCOME_SECS = 10.0
+RETRY_SECS = 0.2
+REFUSALS = frozenset({401, 403, 404, 409, 4403, 4404, 4409})  # HTTP or websocket: no use to try again
 
 Message = dict[str, Any]
 
@@ -56,11 +57,17 @@ class Link:
         self._unacknowledged_bytes = 0
         self._last_status: Message | None = None  # said again after a reconnect
         self._last_picture: Frame | None = None
-        self._idle = False  # nobody looks at the ring: wake the thread
         self._closing = False
-        self._loop = asyncio.new_event_loop()
-        self._something: asyncio.Event = asyncio.Event()
-        self._said: asyncio.Event = asyncio.Event()  # words or a picture wait: they are not kept for company
+        self._turn = threading.RLock()  # held by the thread that sends and receives
+        self._connection: Connection | None = (
+            None  # set by the link's thread, dropped by whoever finds it lost
+        )
+        self._loss: Lost | None = None  # how the last connection ended
+        self._changed = threading.Condition(
+            self._turn
+        )  # notified when there is a connection, and when there is none
+        self._has_ended = False  # there will be no connection any more
+        self._turn_due = self._records_due = 0.0  # monotonic times
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     # -- the training thread
@@ -72,155 +79,177 @@ class Link:
     def say(self, message: Message) -> None:
         """Send `message` after every record written so far."""
         self._outbox.append(message)
-        self._call(self._hear)
+        self._take_turn()
 
     def show(self, picture: Frame) -> None:
         """Send a picture of a half-done iteration."""
         self._outbox.append(picture)
-        self._call(self._hear)
+        self._take_turn()
 
-    def wake(self) -> None:
-        """Tell the link that there is something to send. Cheap while it is at work."""
-        if self._idle:
-            self._idle = False
-            self._call(self._something.set)
+    def tend(self) -> None:
+        """Send and receive what is due; wait while there is no room for another record. Cheap when nothing is due."""
+        if time.monotonic() >= self._turn_due:
+            self._take_turn()
+        while self._ring.is_full:
+            self._wait_a_turn(TURN_SECS)
 
-    def _call(self, function: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the link has ended: nobody to wake
-            self._loop.call_soon_threadsafe(function)
+    def wait_for(self, event: threading.Event, secs: float | None) -> bool:
+        """Send and receive until `event` is set, for `secs` at most (None: for ever). Return whether it is set."""
+        end = None if secs is None else time.monotonic() + secs
+        while not event.is_set() and (end is None or time.monotonic() < end):
+            self._wait_a_turn(None if end is None else end - time.monotonic(), event)
+        return event.is_set()
 
     def close(self, timeout: float) -> None:
         """Send what is left, wait until it is acknowledged (`timeout` seconds at most), and disconnect."""
         self._closing = True
-        self._call(self._hear)
-        self._thread.join(timeout)
+        end = time.monotonic() + timeout
+        while not self._is_empty() and not self._has_ended and time.monotonic() < end:
+            self._wait_a_turn(end - time.monotonic())
+        with self._turn:
+            self._has_ended = True
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            self._changed.notify_all()
+        self._thread.join(max(end - time.monotonic(), RETRY_SECS))
+
+    def _wait_a_turn(self, secs: float | None, event: threading.Event | None = None) -> None:
+        # Take a turn, then wait for the next reason for one. Holding the turn: nobody can set `event` unnoticed.
+        with self._turn:
+            self._send_and_receive()
+            if (event is not None and event.is_set()) or (self._closing and self._is_empty()):
+                return
+            if self._connection is None:
+                self._changed.wait(secs)
+            else:
+                self._connection.wait(self._until_due(secs))
+
+    def _until_due(self, secs: float | None) -> float | None:
+        if not self._ring or self._is_held_up():
+            return secs
+        due = self._records_due - time.monotonic()
+        return due if secs is None else min(secs, due)
 
     # -- the link's thread
 
     def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._stay_connected())
-        finally:
-            self._loop.close()
-
-    async def _stay_connected(self) -> None:
         lost_at = time.monotonic()
         while time.monotonic() - lost_at < GIVE_UP_SECS:
             try:
-                async with self._connect() as socket:
-                    await self._talk(socket)
-                if self._closing and self._is_empty():
-                    return
-                lost_at = time.monotonic()  # closed in good order, but by the other end
-            except InvalidStatus as refusal:
-                if refusal.response.status_code in REFUSED_STATUSES:
+                connection = self._connect()
+            except Lost as loss:
+                if loss.code in REFUSALS:
                     break
-            except ConnectionClosed as closed:
-                if closed.rcvd is not None and closed.rcvd.code in REFUSED_CODES:
+                if self._closing:
+                    self._end()
+                    return
+            else:
+                self._attend(connection)
+                if self._has_ended:
+                    return
+                if self._loss is not None and self._loss.code in REFUSALS:
                     break
                 lost_at = time.monotonic()
-            except (OSError, InvalidHandshake, TimeoutError):
-                if self._closing:
-                    return
-            await asyncio.sleep(0.2)
+            time.sleep(RETRY_SECS)
+        self._end()
         self._on_end()
 
-    def _connect(self) -> connect:
-        return connect(
-            self._address.url,
-            additional_headers={"Authorization": f"Bearer {self._address.secret}"},
-            compression=None,  # records are noise to it: 4 % saved at the price of a core
-            max_size=MAX_TRAINER_MESSAGE_BYTES,
-            proxy=None,
-            ping_interval=None,
-            close_timeout=1,
-        )
+    def _end(self) -> None:
+        with self._turn:
+            self._has_ended = True
+            self._changed.notify_all()
 
-    async def _talk(self, socket: ClientConnection) -> None:
-        await socket.send(json.dumps(self._greeting))
-        welcome = json.loads(await socket.recv())
-        self._acknowledge(welcome["step"])
-        await self._say_again(socket)
-        receiving = asyncio.create_task(self._receive(socket))
-        sending = asyncio.create_task(self._send(socket))
+    def _connect(self) -> Connection:
+        headers = {"Authorization": f"Bearer {self._address.secret}"}
+        connection = Connection(self._address.url, headers, MAX_TRAINER_MESSAGE_BYTES)
         try:
-            done, _ = await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in (receiving, sending):
-                task.cancel()
-            await asyncio.gather(receiving, sending, return_exceptions=True)
+            connection.send(json.dumps(self._greeting))
+            texts = _first_words(connection)
+            with self._turn:
+                self._begin(connection, texts)
+        except Lost:
+            connection.drop()
+            raise
+        return connection
 
-    async def _say_again(self, socket: ClientConnection) -> None:
-        for frame in list(self._unacknowledged):
-            await socket.send(encode(frame))
+    def _begin(self, connection: Connection, texts: list[str]) -> None:
+        if self._has_ended:
+            raise Lost("the link was closed meanwhile")
+        welcome, *rest = (json.loads(text) for text in texts)
+        self._acknowledge(welcome["step"])
+        for frame in self._unacknowledged:
+            connection.send(encode(frame))
         if self._last_picture is not None:
-            await socket.send(encode(self._last_picture))
+            connection.send(encode(self._last_picture))
         if self._last_status is not None:
-            await socket.send(json.dumps(self._last_status))
+            connection.send(json.dumps(self._last_status))
+        for message in rest:
+            self._hear(connection, message)
+        self._connection = connection
+        self._turn_due = self._records_due = 0.0
+        self._changed.notify_all()
 
-    async def _receive(self, socket: ClientConnection) -> None:
-        async for text in socket:
-            message = json.loads(text)
-            match message["kind"]:
-                case "ack":
-                    self._acknowledge(message["step"])
-                    self._something.set()
-                case "ping":
-                    await socket.send('{"kind": "pong"}')
-                case _:
-                    self._on_message(message)
+    def _attend(self, connection: Connection) -> None:
+        # Until it is lost; a boundary's turn is the rule, this the exception.
+        with self._turn:
+            while self._connection is connection:
+                self._changed.wait(STAND_IN_SECS)
+                if time.monotonic() > self._turn_due + STAND_IN_SECS:
+                    self._send_and_receive()
+
+    # -- whoever has the turn
+
+    def _take_turn(self) -> None:
+        with self._turn:
+            self._send_and_receive()
+
+    def _send_and_receive(self) -> None:
+        now = time.monotonic()
+        self._turn_due = now + TURN_SECS
+        if (connection := self._connection) is None:
+            return
+        try:
+            for text in connection.receive():
+                self._hear(connection, json.loads(text))
+            if not self._is_held_up():
+                self._send(connection, now)
+        except Lost as loss:
+            connection.drop()
+            self._connection, self._loss = None, loss
+            self._changed.notify_all()
+
+    def _hear(self, connection: Connection, message: Message) -> None:
+        match message["kind"]:
+            case "ack":
+                self._acknowledge(message["step"])
+            case "ping":
+                connection.send('{"kind": "pong"}')
+            case _:
+                self._on_message(message)
 
     def _acknowledge(self, step: int) -> None:
         while self._unacknowledged and self._unacknowledged[0].last <= step:
             self._unacknowledged_bytes -= len(self._unacknowledged.popleft().payload)
 
-    async def _send(self, socket: ClientConnection) -> None:
-        while True:
-            await self._wait_for_something()
-            said = len(
-                self._outbox
-            )  # counted first: what was said before those records must not overtake them
-            if self._unacknowledged_bytes < UNACKNOWLEDGED_BYTES:
-                await self._send_records(socket)
-                for _ in range(said):
-                    await self._send_said(socket, self._outbox.popleft())
-            if self._closing and self._is_empty():
-                return
-            await self._rest()
+    def _send(self, connection: Connection, now: float) -> None:
+        # Records may wait for more of them; an answer to a command may not. Counted first: what was said before
+        # those records must not overtake them.
+        said = len(self._outbox)
+        if said or now >= self._records_due or self._closing or self._ring.is_full:
+            self._send_records(connection)
+        for _ in range(said):
+            self._send_said(connection, self._outbox[0])
+            self._outbox.popleft()
 
-    def _hear(self) -> None:
-        self._said.set()
-        self._something.set()
-
-    async def _rest(self) -> None:
-        # Records may wait for more of them; an answer to a command may not.
-        self._said.clear()
-        if not self._outbox and not self._closing:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(INTERVAL_SECS):
-                    await self._said.wait()
-
-    async def _wait_for_something(self) -> None:
-        self._something.clear()
-        self._idle = True
-        if self._outbox or self._ring.filled != self._ring.taken or self._closing:
-            self._idle = False
-            if self._unacknowledged_bytes < UNACKNOWLEDGED_BYTES and not (
-                self._closing and self._waits_for_ack()
-            ):
-                return
-        await self._something.wait()
-        self._idle = False
-
-    def _waits_for_ack(self) -> bool:
-        return not self._outbox and self._ring.filled == self._ring.taken and bool(self._unacknowledged)
+    def _is_held_up(self) -> bool:
+        is_choked = self._connection is not None and self._connection.is_choked
+        return is_choked or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES
 
     def _is_empty(self) -> bool:
-        return not self._outbox and self._ring.filled == self._ring.taken and not self._unacknowledged
+        return not self._outbox and not self._ring and not self._unacknowledged
 
-    async def _send_records(self, socket: ClientConnection) -> None:
+    def _send_records(self, connection: Connection) -> None:
         count, data, finished_at = self._ring.take()
         if count == 0:
             return
@@ -229,13 +258,23 @@ class Link:
         self._unacknowledged.append(frame)
         self._unacknowledged_bytes += len(frame.payload)
         self._last_picture = None
-        await socket.send(encode(frame))
+        self._records_due = time.monotonic() + INTERVAL_SECS
+        connection.send(encode(frame))
 
-    async def _send_said(self, socket: ClientConnection, said: Message | Frame) -> None:
+    def _send_said(self, connection: Connection, said: Message | Frame) -> None:
         if isinstance(said, Frame):
             self._last_picture = said
-            await socket.send(encode(said))
+            connection.send(encode(said))
             return
         if said["kind"] == "state":
             self._last_status = said
-        await socket.send(json.dumps(said))
+        connection.send(json.dumps(said))
+
+
+def _first_words(connection: Connection) -> list[str]:
+    end = time.monotonic() + WELCOME_SECS
+    while not (texts := connection.receive()):
+        if time.monotonic() > end:
+            raise Lost(f"no welcome within {WELCOME_SECS:.0f} s")
+        connection.wait(WELCOME_SECS)
+    return texts

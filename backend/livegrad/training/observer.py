@@ -5,9 +5,9 @@ where PyTorch put them: packed into one buffer, they would be rounded differentl
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from struct import Struct
-from threading import Condition
 from typing import Any
 
 import numpy as np
@@ -26,39 +26,35 @@ _NOTHING: dict[str, Any] = {}
 
 
 class Ring:
-    """Records between the training thread, which puts them in, and the link, which takes them out.
+    """Records between the observer, which puts them in, and the link, which takes them out.
 
-    Bounded: when it is full, `put` waits. That is how training waits for a link that cannot keep up.
+    Bounded: whoever trains lets the link make room before the next step. One thread may put while another takes.
     """
 
     def __init__(self, rows: int) -> None:
-        self.filled = 0  # records ever put in; only the training thread changes it
-        self.taken = 0  # records ever taken out; only the link changes it
         self.finished_at = 0.0  # unix time at which the last record was complete
         self._capacity = rows
-        self._records = [b""] * rows
-        self._room = Condition()
+        self._records: deque[bytes] = deque()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether there is no room for another record."""
+        return len(self._records) >= self._capacity
 
     def put(self, record: bytes) -> None:
-        """Put a whole record in, waiting for the link while there is no room."""
-        if self.filled - self.taken >= self._capacity:
-            with self._room:
-                self._room.wait_for(lambda: self.filled - self.taken < self._capacity)
-        self._records[self.filled % self._capacity] = record
+        """Put a whole record in. Raises BufferError when there is no room."""
+        if len(self._records) >= self._capacity:
+            raise BufferError(f"expected room for a record, found all {self._capacity} places taken")
+        self._records.append(record)
         self.finished_at = time.time()
-        self.filled += 1
 
     def take(self) -> tuple[int, bytes, float]:
         """Return (how many, their bytes, unix time of the last) of the records not yet taken out."""
-        finished_at, filled = self.finished_at, self.filled
-        count = filled - self.taken
-        start = self.taken % self._capacity
-        end = start + count
-        records = self._records[start:end] + self._records[: max(0, end - self._capacity)]
-        with self._room:
-            self.taken = filled
-            self._room.notify()
-        return count, b"".join(records), finished_at
+        finished_at, count = self.finished_at, len(self._records)
+        return count, b"".join([self._records.popleft() for _ in range(count)]), finished_at
 
 
 class Observer:

@@ -70,6 +70,7 @@ class Trainer:
             lambda: self.link.show(self.observer.picture(self._epoch)),
             self._describe,
             self._set_lr,
+            self.link.wait_for,
         )
 
     def run(self) -> None:
@@ -100,7 +101,7 @@ class Trainer:
 
     def _at_boundary(self, phase: str) -> None:
         if phase == "step":
-            self.link.wake()
+            self.link.tend()
         elif phase == "zero_grad" and not self.config.zero_grad:
             return  # there is nothing to clear yet at the first step, and no line that would have cleared it
         self.control.boundary(phase)

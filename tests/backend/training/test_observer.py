@@ -3,6 +3,7 @@
 import copy
 import io
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -239,12 +240,27 @@ def test_the_ring_hands_out_records_in_order_however_often_it_wraps() -> None:
     assert seen == list(range(21))
 
 
-def test_a_full_ring_makes_the_writer_wait_and_loses_nothing() -> None:
+def test_a_full_ring_refuses_a_record_and_has_room_again_once_it_was_emptied() -> None:
+    ring = Ring(8)
+    for number in range(8):
+        assert not ring.is_full
+        ring.put(np.float32(number).tobytes())
+    assert ring.is_full
+    with pytest.raises(BufferError, match="all 8 places"):
+        ring.put(b"0000")
+    assert ring.take()[0] == 8
+    ring.put(np.float32(8).tobytes())
+    assert ring.take()[1] == np.float32(8).tobytes()
+
+
+def test_a_ring_that_one_thread_fills_and_another_empties_loses_nothing() -> None:
     ring = Ring(8)
     seen: list[float] = []
 
     def write() -> None:
         for number in range(500):
+            while ring.is_full:
+                time.sleep(0)
             ring.put(np.float32(number).tobytes())
 
     writer = threading.Thread(target=write)
