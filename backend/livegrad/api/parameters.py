@@ -24,6 +24,8 @@ from livegrad.workshop import work
 router = APIRouter(prefix="/api/runs/{run}")
 STATE_DICT = "livegrad.training.packing:state_dict"  # needs torch: called in another process
 FRAME_RECORDS = 4096  # in one frame of an answer
+AT_ONCE_RECORDS = 256  # read whole before they are sent
+RECORDS_TYPE = "application/octet-stream"
 
 Step = Annotated[
     int | None,
@@ -130,8 +132,10 @@ def _json(plain: Any) -> bytes:
 async def records(hub: HubHere, meeting: MeetingHere, first: From = 0, last: To = None) -> Response:
     """Return stored records as raw bytes, framed as on the stream: one frame after the other, 4,096 records each."""
     start, end = bounds(meeting, first, last)
-    frames = _bundled(hub.log.frames(meeting.id, start, end))
-    return StreamingResponse(map(encode, frames), media_type="application/octet-stream")
+    frames = map(encode, _bundled(hub.log.frames(meeting.id, start, end)))
+    if end - start < AT_ONCE_RECORDS:  # one way to a thread and back; a stream has one for every piece
+        return Response(await asyncio.to_thread(b"".join, frames), media_type=RECORDS_TYPE)
+    return StreamingResponse(frames, media_type=RECORDS_TYPE)
 
 
 def _bundled(frames: Iterator[Frame]) -> Iterator[Frame]:
