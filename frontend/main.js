@@ -232,7 +232,9 @@ card(parameters.mount(place("parameters"), store), READ_MS);
 card(inspector.mount(place("inspector"), store), READ_MS);
 card(chart("loss", "Loss (log)", () => import("./views/loss.js")), CHART_MS);
 card(chart("norms", "‖.grad‖ by parameter (log)", () => import("./views/norms.js")), CHART_MS);
-show(timeline.mount(place("timeline"), store, { looking, branch: () => void branch() }), READ_MS);
+const line = timeline.mount(place("timeline"), store, { looking, branch: () => void branch() });
+show(line, READ_MS);
+clock.add(() => line.follow(store.state));
 clock.onDrawn(() => connection?.drawn());
 
 listen(document, {

@@ -97,7 +97,7 @@ export function createStore(invalidate) {
     /** @param {Action} action */
     dispatch(action) {
       store.state = reduce(store.state, action);
-      invalidate(action.type !== "frame");
+      invalidate(action.type !== "frame" && !store.state.then?.isMoving); // dragged or played: nobody reads meanwhile
     },
   };
   return store;

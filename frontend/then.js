@@ -31,6 +31,9 @@ function runThen(run, layout, { step, values, gradStates }) {
   return { ...run, state: "paused", phase: "step", step, loss, validation_loss, lr, grad_states: gradStates };
 }
 
+/** Whether there is a step to look back at. @param {Run|null} run */
+export const hasPast = (run) => run !== null && run.step > (run.first_step ?? 0);
+
 /** Loss of the moment on the screen. @param {State} state */
 export const lossThen = (state) => numberOf(shown(state).run?.loss);
 

@@ -74,7 +74,9 @@ card(parameters.mount(place("parameters"), store), READ_MS);
 card(inspector.mount(place("inspector"), store), READ_MS);
 card(loss.mount(place("loss"), store), CHART_MS);
 card(norms.mount(place("norms"), store), CHART_MS);
-show(timeline.mount(place("timeline"), store, { looking, branch: () => undefined }), READ_MS);
+const line = timeline.mount(place("timeline"), store, { looking, branch: () => undefined });
+show(line, READ_MS);
+clock.add(() => line.follow(store.state));
 
 write(place("live"), "End"); // nothing is live here
 set(place("live"), "title", "The last step (L or Esc)");
