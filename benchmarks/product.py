@@ -1,7 +1,5 @@
 """The whole product with a real browser watching: speed, latency, and the cost of a drawn frame."""
 
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +7,13 @@ from dataclasses import dataclass
 from statistics import median
 
 import psutil
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from benchmarks.apart import apart
 from benchmarks.sampling import Effort, Spent, median_ratio, percentile
 from benchmarks.server import newest_trainer, server, training
 from benchmarks.table import Row
+from tests.chromium import chromium as chromium  # benchmarks.timeline has it from here
 from tests.running import Server
 
 SUBJECT = "product"
@@ -24,16 +23,6 @@ BARE_STEPS, REPETITIONS = 10_000, 5
 WATCH_SECS, SETTLE_SECS, PACED_SECS = 3.0, 2.0, 8.0
 PACE = 60
 OPEN_SECS = 30.0
-# The browser's own errands are switched off: nothing but the page loads the machine.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SAMPLES = (
     "livegrad.stats.samples().map(({ ms, latency }) => [ms, Number.isNaN(latency) ? -1 : latency * 1000])"
 )
@@ -48,18 +37,6 @@ def rows(effort: Effort) -> Iterator[Row]:
         for optimizer in OPTIMIZERS:
             yield from _full_speed(running, browser, optimizer, effort)
         yield from _paced(running, browser, effort)
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start a headless Chromium: LIVEGRAD_CHROMIUM, the one on the path, or Playwright's own."""
-    executable = os.environ.get("LIVEGRAD_CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @contextmanager

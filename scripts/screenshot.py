@@ -9,12 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "backend")]
 os.environ["PYTHONPATH"] = str(ROOT / "backend")
 
+from tests.chromium import chromium  # noqa: E402  # after the path that leads to it
 from tests.running import Server, serving  # noqa: E402  # after the path that leads to it
 
 PICTURE = ROOT / "docs" / "dashboard.png"
@@ -30,17 +31,10 @@ DRAWN = """(step) => {
 
 def main() -> None:
     """Take the picture."""
-    chromium = os.environ.get("LIVEGRAD_CHROMIUM", "/usr/bin/chromium")
-    with (
-        tempfile.TemporaryDirectory() as data,
-        serving(Path(data)) as server,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with tempfile.TemporaryDirectory() as data, serving(Path(data)) as server, chromium() as browser:
         page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
         stand(server, page)
         page.screenshot(path=PICTURE)
-        browser.close()
     print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size // 1000} KB")
 
 

@@ -1,27 +1,17 @@
 """A real Chromium, pages that are watched for complaints, and runs that go when their test does."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.screen import Dashboard
+from tests.chromium import chromium
 from tests.running import Server
 
 PATIENCE_MS = 30_000  # how long anything awaited may take on a busy machine
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 # A test may ask whether anything is left to draw: the page asks for a frame as long as there is.
 COUNT_FRAMES = """
@@ -42,22 +32,11 @@ MakeRun = Callable[..., str]
 OpenPage = Callable[..., Dashboard]
 
 
-def chromium() -> str:
-    path = os.environ.get("LIVEGRAD_CHROMIUM", "/usr/bin/chromium")
-    try:
-        subprocess.run([path, "--version"], check=True, capture_output=True, timeout=60)
-    except (OSError, subprocess.SubprocessError) as error:
-        pytest.fail(f"the browser tests need a Chromium; LIVEGRAD_CHROMIUM names one: {error}", pytrace=False)
-    return path
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(autouse=True)

@@ -14,23 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import sync_playwright
 
+from tests.chromium import chromium
 from tests.server.page import load, module_links
 
 ROOT = Path(__file__).parents[2]
 PAGE_LIMIT = 300_000  # bytes, uncompressed: what `/` may load
-CHROMIUM = os.environ.get("LIVEGRAD_CHROMIUM") or shutil.which("chromium")
-# Chromium's own errands are switched off, so that every request seen is the page's.
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 
@@ -228,8 +217,7 @@ def test_swagger_ui_is_told_not_to_ask_a_validator_elsewhere(client: httpx.Clien
 def test_a_browser_finds_all_it_needs_and_asks_nobody_else(server: str, page: str, drawn: str) -> None:
     asked: list[str] = []
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+    with chromium() as browser:
         tab = browser.new_page()
         tab.on("request", lambda request: asked.append(request.url))
         tab.on(
@@ -238,7 +226,6 @@ def test_a_browser_finds_all_it_needs_and_asks_nobody_else(server: str, page: st
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.goto(server.rstrip("/") + page)
         tab.wait_for_selector(drawn, timeout=60_000)
-        browser.close()
     origin = server.rstrip("/") + "/"
     assert [address for address in asked if not address.startswith((origin, "data:", "blob:"))] == []
     assert complaints == []
