@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tests.browser.screen import Arrow, Screen, Strand, number
-from tests.browser.twin import PHASES, Twin
+from tests.browser.twin import Twin
+from tests.plain import PHASES
 
 LINES = {
     "zero_grad": "optimizer.zero_grad()",
@@ -49,7 +50,7 @@ def assert_agree(screen: Screen, rest: dict[str, Any], twin: Twin) -> None:
 
 def assert_rest_agrees(rest: dict[str, Any], twin: Twin) -> None:
     assert (rest["step"], rest["phase"]) == (twin.step, twin.phase)
-    assert rest["loss"] == twin.loss
+    assert rest["loss"] == twin.last_loss
     assert [one["name"] for one in rest["parameters"]] == list(twin.parameters)
     for one in rest["parameters"]:
         gradient = twin.gradients[one["name"]]
@@ -142,10 +143,10 @@ def assert_phase_agrees(screen: Screen, twin: Twin) -> None:
     assert raw["phase"] == (None if is_at_start else shown[PHASES.index(twin.phase)])
     assert raw["line"] == (None if is_at_start else LINES[twin.phase])
     assert raw["step"].startswith(f"step {twin.step} ")
-    if twin.loss is None:
+    if twin.last_loss is None:
         assert shown[2] == "loss"
     else:
-        assert number(shown[2].removeprefix("loss ")) == pytest.approx(twin.loss, rel=THREE_DIGITS)
+        assert number(shown[2].removeprefix("loss ")) == pytest.approx(twin.last_loss, rel=THREE_DIGITS)
 
 
 def assert_inspector_agrees(screen: Screen, twin: Twin) -> None:

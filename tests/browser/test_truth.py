@@ -7,7 +7,8 @@ import pytest
 from tests.browser.agreement import assert_agree
 from tests.browser.conftest import MakeRun, OpenPage
 from tests.browser.screen import Dashboard, Screen
-from tests.browser.twin import PHASES, Twin
+from tests.browser.twin import Twin
+from tests.plain import PHASES
 from tests.running import Server
 
 ADAM = {"optimizer": {"kind": "adam", "lr": 0.03}}
@@ -38,7 +39,8 @@ class Subject:
 
     def __init__(self, server: Server, run: str, dashboard: Dashboard) -> None:
         self.server, self.run, self.dashboard = server, run, dashboard
-        self.twin = Twin(server.get(f"/runs/{run}")["config"], server.get(f"/runs/{run}/data"))
+        config = server.get(f"/runs/{run}")["config"]
+        self.twin = Twin(config, next(d for d in server.get("/datasets") if d["name"] == config["dataset"]))
 
     def compare(self) -> Screen:
         screen = self.dashboard.stands_at(self.twin.step, self.twin.phase)
@@ -47,7 +49,7 @@ class Subject:
 
     def step(self, count: int) -> Screen:
         self.server.command(self.run, "step", count=count)
-        self.twin.steps(count)
+        self.twin.iterate(count)
         return self.compare()
 
     def next_phase(self, phase: str) -> Screen:
