@@ -54,11 +54,13 @@ def test_the_network_as_svg_stands_alone(
     assert path.name == f"livegrad-{run}-step-300.svg"
     text = path.read_text(encoding="utf-8")
     root = ElementTree.fromstring(text)
-    assert root.find(f"{SVG}title").text == "temperature, step 300"  # type: ignore[union-attr]
-    described = root.find(f"{SVG}desc").text or ""  # type: ignore[union-attr]
+    assert root.findtext(f"{SVG}title") == "temperature, step 300"
+    described = root.findtext(f"{SVG}desc", "")
     assert run in described
     assert "step 300" in described
-    assert root.find(f"{SVG}rect").get("fill") == card  # type: ignore[union-attr]
+    ground = root.find(f"{SVG}rect")
+    assert ground is not None
+    assert ground.get("fill") == card
     assert not re.search(r"var\(|class=|style=|light-dark|https?://(?!www\.w3\.org)", text)
     snapshot = server.get(f"/runs/{run}/parameters", params={"step": 300})["parameters"]
     titles = [(title.text or "").partition(" = ") for title in root.iter(f"{SVG}title")]

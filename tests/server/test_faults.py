@@ -114,8 +114,9 @@ def test_training_waits_for_a_full_disk_and_goes_on_by_itself(tmp_path: Path, wa
         viewer.take_step(2000)
         with full(server, way):
             event = viewer.take_until(lambda message: told(message, "log"))
-            assert "free some space" in event["detail"] or "see that it has space" in event["detail"]  # type: ignore[index]
-            assert "goes on by itself" in event["detail"]  # type: ignore[index]
+            assert isinstance(event, dict)
+            assert "free some space" in event["detail"] or "see that it has space" in event["detail"]
+            assert "goes on by itself" in event["detail"]
             wait(lambda: stands(server, run))
             with viewing(server, run) as later:
                 later.take_until(lambda message: told(message, "log"))

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def lines(language: str, word: str, server: Server) -> str:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Server:  # type: ignore[misc]  # pytest reads generators so
+def fresh(tmp_path: Path) -> Iterator[Server]:
     """A server as a newcomer has it: with the default run alone."""
     with serving(tmp_path / "data") as server:
         yield server
