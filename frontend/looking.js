@@ -56,3 +56,20 @@ export function createLooking(store, send) {
     },
   };
 }
+
+/** What keys ask of time, by the names that keys.js has for them. @param {Looking} looking */
+export const timeKeys = (looking) => ({
+  later: looking.later,
+  earlier: looking.by(-1),
+  muchLater: looking.by(10),
+  muchEarlier: looking.by(-10),
+  farLater: looking.by(100),
+  farEarlier: looking.by(-100),
+  first: looking.first,
+  live: looking.live,
+  playOn: looking.playOn,
+  playBack: looking.playBack,
+  slower: looking.slower,
+  faster: looking.faster,
+  free: looking.free,
+});

@@ -6,7 +6,7 @@ import { createClock, createStats } from "./clock.js";
 import { createSend, toggle } from "./commands.js";
 import { connect } from "./connection.js";
 import { listen } from "./keys.js";
-import { createLooking } from "./looking.js";
+import { createLooking, timeKeys } from "./looking.js";
 import { createStore } from "./store.js";
 import { shown } from "./then.js";
 import { createTheme } from "./theme.js";
@@ -238,22 +238,10 @@ clock.add(() => line.follow(store.state));
 clock.onDrawn(() => connection?.drawn());
 
 listen(document, {
+  ...timeKeys(looking),
   toggle: () => void toggle(store, send),
-  later: looking.later,
-  earlier: looking.by(-1),
-  muchLater: looking.by(10),
-  muchEarlier: looking.by(-10),
-  farLater: looking.by(100),
-  farEarlier: looking.by(-100),
-  first: looking.first,
-  live: looking.live,
-  playOn: looking.playOn,
-  playBack: looking.playBack,
-  slower: looking.slower,
-  faster: looking.faster,
   phase: () => void send({ kind: "phase" }),
   help: doors.help,
-  free: looking.free,
 });
 document.addEventListener("keyup", looking.stand);
 

@@ -3,7 +3,7 @@
 
 import { createClock, createStats } from "../clock.js";
 import { listen } from "../keys.js";
-import { createLooking } from "../looking.js";
+import { createLooking, timeKeys } from "../looking.js";
 import { createStore } from "../store.js";
 import { shown } from "../then.js";
 import { createTheme } from "../theme.js";
@@ -82,22 +82,10 @@ write(place("live"), "End"); // nothing is live here
 set(place("live"), "title", "The last step (L or Esc)");
 
 listen(document, {
+  ...timeKeys(looking),
   toggle: looking.playOn,
-  later: looking.later,
-  earlier: looking.by(-1),
-  muchLater: looking.by(10),
-  muchEarlier: looking.by(-10),
-  farLater: looking.by(100),
-  farEarlier: looking.by(-100),
-  first: looking.first,
-  live: looking.live,
-  playOn: looking.playOn,
-  playBack: looking.playBack,
-  slower: looking.slower,
-  faster: looking.faster,
   phase: () => undefined,
   help: () => undefined,
-  free: looking.free,
 });
 document.addEventListener("keyup", looking.stand);
 
