@@ -4,10 +4,8 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
-import psutil
-
 from benchmarks.sampling import Effort
-from benchmarks.server import process_of, server
+from benchmarks.server import server
 from benchmarks.table import Row
 from tests.running import Server
 
@@ -34,17 +32,13 @@ def rows(effort: Effort) -> Iterator[Row]:
 
 def _one(running: Server) -> tuple[float, float]:
     """Return (milliseconds, megabytes) of one new run."""
-    before = _descendants(running)
+    before = running.descendants()
     begun = time.perf_counter()
     run = running.post("/runs", {})["id"]
     while running.get(f"/runs/{run}")["state"] != "paused":
         time.sleep(LOOK_SECS)
     taken = (time.perf_counter() - begun) * 1000
-    [trainer] = _descendants(running) - before
+    [trainer] = running.descendants() - before
     memory = trainer.memory_full_info().uss / MEGABYTE
     running.client.delete(f"/api/runs/{run}")
     return taken, memory
-
-
-def _descendants(running: Server) -> set[psutil.Process]:
-    return set(process_of(running).children(recursive=True))

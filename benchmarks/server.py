@@ -35,4 +35,4 @@ def process_of(running: Server) -> psutil.Process:
 
 def newest_trainer(running: Server) -> psutil.Process:
     """Return the process that trains the run made last."""
-    return max(process_of(running).children(recursive=True), key=lambda process: process.create_time())
+    return max(running.descendants(), key=lambda process: process.create_time())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+import psutil
 
 START_SECS = 60.0
 
@@ -54,6 +55,10 @@ class Server:
             assert time.monotonic() < end, f"expected {states} within {seconds} s, the run is {found}"
             time.sleep(0.01)
         return found
+
+    def descendants(self) -> set[psutil.Process]:
+        """Return its processes below its own: the forkserver, and the trainers."""
+        return set(psutil.Process(self.process.pid).children(recursive=True))
 
     def _json(self, response: httpx.Response) -> Any:
         assert response.is_success, response.text

@@ -1,7 +1,5 @@
 """Every state that a run or the connection can be in is said on the page, with the way out of it."""
 
-import os
-import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -30,10 +28,6 @@ def notice(dashboard: Dashboard) -> Locator:
     return dashboard.page.locator("#notice")
 
 
-def descendants(server: Server) -> set[int]:
-    return {process.pid for process in psutil.Process(server.process.pid).children(recursive=True)}
-
-
 def await_paused(server: Server, run: str, epoch: int, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while (about := server.get(f"/runs/{run}")) and (about["state"], about["epoch"]) != ("paused", epoch):
@@ -46,10 +40,10 @@ def first_run(server: Server) -> str:
 
 
 @pytest.fixture
-def loading(tmp_path: Path) -> Iterator[tuple[Server, list[psutil.Process]]]:
+def loading(tmp_path: Path) -> Iterator[tuple[Server, set[psutil.Process]]]:
     """A server that never saw a run, and the processes in which torch is being imported, frozen."""
     with serving(tmp_path / "data") as server:
-        frozen = psutil.Process(server.process.pid).children(recursive=True)
+        frozen = server.descendants()
         for process in frozen:
             process.suspend()
         try:
@@ -60,7 +54,7 @@ def loading(tmp_path: Path) -> Iterator[tuple[Server, list[psutil.Process]]]:
 
 
 def test_while_torch_is_imported_the_page_is_up_and_says_so(
-    loading: tuple[Server, list[psutil.Process]], open_page: OpenPage
+    loading: tuple[Server, set[psutil.Process]], open_page: OpenPage
 ) -> None:
     server, frozen = loading
     dashboard = open_page(server)
@@ -80,17 +74,17 @@ def test_while_torch_is_imported_the_page_is_up_and_says_so(
 def test_a_trainer_killed_again_and_again_leaves_its_run_interrupted_and_train_goes_on(
     server: Server, make_run: MakeRun, open_page: OpenPage
 ) -> None:
-    others = descendants(server)
+    others = server.descendants()
     run = make_run()
-    (trainer,) = descendants(server) - others
+    (trainer,) = server.descendants() - others
     dashboard = open_page(server, run)
     server.command(run, "step", count=5)
     dashboard.stands_at(5)
-    os.kill(trainer, signal.SIGKILL)
+    trainer.kill()
     for epoch in range(2, 7):  # so often it is started again; then something seems to be wrong with the run
         await_paused(server, run, epoch)
-        for again in descendants(server) - others:
-            os.kill(again, signal.SIGKILL)
+        for again in server.descendants() - others:
+            again.kill()
     expect(badge(dashboard)).to_have_text("interrupted")
     expect(notice(dashboard)).to_contain_text("Interrupted after step 5")
     expect(notice(dashboard)).to_contain_text(str(dashboard.about()["reason"])[1:])
@@ -103,14 +97,14 @@ def test_a_trainer_killed_again_and_again_leaves_its_run_interrupted_and_train_g
 def test_a_trainer_killed_once_is_replaced_and_the_page_goes_on_training(
     server: Server, make_run: MakeRun, open_page: OpenPage
 ) -> None:
-    others = descendants(server)
+    others = server.descendants()
     run = make_run()
-    (trainer,) = descendants(server) - others
+    (trainer,) = server.descendants() - others
     dashboard = open_page(server, run)
     dashboard.stands_at(0)
     dashboard.page.click("#train")
     dashboard.wait("() => livegrad.store.state.run.step > 10")
-    os.kill(trainer, signal.SIGKILL)
+    trainer.kill()
     dashboard.wait(
         "() => livegrad.store.state.run.epoch === 2 && livegrad.store.state.run.state === 'running'"
     )

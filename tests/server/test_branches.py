@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livegrad.protocol import HEADER, decode
 from tests.running import Server
+from tests.viewer import record_bytes, stored
 
 OPTIMIZERS: list[dict[str, Any]] = [
     {"kind": "sgd", "lr": 0.001},
@@ -17,25 +17,11 @@ OPTIMIZERS: list[dict[str, Any]] = [
 ]
 
 
-def records(server: Server, run: str, first: int, last: int) -> bytes:
-    """Return the records' bytes, without headers."""
-    answer = server.client.get(f"/api/runs/{run}/records", params={"from": first, "to": last})
-    assert answer.is_success, answer.text
-    data, payloads = answer.content, b""
-    length = server.get(f"/runs/{run}")  # the run exists
-    assert length["step"] >= last
-    while data:
-        count = int.from_bytes(data[4:8], "little")
-        size = HEADER.size + count * record_bytes(server, run)
-        payloads += decode(data[:size]).payload
-        data = data[size:]
-    return payloads
-
-
-def record_bytes(server: Server, run: str) -> int:
-    first = server.get(f"/runs/{run}")["first_step"]
-    one = server.client.get(f"/api/runs/{run}/records", params={"from": first, "to": first}).content
-    return len(one) - HEADER.size
+def records(server: Server, run: str, first: int, last: int) -> list[tuple[int, bytes]]:
+    """Return each step with its record, all of the range."""
+    found = list(stored(server, run, record_bytes(server, run), first, last).items())
+    assert [step for step, _ in found] == list(range(first, last + 1))
+    return found
 
 
 def branch(server: Server, run: str, step: int, **changes: Any) -> str:

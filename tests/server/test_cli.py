@@ -168,7 +168,7 @@ def test_ctrl_c_at_full_speed_ends_everything_with_exit_0(tmp_path: Path) -> Non
         runs = [server.create(pace=None, max_steps=10_000_000) for _ in range(2)]
         for run in runs:
             server.command(run, "play")
-        children = psutil.Process(server.process.pid).children(recursive=True)
+        children = server.descendants()
         assert len(children) >= 3
         assert server.stop() == 0
         assert not psutil.wait_procs(children, timeout=10)[1]
@@ -179,7 +179,7 @@ def test_ctrl_c_at_full_speed_ends_everything_with_exit_0(tmp_path: Path) -> Non
 def test_ctrl_c_while_torch_still_loads_ends_at_once(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         assert server.get("/health")["torch"] == "loading"
-        children = psutil.Process(server.process.pid).children(recursive=True)
+        children = server.descendants()
         assert server.stop() == 0
         assert not psutil.wait_procs(children, timeout=20)[1]
         assert "Traceback" not in server.log_text()

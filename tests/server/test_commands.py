@@ -11,7 +11,7 @@ import pytest
 from livegrad.lifecycle import TABLE, State, Verdict
 from tests.plain import Plain
 from tests.running import Server, serving
-from tests.viewer import stored
+from tests.viewer import record_bytes, stored
 
 COMMANDS: dict[str, dict[str, Any]] = {
     "play": {},
@@ -135,8 +135,7 @@ def test_a_run_under_way_takes_a_new_learning_rate_from_the_step_it_names(server
     server.command(run, "play")
     at = server.command(run, "tune", lr=0.0005)["applied_at_step"]
     end = server.command(run, "pause")["step"]
-    length = len(next(iter(stored(server, run, 3 * 4 * 1 + 4 * 80, 0, 0).values())))
-    records = stored(server, run, length, max(0, at - 1), min(end, at + 5))
+    records = stored(server, run, record_bytes(server, run), max(0, at - 1), min(end, at + 5))
     rates = {step: float(np.frombuffer(row, np.float32)[2]) for step, row in records.items()}
     assert rates == {step: float(np.float32(0.001 if step <= at else 0.0005)) for step in rates}
     server.client.delete(f"/api/runs/{run}")

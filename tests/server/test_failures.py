@@ -21,18 +21,14 @@ from tests.running import Server, serving
 from tests.viewer import stored, viewing
 
 
-def trainers(server: Server) -> set[int]:
-    return {child.pid for child in psutil.Process(server.process.pid).children(recursive=True)}
-
-
 def create(server: Server, **config: Any) -> tuple[str, psutil.Process]:
     """Make a run; return it with its trainer's process."""
     for other in server.get("/runs"):
         server.wait(other["id"], *(set(State) - {State.STARTING}))
-    before = trainers(server)
+    before = server.descendants()
     run = server.create(pace=None, **config)
-    [trainer] = trainers(server) - before
-    return run, psutil.Process(trainer)
+    [trainer] = server.descendants() - before
+    return run, trainer
 
 
 def test_a_killed_trainer_takes_nobody_with_it_and_its_run_retraces_what_it_would_have_been(

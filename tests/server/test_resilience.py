@@ -14,10 +14,11 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
-from livegrad.protocol import Frame, decode
+from livegrad.protocol import Frame
 from tests.running import Server
 from tests.server.trainers import integrity, trainer_of
 from tests.server.world import Watcher, World, free_port
+from tests.viewer import record_bytes, stored
 
 MOMENTS = int(os.environ.get("LIVEGRAD_MOMENTS", "50"))  # more of them on demand: 200 take some minutes
 CONFIG: dict[str, Any] = {
@@ -51,16 +52,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def all_records(server: Server, run: str) -> dict[int, bytes]:
-    answer = server.client.get(f"/api/runs/{run}/records")
-    size = len(server.client.get(f"/api/runs/{run}/records", params={"from": 1, "to": 1}).content) - 32
-    data, found = answer.content, {}
-    while data:
-        frame = decode(data[: 32 + int.from_bytes(data[4:8], "little") * size])
-        for i in range(frame.count):
-            assert frame.first + i not in found, "a step is doubled"
-            found[frame.first + i] = frame.payload[i * size : (i + 1) * size]
-        data = data[32 + len(frame.payload) :]
-    return found
+    return stored(server, run, record_bytes(server, run))
 
 
 @pytest.mark.slow

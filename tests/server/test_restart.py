@@ -67,10 +67,6 @@ class Restarted:
             return stored(self.server, run, viewer.hello["record_bytes"])
 
 
-def trainers(server: Server) -> list[psutil.Process]:
-    return psutil.Process(server.process.pid).children(recursive=True)
-
-
 @pytest.fixture(scope="module")
 def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
     folder = tmp_path_factory.mktemp("restarted")
@@ -88,7 +84,7 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
             halves[name], wholes[name] = first.create(**asked, pace=None), first.create(**asked, pace=None)
             first.command(halves[name], "step", count=HALF)
             first.command(wholes[name], "step", count=WHOLE)
-        before, children = facts(first), trainers(first)
+        before, children = facts(first), first.descendants()
         for _ in range(4):  # stopped in the middle of an iteration, which is then begun anew
             first.command(halves["adam"], "phase")
         exit_code = first.stop()
