@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from livegrad.errors import UnknownThing
 from livegrad.protocol import Column, plain_number, plain_numbers
 
+FACTS = "__metadata__"  # in an npz; no parameter is called so: their names have a dot
 LAYERS = (("hidden_linear", "0"), ("output_linear", "2"))
 Array = NDArray[np.float32]
 
@@ -47,6 +48,7 @@ class Snapshot:
     """Every parameter of a run at `step`, after `phase`. `loss` is None before the first iteration."""
 
     run: str
+    config: Mapping[str, Any]  # the run's, as JSON has it
     step: int
     phase: str
     loss: float | str | None
@@ -54,7 +56,7 @@ class Snapshot:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the contract has it."""
-        return self._head() | {"parameters": [parameter.as_json() for parameter in self.parameters]}
+        return self._facts() | {"parameters": [parameter.as_json() for parameter in self.parameters]}
 
     def one_as_json(self, name: str) -> dict[str, Any]:
         """Return one parameter, with the run, step, phase and loss. Raises UnknownThing."""
@@ -62,6 +64,9 @@ class Snapshot:
 
     def _head(self) -> dict[str, Any]:
         return {"run": self.run, "step": self.step, "phase": self.phase, "loss": self.loss}
+
+    def _facts(self) -> dict[str, Any]:
+        return self._head() | {"config": self.config}
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name, named or numbered. Raises UnknownThing."""
@@ -79,8 +84,8 @@ class Snapshot:
         }
         return values | grads
 
-    def as_safetensors(self, config: Mapping[str, Any] | None = None) -> bytes:
-        """Return a safetensors file; its metadata are run, step, phase, loss and, where given, configuration."""
+    def as_safetensors(self) -> bytes:
+        """Return a safetensors file; its metadata are run, step, phase, loss and configuration."""
         from safetensors.numpy import save
 
         metadata = {
@@ -88,15 +93,15 @@ class Snapshot:
             "step": str(self.step),
             "phase": self.phase,
             "loss": json.dumps(self.loss),
+            "config": json.dumps(self.config),
         }
-        if config is not None:
-            metadata["config"] = json.dumps(config)
         return save(dict(self.arrays()), metadata)
 
     def as_npz(self) -> bytes:
-        """Return a NumPy archive."""
+        """Return a NumPy archive; FACTS in it is JSON: run, step, phase, loss and configuration."""
         file = io.BytesIO()
-        np.savez(file, **self.arrays())  # type: ignore[arg-type]  # its stub takes the names for its own flags
+        facts = {FACTS: np.array(json.dumps(self._facts()))}
+        np.savez(file, **self.arrays(), **facts)  # type: ignore[arg-type]  # its stub takes the names for its own flags
         return file.getvalue()
 
     def as_csv(self) -> str:
@@ -124,7 +129,13 @@ def other_name(name: str) -> str:
 
 
 def take(
-    run: str, step: int, phase: str, record: bytes, columns: Sequence[Column], grad_states: Sequence[str]
+    run: str,
+    config: Mapping[str, Any],
+    step: int,
+    phase: str,
+    record: bytes,
+    columns: Sequence[Column],
+    grad_states: Sequence[str],
 ) -> Snapshot:
     """Return what one record's bytes hold. `grad_states` has one entry a parameter."""
     row = np.frombuffer(record, np.float32)
@@ -139,4 +150,4 @@ def take(
         for c, state in zip(values, grad_states, strict=True)
     )
     loss = None if step == 0 and np.isnan(row[0]) else plain_number(float(row[0]))
-    return Snapshot(run, step, phase, loss, parameters)
+    return Snapshot(run, config, step, phase, loss, parameters)

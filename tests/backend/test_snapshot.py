@@ -12,7 +12,7 @@ from safetensors.numpy import load
 
 from livegrad.errors import UnknownThing
 from livegrad.protocol import columns_of
-from livegrad.snapshot import Snapshot, other_name, take
+from livegrad.snapshot import FACTS, Snapshot, other_name, take
 
 SHAPES: list[tuple[str, tuple[int, ...]]] = [
     ("hidden_linear.weight", (2, 1)),
@@ -20,13 +20,14 @@ SHAPES: list[tuple[str, tuple[int, ...]]] = [
     ("output_linear.weight", (1, 2)),
     ("output_linear.bias", (1,)),
 ]
+CONFIG = {"name": "π → \0", "hidden": 2}
 COLUMNS = columns_of(SHAPES, [])
 WIDTH = sum(column.size for column in COLUMNS)
 ROWS = st.lists(st.floats(width=32), min_size=WIDTH, max_size=WIDTH)
 
 
 def snapshot(row: list[float], step: int = 3, state: str = "fresh") -> Snapshot:
-    return take("r", step, "step", np.array(row, np.float32).tobytes(), COLUMNS, [state] * 4)
+    return take("r", CONFIG, step, "step", np.array(row, np.float32).tobytes(), COLUMNS, [state] * 4)
 
 
 def numbers(nested: Any) -> Any:
@@ -42,8 +43,18 @@ def test_every_format_gives_back_the_same_float32(row: list[float]) -> None:
         for key, name in (("value", parameter["name"]), ("grad", f"{parameter['name']}.grad")):
             told = np.array(numbers(parameter[key]), np.float32)
             np.testing.assert_array_equal(told, arrays[name])
-    for file in (load(taken.as_safetensors()), dict(np.load(io.BytesIO(taken.as_npz())))):
+    archive = dict(np.load(io.BytesIO(taken.as_npz()), allow_pickle=False))
+    del archive[FACTS]
+    for file in (load(taken.as_safetensors()), archive):
         assert {n: a.tobytes() for n, a in file.items()} == {n: a.tobytes() for n, a in arrays.items()}
+
+
+@given(ROWS)
+def test_json_and_npz_say_of_what_run_and_step_they_are(row: list[float]) -> None:
+    taken = snapshot(row)
+    facts = {"run": "r", "step": 3, "phase": "step", "loss": taken.loss, "config": CONFIG}
+    assert taken.as_json() == facts | {"parameters": taken.as_json()["parameters"]}
+    assert json.loads(np.load(io.BytesIO(taken.as_npz()), allow_pickle=False)[FACTS].item()) == facts
 
 
 def test_parts_are_where_the_columns_say() -> None:

@@ -36,7 +36,9 @@ def run(server: Server) -> str:
 
 def arrays(server: Server, run: str, step: int) -> dict[str, NDArray[np.float32]]:
     answer = server.client.get(f"/api/runs/{run}/parameters", params={"step": step, "format": "npz"})
-    return dict(np.load(io.BytesIO(answer.content)))
+    found = dict(np.load(io.BytesIO(answer.content)))
+    del found["__metadata__"]
+    return found
 
 
 def elements(server: Server, run: str, step: int) -> dict[str, float]:

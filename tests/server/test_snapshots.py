@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 from typing import Any
 
@@ -40,6 +41,16 @@ def expected(server: Server, run: str, **query: Any) -> dict[str, Any]:
     return values | grads
 
 
+def archived(server: Server, run: str, **query: Any) -> dict[str, Any]:
+    """Return the arrays of an npz, once it said of what run and step it is: what the JSON snapshot says."""
+    found = dict(np.load(io.BytesIO(raw(server, run, "npz", **query)), allow_pickle=False))
+    told = server.get(f"/runs/{run}/parameters", params=query)
+    del told["parameters"]
+    assert json.loads(found.pop("__metadata__").item()) == told
+    assert told["config"] == server.get(f"/runs/{run}")["config"]
+    return found
+
+
 def assert_equal(found: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert found.keys() == wanted.keys()
     for name, array in wanted.items():
@@ -73,7 +84,7 @@ def test_every_format_holds_the_same_numbers(server: Server, trained: str, step:
     wanted = expected(server, trained, step=step)
     assert len(wanted) == (4 if step == 0 else 8)
     assert_equal(load(raw(server, trained, "safetensors", step=step)), wanted)
-    assert_equal(dict(np.load(io.BytesIO(raw(server, trained, "npz", step=step)))), wanted)
+    assert_equal(archived(server, trained, step=step), wanted)
     assert_csv(raw(server, trained, "csv", step=step).decode(), wanted)
 
 
@@ -104,7 +115,7 @@ def test_without_a_step_every_format_holds_this_moment_within_an_iteration(serve
         wanted = expected(server, run)
         assert len(wanted) == (8 if phase == "backward" else 4)
         assert_equal(load(raw(server, run, "safetensors")), wanted)
-        assert_equal(dict(np.load(io.BytesIO(raw(server, run, "npz")))), wanted)
+        assert_equal(archived(server, run), wanted)
         assert_csv(raw(server, run, "csv").decode(), wanted)
     server.client.delete(f"/api/runs/{run}")
 
@@ -145,7 +156,7 @@ def test_each_parameter_answers_to_its_name_and_to_its_number(server: Server, na
 
 def test_a_snapshot_has_the_contracts_shape(server: Server, trained: str) -> None:
     snapshot = server.get(f"/runs/{trained}/parameters")
-    assert list(snapshot) == ["run", "step", "phase", "loss", "parameters"]
+    assert list(snapshot) == ["run", "step", "phase", "loss", "config", "parameters"]
     first = snapshot["parameters"][0]
     assert list(first) == ["name", "shape", "dtype", "requires_grad", "value", "grad", "grad_state"]
     assert (first["shape"], first["dtype"], first["requires_grad"]) == ([13, 1], "float32", True)

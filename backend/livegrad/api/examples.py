@@ -96,7 +96,7 @@ ANSWERS: dict[str, Any] = {
         "parameter": "hidden_linear.weight[9, 0]",
         "difference": 0.125,
     },
-    "parameters": {**_HEAD, "parameters": [_PARAMETER]},
+    "parameters": {**_HEAD, "config": _RUN["config"], "parameters": [_PARAMETER]},
     "parameter": {**_HEAD, **_PARAMETER},
     "series": {
         "run": "3f2a9c1e",

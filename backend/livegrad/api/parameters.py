@@ -47,7 +47,8 @@ _FILES: dict[int | str, dict[str, Any]] = {
         "content": {
             "application/octet-stream": {
                 "schema": {"type": "string", "format": "binary"},
-                "example": "format=safetensors, npz, or state_dict: a .pt for PyTorch, read with weights_only=True",
+                "example": "format=safetensors, npz (both with run, step and configuration in __metadata__), or "
+                "state_dict: a .pt for PyTorch, read with weights_only=True",
             },
             "text/csv": {
                 "schema": {"type": "string"},
@@ -63,6 +64,7 @@ async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
         standing = meeting.standing()
         return take(
             meeting.id,
+            meeting.entry.config,
             standing.frame.first,
             standing.phase,
             standing.frame.payload,
@@ -76,13 +78,14 @@ async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
         raise ThinnedOut(step, await asyncio.to_thread(hub.log.nearest, meeting.id, step))
     state = "fresh" if step > 0 else "none"
     count = sum(column.role == "parameter" for column in meeting.entry.columns)
-    return take(meeting.id, step, "step", frame.payload, meeting.entry.columns, [state] * count)
+    entry = meeting.entry
+    return take(entry.id, entry.config, step, "step", frame.payload, entry.columns, [state] * count)
 
 
 @router.get(
     "/parameters",
     response_model=SnapshotShape,
-    responses=responses(404, 409, 422, 503) | _FILES,
+    responses=responses(404, 409, 410, 422, 503) | _FILES,
     tags=["parameters"],
 )
 async def parameters(hub: HubHere, meeting: MeetingHere, step: Step = None, format: Format = "json") -> Any:
@@ -90,7 +93,7 @@ async def parameters(hub: HubHere, meeting: MeetingHere, step: Step = None, form
     snapshot = await _snapshot(hub, meeting, step)
     if format == "json":
         return Response(_json(snapshot.as_json()), media_type="application/json")
-    body = await _file(snapshot, format, meeting.entry.config)
+    body = await _file(snapshot, format)
     ending = "pt" if format == "state_dict" else format
     name = f"livegrad-{meeting.id}-step-{snapshot.step}.{ending}"
     return Response(
@@ -98,12 +101,12 @@ async def parameters(hub: HubHere, meeting: MeetingHere, step: Step = None, form
     )
 
 
-async def _file(snapshot: Snapshot, format: Format, config: dict[str, Any]) -> bytes | str:
+async def _file(snapshot: Snapshot, format: Format) -> bytes | str:
     if format == "state_dict":
         values = {parameter.name: parameter.value.tobytes() for parameter in snapshot.parameters}
-        return await work(STATE_DICT, json.dumps(config), values)
+        return await work(STATE_DICT, json.dumps(snapshot.config), values)
     if format == "safetensors":
-        return snapshot.as_safetensors(config)
+        return snapshot.as_safetensors()
     return snapshot.as_npz() if format == "npz" else snapshot.as_csv()
 
 

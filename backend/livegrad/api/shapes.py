@@ -82,8 +82,9 @@ class SnapshotHead(BaseModel):
 
 
 class SnapshotShape(SnapshotHead):
-    """Every parameter at one moment."""
+    """Every parameter at one moment, and of what run: its configuration."""
 
+    config: RunConfig
     parameters: list[ParameterShape]
 
 

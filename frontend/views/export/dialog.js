@@ -133,9 +133,9 @@ function ofStep(state) {
   return [
     offer("state_dict", "state_dict", `weights for PyTorch: ${dictionary}`),
     offer("safetensors", "safetensors", "with run, step and configuration as metadata"),
-    offer("npz", "npz", "for NumPy"),
+    offer("npz", "npz", "for NumPy, with run, step and configuration as __metadata__"),
     offer("csv", "CSV", "a line for each element"),
-    { ...offer("json", "JSON", "as the interface answers"), take: json(path("json"), `${run?.id}-step-${stepOf(state)}`) },
+    { ...offer("json", "JSON", "as the interface answers, with run, step and configuration"), take: json(path("json"), `${run?.id}-step-${stepOf(state)}`) },
   ];
 }
 
