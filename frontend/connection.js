@@ -2,6 +2,7 @@
 // Knows nothing about views; it turns what arrives into actions.
 
 import { problemOf } from "./api.js";
+import { createCatchUp } from "./catchup.js";
 import { seriesNames } from "./history.js";
 import { decodeFrame, decodeMessage } from "./protocol.js";
 /** @import { Api } from "./api.js" */
@@ -33,8 +34,8 @@ export function connect(id, { store, api, stats, open, later }) {
   let undrawn = [];
   /** The step whose predecessor was asked for last; a failed call is not repeated before the next step. */
   let askedBefore = -1;
-  /** Whether steps were left out for this viewer since the series were loaded. */
-  let hasMissed = false;
+  /** Whether the series of what was before the first greeting are there. */
+  let hasPast = false;
   let failures = 0;
   let isClosed = false;
 
@@ -99,15 +100,37 @@ export function connect(id, { store, api, stats, open, later }) {
     store.dispatch({ type: "hello", run: hello.run, layout });
     if (layout === null) return; // the trainer is still starting: it will greet again
     if (store.state.data === null) void load(api.data(id), (data) => ({ type: "data", data }));
-    if (hello.run.step <= (hello.run.first_step ?? 0)) return;
-    void loadPast(layout);
-    void load(api.of(id, "kept"), keptOf);
+    const isNew = hello.run.step <= (hello.run.first_step ?? 0);
+    if (hasPast) catchUp.greeted(hello.run.step);
+    else void catchUp.begun(hello.run.step, isNew ? Promise.resolve() : loadPast(layout));
+    hasPast ||= isNew;
+    if (!isNew) void load(api.of(id, "kept"), keptOf);
   }
 
   /** @param {Layout} of */
   function loadPast(of) {
-    hasMissed = false;
-    return load(api.series(id, seriesNames(of), POINTS), (series) => ({ type: "past", series }));
+    return load(api.series(id, seriesNames(of), POINTS), (series) => {
+      hasPast = true;
+      return { type: "past", series };
+    });
+  }
+
+  const catchUp = createCatchUp({
+    async exact({ from, to }) {
+      const [{ chunksOf }, buffer] = await Promise.all([import("./sources.js"), api.records(id, from, to)]);
+      if (layout !== null) fill({ chunks: chunksOf(buffer, layout) });
+    },
+    async thinned(range) {
+      if (layout !== null) fill({ series: await api.series(id, seriesNames(layout), POINTS, range) });
+    },
+    isAtRest: () => store.state.run?.state !== "running",
+    later,
+  });
+
+  /** What was written anew meanwhile is not wanted any more. @param {{chunks?: any[], series?: any[]}} found */
+  function fill(found) {
+    const wanted = catchUp.wanted();
+    if (!isClosed && wanted !== null) store.dispatch({ type: "missed", ...found, wanted });
   }
 
   /** @template T @param {Promise<T>} answer @param {(value: T) => import("./types.js").Action} actionOf */
@@ -123,22 +146,17 @@ export function connect(id, { store, api, stats, open, later }) {
   /** @param {ArrayBuffer} buffer */
   function take(buffer) {
     const frame = decodeFrame(buffer, layout);
+    if (frame.kind === "records") catchUp.took(frame);
     store.dispatch({ type: "frame", frame });
     stats.stamped(frame.time);
     undrawn.push(frame.first + frame.count - 1);
-    hasMissed ||= frame.skipped > 0;
   }
 
   function drawn() {
     for (const step of undrawn) socket?.send(JSON.stringify({ kind: "ack", step }));
     undrawn = [];
-    if (store.state.run?.state !== "running") rest();
-  }
-
-  /** What the stream left out is fetched once training stands. */
-  function rest() {
-    fetchBefore();
-    if (hasMissed && layout !== null) void loadPast(layout);
+    if (store.state.run?.state !== "running") fetchBefore();
+    if (!isClosed) catchUp.look();
   }
 
   /** The change Δ of the record on the screen needs the one before; while training runs the stream brings it. */

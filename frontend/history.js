@@ -3,6 +3,8 @@
 // rows out, and never one that holds the smallest or the largest value of a line in its neighbourhood.
 
 import { numberOf } from "./protocol.js";
+/** @import { Chunk, Series } from "./archive.js" */
+/** @import { Stretch } from "./catchup.js" */
 /** @import { History, Layout, Scalar } from "./types.js" */
 
 export const CAPACITY = 6144; // rows; a chart is some hundred pixels wide
@@ -158,4 +160,44 @@ function appendRows(target, source, after) {
     to.forEach((line, i) => (line[place] = from[i][row]));
   }
   return target;
+}
+
+/**
+ * What was missed, in its place: one history of both, in step order. Where both have a step, a number of either.
+ * @param {History} live @param {History} found @returns {History}
+ */
+export function merge(live, found) {
+  const merged = createHistory(live.norms.length, live.steps.length);
+  const [lines, mine, theirs] = [merged, live, found].map(linesOf);
+  for (let a = 0, b = 0; a < live.length || b < found.length;) {
+    const one = a < live.length ? live.steps[a] : Infinity;
+    const other = b < found.length ? found.steps[b] : Infinity;
+    const row = openRow(merged, Math.min(one, other));
+    const isFound = other <= one;
+    lines.forEach((line, i) => {
+      const value = isFound ? theirs[i][b] : NaN;
+      line[row] = Number.isNaN(value) && one <= other ? mine[i][a] : value;
+    });
+    if (one <= other) a++;
+    if (isFound) b++;
+  }
+  return merged;
+}
+
+/** Records that were missed, each a row. @param {History} live @param {Layout} layout @param {Chunk[]} chunks @param {Stretch} wanted */
+export function insertRecords(live, layout, chunks, { from, to }) {
+  const rows = chunks.reduce((sum, { values }) => sum + values.length / layout.floats, 0);
+  const found = createHistory(layout.parameters.length, Math.max(rows, 1));
+  for (const { first, values } of chunks) {
+    const [begin, end] = [Math.max(from - first, 0), Math.max(to + 1 - first, 0)];
+    appendRecords(found, layout, first + begin, values.subarray(begin * layout.floats, end * layout.floats));
+  }
+  return merge(live, found);
+}
+
+/** A thinned stretch, between what is there. @param {History} live @param {Layout} layout @param {Series[]} series @param {Stretch} wanted */
+export function insertSeries(live, layout, series, { to }) {
+  const found = joinPast(createHistory(layout.parameters.length, live.steps.length), layout, series);
+  while (found.length > 0 && found.steps[found.length - 1] > to) found.length--;
+  return merge(live, found);
 }

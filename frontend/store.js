@@ -1,7 +1,7 @@
 // message → reduce → state: the one place where what is shown changes.
 // Pure but for createStore's one variable; knows nothing about the socket or the page.
 
-import { appendRecords, createHistory, joinPast } from "./history.js";
+import { appendRecords, createHistory, insertRecords, insertSeries, joinPast } from "./history.js";
 import { numberOf } from "./protocol.js";
 /** @import { Action, GradState, Layout, Moment, Run, State, Store, Target } from "./types.js" */
 /** @import { Frame } from "./protocol.js" */
@@ -58,6 +58,7 @@ const REDUCERS = {
   frame: (state, { frame }) => (frame.kind === "phase" ? halfDone(state, frame) : recorded(state, frame)),
   before: (state, { step, values }) => remember(state, step, values),
   past: (state, { series }) => past(state, series),
+  missed: (state, found) => missed(state, found),
   data: (_, { data }) => ({ data }),
   runs: (_, { runs }) => ({ runs, loaded: true }),
   listing: (_, { listing }) => ({ listing }),
@@ -240,6 +241,13 @@ function told(news, title, detail) {
 /** @param {State} state @param {any[]} series @returns {Partial<State>} */
 function past({ history, layout }, series) {
   return history === null || layout === null ? {} : { history: joinPast(history, layout, series) };
+}
+
+/** What the stream left out: its records or, of a long stretch, series. @param {State} state @param {Action} found @returns {Partial<State>} */
+function missed({ history, layout }, { chunks, series, wanted }) {
+  if (history === null || layout === null) return {};
+  const isExact = chunks !== undefined;
+  return { history: isExact ? insertRecords(history, layout, chunks, wanted) : insertSeries(history, layout, series, wanted) };
 }
 
 /** @param {State} state @returns {Partial<State>} */

@@ -123,7 +123,7 @@ test("a run that was deleted is not waited for", async () => {
 test("at rest the record before the shown one is fetched, once; while training it is not", async () => {
   const { world, sockets, asked, store } = surroundings();
   const connection = connect("a", world);
-  greet(sockets[0], { state: "running" });
+  greet(sockets[0], { state: "running", step: 4 });
   sockets[0].onmessage({ data: frame({ first: 5 }) });
   connection.drawn();
   assert.ok(!asked.some((call) => call.startsWith("record")));
@@ -138,17 +138,92 @@ test("at rest the record before the shown one is fetched, once; while training i
   assert.equal(store.state.moment?.before?.[3], 4);
 });
 
-test("steps that were left out are fetched for the charts once training stands", async () => {
-  const { world, sockets, asked } = surroundings();
+/** @param {import("../../frontend/types.js").History|null} history */
+const stepsOf = (history) => [...(history?.steps.subarray(0, history.length) ?? [])];
+/** @param {number} from @param {number} to */
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+/** Answers with every record that is asked for. @param {string} _ @param {number} from @param {number} to */
+const all = async (_, from, to) => frame({ first: from, count: to - from + 1 });
+
+/** Until every answer is in, however many promises it goes through. @param {() => boolean} isThere */
+async function arrived(isThere) {
+  for (let i = 0; i < 200 && !isThere(); i++) await settle();
+  assert.ok(isThere());
+}
+
+test("steps that were left out are fetched, every one, and stand in their places", async () => {
+  const { world, sockets, store } = surroundings({ answers: { records: all } });
   const connection = connect("a", world);
   greet(sockets[0], { state: "running" });
+  await settle();
+  sockets[0].onmessage({ data: frame({ first: 0, count: 100 }) });
   sockets[0].onmessage({ data: frame({ first: 900, skipped: 800 }) });
   connection.drawn();
-  assert.ok(!asked.some((call) => call.startsWith("series")));
-  sockets[0].onmessage({ data: JSON.stringify({ kind: "state", ...run({ step: 900 }) }) });
+  sockets[0].onmessage({ data: frame({ first: 901 }) });
+  await arrived(() => store.state.history?.length === 902);
+  assert.deepEqual(stepsOf(store.state.history), range(0, 901));
+  assert.equal(store.state.history?.loss[500], Math.fround(100 / 501));
+});
+
+test("after a lost connection exactly the missed steps are asked for, whatever comes live meanwhile", async () => {
+  const { world, sockets, timers, store } = surroundings({ answers: { records: all } });
+  connect("a", world);
+  greet(sockets[0], { state: "running" });
+  await settle();
+  sockets[0].onmessage({ data: frame({ first: 0, count: 10 }) });
+  sockets[0].onclose();
+  timers[0].callback();
+  greet(sockets[1], { state: "running", step: 40 });
+  sockets[1].onmessage({ data: frame({ first: 40 }) });
+  sockets[1].onmessage({ data: frame({ first: 41, count: 5 }) });
+  await arrived(() => store.state.history?.length === 46);
+  assert.deepEqual(stepsOf(store.state.history), range(0, 45));
+});
+
+test("a viewer that is skipped all the time asks once, and for a long stretch only once training stands", async () => {
+  const { world, sockets, timers, asked } = surroundings({ answers: {} });
+  const calls = (/** @type {string} */ name) => asked.filter((call) => call.startsWith(name)).length;
+  const connection = connect("a", world);
+  greet(sockets[0], { state: "running" });
+  await settle();
+  for (let first = 500; first < 500_000; first += 500) {
+    sockets[0].onmessage({ data: frame({ first, skipped: 499 }) });
+    connection.drawn();
+  }
+  await arrived(() => timers.length === 1);
+  assert.equal(calls("records"), 1);
+  timers[0].callback();
+  connection.drawn();
+  await settle();
+  assert.deepEqual([calls("records"), calls("series")], [1, 0]);
+  sockets[0].onmessage({ data: JSON.stringify({ kind: "state", ...run({ step: 499_500 }) }) });
   connection.drawn();
   connection.drawn();
-  assert.equal(asked.filter((call) => call.startsWith("series")).length, 1);
+  assert.equal(calls("series"), 1);
+});
+
+test("what was written anew while its old records were fetched is not put back", async () => {
+  const { world, sockets, store } = surroundings({ answers: { records: all } });
+  const connection = connect("a", world);
+  greet(sockets[0], { state: "running" });
+  await settle();
+  sockets[0].onmessage({ data: frame({ first: 50, skipped: 49 }) });
+  connection.drawn();
+  sockets[0].onmessage({ data: frame({ first: 21, count: 2 }) });
+  await arrived(() => (store.state.history?.length ?? 0) > 20);
+  assert.deepEqual(stepsOf(store.state.history), range(1, 22));
+});
+
+test("a run that was left gets nothing of what was fetched for it", async () => {
+  const { world, sockets, store } = surroundings({ answers: { records: all } });
+  const connection = connect("a", world);
+  greet(sockets[0], { state: "running" });
+  await settle();
+  sockets[0].onmessage({ data: frame({ first: 50, skipped: 49 }) });
+  connection.drawn();
+  connection.close();
+  for (let i = 0; i < 20; i++) await settle();
+  assert.deepEqual(stepsOf(store.state.history), [50]);
 });
 
 test("on attaching to a run with a past, its series and its data are loaded", async () => {

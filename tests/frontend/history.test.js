@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appendRecords, createHistory, joinPast, norm, seriesNames, thin } from "../../frontend/history.js";
+import { appendRecords, createHistory, insertRecords, insertSeries, joinPast, norm, seriesNames, thin } from "../../frontend/history.js";
 import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
 import { columns, FLOATS, frame } from "./frames.js";
 
@@ -74,4 +74,35 @@ test("the past, each series with steps of its own, fills what was missed; what c
   assert.deepEqual([...joined.loss.subarray(0, 5)], [NaN, 9, NaN, 8, Math.fround(100 / 53)]);
   assert.equal(joined.validation[2], Infinity);
   assert.equal(joined.norms[0][1], 4);
+});
+
+test("missed records stand in their places, only the wanted ones, every line of them", () => {
+  const live = createHistory(4);
+  append(live, 0, 3);
+  append(live, 8, 2);
+  const chunks = [
+    { first: 2, values: decodeFrame(frame({ first: 2, count: 3 }), layout).values },
+    { first: 5, values: decodeFrame(frame({ first: 5, count: 6 }), layout).values },
+  ];
+  const whole = insertRecords(live, layout, chunks, { from: 3, to: 7 });
+  const straight = createHistory(4);
+  append(straight, 0, 10);
+  assert.deepEqual(whole, straight);
+  const part = insertRecords(live, layout, chunks, { from: 3, to: 4 });
+  assert.deepEqual([...part.steps.subarray(0, part.length)], [0, 1, 2, 3, 4, 8, 9]);
+});
+
+test("a thinned stretch leaves what was seen live as it is", () => {
+  const live = createHistory(4);
+  append(live, 0, 2);
+  append(live, 100, 2);
+  const [loss, , norms] = seriesNames(layout);
+  const series = /** @type {any} */ ([
+    { name: loss, steps: [1, 40, 100], values: [7, 8, 9] },
+    { name: norms, steps: [60, 100], values: [6, 5] },
+  ]);
+  const joined = insertSeries(live, layout, series, { from: 2, to: 99 });
+  assert.deepEqual([...joined.steps.subarray(0, joined.length)], [0, 1, 40, 60, 100, 101]);
+  assert.equal(joined.loss[4], Math.fround(100 / 101));
+  assert.equal(joined.validation[1], 1);
 });
