@@ -6,6 +6,7 @@ LivegradError
 │   ├── ThinnedOut      the step was recorded, and its detail has been let go since
 │   ├── Forbidden       it exists, but not now: the state, or a limit, is against it
 │   └── BadValue        a value that is not what was expected
+├── Abandoned           nobody waits any more for what is being made
 ├── NotInstalled        an optional part that was not installed with livegrad
 ├── ProtocolError       the other end of a websocket broke the wire format
 ├── StaleEpoch          a trainer that was replaced tried to write
@@ -46,6 +47,10 @@ class Forbidden(RequestError):
 
 class BadValue(RequestError):
     """A value that is not what was expected."""
+
+
+class Abandoned(LivegradError):
+    """Nobody waits any more for what is being made."""
 
 
 class NotInstalled(LivegradError):

@@ -1,7 +1,7 @@
 """A run as one HTML file that plays it offline: which steps it holds, and what the page is given. No web, no torch."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from livegrad.single_page import Block, as_text, pack
 SERIES_POINTS = 1500  # of each chart's line
 FEWEST = 16  # steps that a replay is worth
 _PAGE, _ENTRY = "replay/replay.html", "replay/main.js"
+Told = Callable[[int, int], None]  # how many records were read, of how many
 Ranges = Sequence[tuple[int, int]]
 Series = list[dict[str, Any]]
 
@@ -35,8 +36,11 @@ class Recording:
     kept: Ranges
 
 
-def replay(recording: Recording, folder: Path, size_bytes: int) -> str:
-    """Return the HTML file, at most `size_bytes` long; `folder` holds the page's modules. Raises BadValue."""
+def replay(recording: Recording, folder: Path, size_bytes: int, told: Told = lambda done, of: None) -> str:
+    """Return the HTML file, at most `size_bytes` long; `folder` holds the page's modules. Raises BadValue.
+
+    `told` is called often; what it raises ends the work.
+    """
     first, last = recording.kept[0][0], recording.kept[-1][1]
     names = _series_names(recording.columns)
     series = curves(recording.history, recording.columns, names, first, last, SERIES_POINTS)
@@ -50,7 +54,7 @@ def replay(recording: Recording, folder: Path, size_bytes: int) -> str:
         raise BadValue(
             f"size: expected at least {-(-least // 1000)}KB for this run, received {size_bytes // 1000}KB"
         )
-    ranges, payload = _read(recording, chosen(recording.kept, room, series[0]))
+    ranges, payload = _read(recording, chosen(recording.kept, room, series[0]), told)
     return _page(recording, folder, size_bytes, series, ranges, payload)
 
 
@@ -99,11 +103,14 @@ def _merged(ranges: Ranges) -> list[tuple[int, int]]:
     return merged
 
 
-def _read(recording: Recording, ranges: Ranges) -> tuple[list[tuple[int, int]], bytes]:
+def _read(recording: Recording, ranges: Ranges, told: Told) -> tuple[list[tuple[int, int]], bytes]:
     # What the log has of them: (first step, count) of each stretch, and their bytes.
     stretches: list[tuple[int, int]] = []
     payloads: list[bytes] = []
+    done, of = 0, sum(end - start + 1 for start, end in ranges)
     for start, end in ranges:
+        told(done, of)
+        done += end - start + 1
         for frame in recording.history.frames(start, end):
             if stretches and sum(stretches[-1]) == frame.first:
                 stretches[-1] = (stretches[-1][0], stretches[-1][1] + frame.count)

@@ -3,14 +3,17 @@
 /** Pieces of this size are handed to the browser, which keeps them outside the page's memory. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 const TELL_MS = 100;
+const ASK_MS = 300;
 const NEWLINE = 10;
 
 /**
  * @typedef {Object} Progress
  * @property {number} bytes
- * @property {number} rows lines of text so far
+ * @property {number} rows done so far
  * @property {number|null} total rows that will come, at most; null: not known
  */
+
+/** What the server says of an export under way. @typedef {{state: string, rows_done: number, rows: number|null, detail: string|null}} Told */
 
 /**
  * Fetch a file, telling how far it has come.
@@ -19,24 +22,94 @@ const NEWLINE = 10;
  * @returns {Promise<{blob: Blob, name: string}>} Throws an Error in the server's own words.
  */
 export async function fetchFile(url, { tell, signal }) {
-  const answer = await fetch(url, { signal });
+  const answer = await fetch(url, { signal }).catch(broken);
   if (!answer.ok) throw new Error(await refusal(answer));
   const kind = answer.headers.get("content-type") ?? "";
   const pieces = new Pieces(kind);
   const announced = Number(answer.headers.get("livegrad-rows"));
   const isText = kind.startsWith("text/csv");
-  const progress = { bytes: 0, rows: 0, total: isText && announced > 0 ? announced + 1 : null };
+  const progress = { bytes: 0, rows: 0, total: isText && announced > 0 ? announced : null };
   let told = -Infinity;
+  let lines = 0;
   for await (const chunk of chunksOf(answer)) {
     pieces.add(chunk);
     progress.bytes += chunk.byteLength;
-    if (isText) progress.rows += linesIn(chunk);
+    if (isText) lines += linesIn(chunk);
+    progress.rows = Math.max(0, lines - 1); // the first one has the names
     if (performance.now() - told < TELL_MS) continue;
     told = performance.now();
     tell({ ...progress });
   }
   tell({ ...progress });
   return { blob: pieces.blob(), name: nameIn(answer) };
+}
+
+/**
+ * Fetch a file that takes the server long to make, asking it meanwhile how far it is.
+ * @param {string} path without a query
+ * @param {string} run where the server tells of it: the run's own path
+ * @param {{tell: (progress: Progress) => void, signal: AbortSignal}} options
+ * @returns {Promise<{blob: Blob, name: string}>} Throws an Error in the server's own words.
+ */
+export async function fetchLong(path, run, { tell, signal }) {
+  const token = randomToken();
+  const place = `${run}/progress/${token}`;
+  const done = new AbortController();
+  let latest = /** @type {Progress} */ ({ bytes: 0, rows: 0, total: null });
+  const note = (/** @type {Partial<Progress>} */ news) => tell((latest = { ...latest, ...news }));
+  let isCounted = false; // by what came: a table of text is
+  const heard = (/** @type {Progress} */ { bytes, rows, total }) => {
+    isCounted = total !== null;
+    note(isCounted ? { bytes, rows, total } : { bytes });
+  };
+  const answered = (/** @type {Told} */ { rows_done, rows }) => {
+    if (!isCounted) note({ rows: rows_done, total: rows });
+  };
+  void follow(place, answered, AbortSignal.any([signal, done.signal]));
+  try {
+    const file = await fetchFile(`${path}?progress=${token}`, { tell: heard, signal });
+    if (!isCounted && latest.total !== null) note({ rows: latest.total });
+    return file;
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    const last = await ask(place, signal).catch(() => null);
+    throw last?.state === "failed" ? new Error(last.detail ?? "the server failed") : error;
+  } finally {
+    done.abort();
+  }
+}
+
+/** @param {string} place @param {(told: Told) => void} tell @param {AbortSignal} signal */
+async function follow(place, tell, signal) {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+    if (signal.aborted) return;
+    const told = await ask(place, signal).catch(() => null); // nothing told is no failure: the file itself may still come
+    if (signal.aborted) return;
+    if (told !== null) tell(told);
+  }
+}
+
+/** @param {string} place @param {AbortSignal} signal @returns {Promise<Told|null>} */
+async function ask(place, signal) {
+  const answer = await fetch(place, { signal });
+  return answer.ok ? answer.json() : null;
+}
+
+/** crypto.randomUUID is there on secure pages only. */
+function randomToken() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The connection ended before the file did. What a browser says of that is no help. */
+class Broken extends Error {
+  name = "Broken";
+}
+
+/** @param {unknown} error @returns {never} */
+function broken(error) {
+  if (error instanceof DOMException && error.name === "AbortError") throw error;
+  throw new Broken("The connection to the server broke off. Is livegrad still running in its terminal?");
 }
 
 /** @param {Response} answer */
@@ -52,7 +125,7 @@ async function* chunksOf(answer) {
   const reader = answer.body?.getReader();
   if (reader === undefined) return;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(broken);
     if (done) return;
     yield value;
   }

@@ -3,18 +3,22 @@
 import io
 import json
 import re
+import sqlite3
 import struct
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import MakeRun, OpenPage
 from tests.browser.screen import Dashboard
-from tests.running import Server
+from tests.long_run import write_run
+from tests.running import Server, serving
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -166,7 +170,7 @@ def test_a_refusal_is_said_beside_its_button(
         {"title": "Not installed", "status": 501, "detail": "pip install 'livegrad[parquet]'"}
     )
     page.route(
-        "**/history.parquet",
+        "**/history.parquet?*",
         lambda route: route.fulfill(status=501, body=refusal, content_type="application/problem+json"),
     )
     page.click("[id='export-history.parquet']")
@@ -192,3 +196,79 @@ def test_what_is_taken_is_the_step_on_the_screen_then_as_now(
     assert said is not None
     assert np.float32(said[1]) == np.float32(value)
     assert taken(page, "npz", tmp_path).name == f"livegrad-{run}-step-123.npz"
+
+
+LONG = 200_000
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one run, of LONG steps."""
+    folder = tmp_path_factory.mktemp("long")
+    write_run(folder, LONG)
+    with serving(folder) as running:
+        yield running
+
+
+def row_of(page: Page, offer: str) -> Locator:
+    return page.locator(f"li:has(> [id='export-{offer}'])")
+
+
+WATCH = """(row) => {
+  window.seen = [];
+  const [bar, told] = ["progress", ".exports-told"].map((part) => row.querySelector(part));
+  const note = () => window.seen.push([bar.value, told.textContent]);
+  new MutationObserver(note).observe(row, {subtree: true, childList: true, characterData: true, attributes: true});
+}"""
+
+
+@pytest.mark.parametrize("offer", ["history.parquet", "replay.html"])
+def test_what_takes_long_shows_rows_done_of_rows(
+    long: Server, open_page: OpenPage, offer: str, tmp_path: Path
+) -> None:
+    page = opened(open_page, long, "10000000", LONG - 1)
+    row = row_of(page, offer)
+    row.evaluate(WATCH)
+    assert taken(page, offer, tmp_path).stat().st_size > 1e6
+    expect(row.locator(".exports-told")).to_contain_text("✓")
+    seen = page.evaluate("window.seen")
+    counted = [re.match(r"([\d,]+) of ([\d,]+) rows", text) for _, text in seen]
+    parts = [[int(part.replace(",", "")) for part in match.groups()] for match in counted if match]
+    assert any(0 < done < rows for done, rows in parts)
+    assert any(0 < value < 1 for value, _ in seen)
+    assert parts == sorted(parts)
+    assert parts[-1][0] == parts[-1][1]
+    expect(row.get_by_role("progressbar")).to_be_hidden()
+    expect(row.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+def test_cancel_ends_the_servers_work_and_says_so(long: Server, open_page: OpenPage) -> None:
+    page = opened(open_page, long, "10000000", LONG - 1)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/progress/" in request.url else None)
+    for offer in ("history.csv", "replay.html"):
+        row = row_of(page, offer)
+        page.click(f"[id='export-{offer}']")
+        row.get_by_text(re.compile(r"[1-9][\d,]* of [\d,]+ rows")).wait_for()
+        row.get_by_role("button", name="Cancel").click()
+        expect(row.locator(".exports-told")).to_have_text("Cancelled.")
+        expect(page.locator(f"[id='export-{offer}']")).to_be_focused()
+        page.wait_for_timeout(500)
+        told = long.client.get(asked[-1]).json()
+        assert told["state"] == "cancelled"
+        assert told["rows_done"] < told["rows"]
+
+
+def test_a_table_that_breaks_off_says_why_in_the_servers_words(
+    tmp_path: Path, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
+    write_run(tmp_path, 80_000)  # its charts come out of digests
+    with closing(sqlite3.connect(tmp_path / "livegrad.sqlite3")) as db, db:
+        db.execute("UPDATE chunks SET payload = zeroblob(100) WHERE first = 51200")
+    with serving(tmp_path) as damaged:
+        page = opened(open_page, damaged, "10000000", 79_999)
+        for offer in ("history.csv", "history.parquet"):
+            page.click(f"[id='export-{offer}']")
+            expect(row_of(page, offer).locator(".exports-told")).to_contain_text("run log are damaged")
+        page.context.close()

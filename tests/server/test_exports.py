@@ -3,8 +3,14 @@
 import csv
 import io
 import json
+import socket
+import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +24,13 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from livegrad.config import RunConfig
-from livegrad.lifecycle import State
-from livegrad.log import Batch, Entry, RunLog
-from livegrad.protocol import Frame, columns_of, record_bytes
 from livegrad.training import network
+from tests.long_run import write_run
 from tests.running import Server, serving
 
 LONG = 100_000
+DAMAGED = 51_200  # the first step of a block
+RUN = "10000000"
 
 
 @pytest.fixture(scope="module")
@@ -162,47 +168,9 @@ def test_safetensors_carry_what_they_are(server: Server, run: str, tmp_path: Pat
     assert json.loads(metadata["config"]) == server.get(f"/runs/{run}")["config"]
 
 
-def long_log(folder: Path) -> tuple[str, int]:
-    """Write a run of LONG steps straight into a log; return its id, and a record's length in bytes."""
-    shapes = [
-        ("hidden_linear.weight", (13, 1)),
-        ("hidden_linear.bias", (13,)),
-        ("output_linear.weight", (1, 13)),
-        ("output_linear.bias", (1,)),
-    ]
-    columns = columns_of(shapes, [])
-    size = record_bytes(columns)
-    config = RunConfig(pace=None, max_steps=LONG)
-    folder.mkdir()
-    log = RunLog(folder / "livegrad.sqlite3")
-    entry = Entry(
-        "10000000",
-        "long",
-        config.model_dump(mode="json"),
-        time.time(),
-        State.FINISHED,
-        None,
-        0,
-        "",
-        0.001,
-        None,
-        columns,
-        {},
-        -1,
-    )
-    log.create(entry)
-    epoch = log.begin_epoch(entry.id, "")
-    facts: dict[str, Any] = {"columns": json.dumps([c.as_json() for c in columns]), "state": "finished"}
-    rows = np.random.default_rng(1).normal(size=(1000, size // 4)).astype(np.float32).tobytes()
-    frames = [Frame(1, 1000, first, epoch, 0, 0.0, rows) for first in range(0, LONG, 1000)]
-    log.append([Batch(entry.id, epoch, frames, changes=facts)])
-    log.close()
-    return entry.id, size
-
-
 def test_a_long_table_streams_in_constant_memory_and_holds_nobody_up(tmp_path: Path) -> None:
-    run, _ = long_log(tmp_path / "data")
-    with serving(tmp_path / "data") as own:
+    run = write_run(tmp_path, LONG)
+    with serving(tmp_path) as own:
         process = psutil.Process(own.process.pid)
         waits: list[float] = []
         done = threading.Event()
@@ -228,3 +196,106 @@ def test_a_long_table_streams_in_constant_memory_and_holds_nobody_up(tmp_path: P
     quarter = len(levels) // 4
     assert max(levels[quarter:]) - max(levels[:quarter]) < 32 * 2**20
     assert sorted(waits)[len(waits) // 2] < 0.25
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one run, RUN, of LONG steps."""
+    folder = tmp_path_factory.mktemp("long")
+    assert write_run(folder, LONG) == RUN
+    with serving(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same, but that its block at DAMAGED cannot be read."""
+    folder = tmp_path_factory.mktemp("damaged")
+    write_run(folder, LONG)
+    with closing(sqlite3.connect(folder / "livegrad.sqlite3")) as db, db:
+        db.execute("UPDATE chunks SET payload = zeroblob(100) WHERE first = ?", (DAMAGED,))
+    with serving(folder) as running:
+        yield running
+
+
+def told(server: Server, token: str) -> Any:
+    return server.get(f"/runs/{RUN}/progress/{token}")
+
+
+def ended(server: Server, token: str, seconds: float = 30) -> tuple[list[Any], float]:
+    """Return all that was told of an export until it ended, and how many seconds that took."""
+    seen: list[Any] = []
+    begun = time.monotonic()
+    while not seen or seen[-1]["state"] == "running":
+        answer = server.client.get(f"/api/runs/{RUN}/progress/{token}")
+        if answer.is_success:
+            seen.append(answer.json())
+        assert time.monotonic() - begun < seconds, seen[-1:]
+        time.sleep(0.01)
+    return seen, time.monotonic() - begun
+
+
+@pytest.mark.parametrize(
+    ("what", "rows"), [("history.csv", LONG), ("history.parquet", LONG), ("replay.html", None)]
+)
+def test_progress_is_told_while_an_export_is_made(long: Server, what: str, rows: int | None) -> None:
+    token = f"{what.replace('.', '-')}-{'0' * 16}"
+    with httpx.Client(base_url=long.url, timeout=60) as other, ThreadPoolExecutor() as pool:
+        answer = pool.submit(other.get, f"/api/runs/{RUN}/{what}", params={"progress": token})
+        seen, _ = ended(long, token)
+        assert answer.result().is_success
+    assert all(before["rows_done"] <= after["rows_done"] for before, after in pairwise(seen))
+    assert any(0 < one["rows_done"] < one["rows"] for one in seen if one["rows"])
+    last = seen[-1]
+    assert (last["run"], last["state"], last["detail"]) == (RUN, "done", None)
+    assert last["rows_done"] == last["rows"] > 1000
+    assert rows in (None, last["rows"])
+
+
+@pytest.mark.parametrize("what", ["history.csv", "history.parquet", "replay.html"])
+def test_who_has_gone_is_worked_for_no_longer(long: Server, what: str) -> None:
+    token = f"left-{what.replace('.', '-')}-{'0' * 16}"
+    path = f"/api/runs/{RUN}/{what}?progress={token}" + ("&size=20MB" if what == "replay.html" else "")
+    with socket.create_connection(("127.0.0.1", long.port)) as raw:
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{long.port}\r\n\r\n".encode())
+        while (
+            not (answer := long.client.get(f"/api/runs/{RUN}/progress/{token}")).is_success
+            or not answer.json()["rows"]
+        ):
+            time.sleep(0.01)
+    seen, secs = ended(long, token)
+    assert seen[-1]["state"] == "cancelled"
+    assert seen[-1]["rows_done"] < seen[-1]["rows"]
+    assert secs < 2
+    assert "Traceback" not in long.log_text()
+
+
+@pytest.mark.parametrize("what", ["history.csv", "history.parquet"])
+def test_a_table_that_breaks_off_says_why(damaged: Server, what: str) -> None:
+    token = f"broken-{what.replace('.', '-')}-{'0' * 16}"
+    with pytest.raises(httpx.RemoteProtocolError):
+        damaged.client.get(f"/api/runs/{RUN}/{what}", params={"progress": token})
+    assert_failed(told(damaged, token))
+
+
+def test_a_replay_that_cannot_be_made_says_why(damaged: Server) -> None:
+    token = f"broken-replay-{'0' * 16}"
+    answer = damaged.client.get(f"/api/runs/{RUN}/replay.html", params={"progress": token})
+    assert answer.status_code == 507
+    assert answer.json()["detail"] == told(damaged, token)["detail"]
+    assert_failed(told(damaged, token))
+
+
+def assert_failed(last: Any) -> None:
+    assert last["state"] == "failed"
+    assert "damaged" in last["detail"]
+    assert 0 < last["rows_done"] < last["rows"]
+
+
+def test_a_token_nobody_used_is_not_found_and_one_that_is_none_is_refused(long: Server) -> None:
+    answer = long.client.get(f"/api/runs/{RUN}/progress/{'1' * 16}")
+    assert (answer.status_code, answer.json()["title"]) == (404, "Not found")
+    for token in ("short", "a" * 65, "with spaces, and longer"):
+        answer = long.client.get(f"/api/runs/{RUN}/history.csv", params={"progress": token})
+        assert answer.status_code == 422
+        assert "progress" in answer.json()["detail"]

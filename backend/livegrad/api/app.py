@@ -20,6 +20,7 @@ from livegrad.errors import LogError
 from livegrad.hub import Hub
 from livegrad.launcher import Launcher
 from livegrad.log import RunLog
+from livegrad.progress import Board
 from livegrad.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
     )
     app.state.doorkeeper = doorkeeper
     app.state.frontend = frontend()
+    app.state.board = Board()
     problems.install(app)
     for module in (runs, branches, parameters, exports, stream, trainers, entrance):
         app.include_router(module.router)

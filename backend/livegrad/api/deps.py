@@ -1,4 +1,4 @@
-"""What every route is given: the hub, and a run by its id."""
+"""What every route is given: the hub, a run by its id, and the board that tells how far long answers are."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from livegrad.hub import Hub
 from livegrad.meeting import Meeting
+from livegrad.progress import Board
 
 
 def _hub(connection: HTTPConnection) -> Hub:
@@ -23,3 +24,11 @@ def _meeting(run: RunId, hub: HubHere) -> Meeting:
 
 
 MeetingHere = Annotated[Meeting, Depends(_meeting)]
+
+
+def _board(connection: HTTPConnection) -> Board:
+    board: Board = connection.app.state.board
+    return board
+
+
+BoardHere = Annotated[Board, Depends(_board)]

@@ -104,6 +104,13 @@ ANSWERS: dict[str, Any] = {
         "to": 240,
         "series": [{"name": "loss", "steps": [0, 1, 240], "values": ["nan", 81.5, 30.25]}],
     },
+    "progress": {
+        "run": "3f2a9c1e",
+        "state": "running",
+        "rows_done": 32_768,
+        "rows": 100_001,
+        "detail": None,
+    },
     "kept": {
         "run": "3f2a9c1e",
         "from": 0,

@@ -3,22 +3,27 @@
 import asyncio
 import json
 import re
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.responses import StreamingResponse
+from fastapi import Path as InPath
 
-from livegrad.api.deps import HubHere, MeetingHere
+from livegrad.api.deps import BoardHere, HubHere, MeetingHere
+from livegrad.api.long_answers import TOKEN, Token, made, streamed
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds
+from livegrad.api.shapes import ProgressShape
 from livegrad.errors import BadValue, Forbidden
 from livegrad.history import Table, csv, parquet
 from livegrad.hub import Hub
 from livegrad.lineage import lineage
 from livegrad.log import Entry
 from livegrad.meeting import Meeting
+from livegrad.progress import Progress
+from livegrad.protocol import Frame
 from livegrad.replay import Recording, replay
 from livegrad.script import write
 
@@ -56,10 +61,16 @@ async def script(hub: HubHere, meeting: MeetingHere) -> Response:
     return Response(text, media_type="text/x-python; charset=utf-8", headers=_attachment(meeting, "py"))
 
 
-def _table(hub: Hub, meeting: Meeting, first: int, last: int | None) -> Table:
-    start, end = bounds(meeting, first, last)
+def _table(hub: Hub, meeting: Meeting, bounds: tuple[int, int], progress: Progress) -> Table:
+    start, end = bounds
     entry = meeting.entry
-    return Table(entry.id, entry.columns, start, end, lambda a, b: hub.log.frames(entry.id, a, b))
+
+    def read(first: int, last: int) -> Iterable[Frame]:
+        # A page is asked for once the one before it was taken.
+        progress.reach(first - start, end - start + 1)
+        return hub.log.frames(entry.id, first, last)
+
+    return Table(entry.id, entry.columns, start, end, read)
 
 
 def _headers(meeting: Meeting, table: Table, ending: str) -> dict[str, str]:
@@ -83,11 +94,19 @@ def _document(kind: str, description: str, example: str | None = None) -> dict[i
         'step,loss,validation_loss,lr,"hidden_linear.weight[0, 0]",…\n0,,,1e-03,3.12871218e-01,…\n',
     ),
 )
-async def history_csv(hub: HubHere, meeting: MeetingHere, first: From = 0, last: To = None) -> Response:
+async def history_csv(
+    hub: HubHere,
+    meeting: MeetingHere,
+    board: BoardHere,
+    first: From = 0,
+    last: To = None,
+    progress: Token = None,
+) -> Response:
     """Return the whole history: a row a step; loss, validation loss, lr, every parameter and gradient by its name."""
-    table = _table(hub, meeting, first, last)
-    headers = _headers(meeting, table, "csv")
-    return StreamingResponse(csv(table), media_type="text/csv; charset=utf-8", headers=headers)
+    steps = bounds(meeting, first, last)
+    under_way = board.begin(meeting.id, progress)
+    table = _table(hub, meeting, steps, under_way)
+    return streamed(csv(table), "text/csv; charset=utf-8", _headers(meeting, table, "csv"), under_way)
 
 
 @router.get(
@@ -96,13 +115,23 @@ async def history_csv(hub: HubHere, meeting: MeetingHere, first: From = 0, last:
     responses=responses(404, 422, 501)
     | _document("application/vnd.apache.parquet", "The same table; run and configuration are its metadata."),
 )
-async def history_parquet(hub: HubHere, meeting: MeetingHere, first: From = 0, last: To = None) -> Response:
+async def history_parquet(
+    hub: HubHere,
+    meeting: MeetingHere,
+    board: BoardHere,
+    first: From = 0,
+    last: To = None,
+    progress: Token = None,
+) -> Response:
     """Return the whole history as a Parquet file, float32 as PyTorch made them. Needs the extra livegrad[parquet]."""
-    table = _table(hub, meeting, first, last)
+    steps = bounds(meeting, first, last)
+    under_way = board.begin(meeting.id, progress)
+    table = _table(hub, meeting, steps, under_way)
     metadata = {"livegrad.run": meeting.id, "livegrad.config": json.dumps(meeting.entry.config)}
-    body = await asyncio.to_thread(parquet, table, metadata)
+    with under_way.failing():
+        body = await asyncio.to_thread(parquet, table, metadata)
     headers = _headers(meeting, table, "parquet")
-    return StreamingResponse(body, media_type="application/vnd.apache.parquet", headers=headers)
+    return streamed(body, "application/vnd.apache.parquet", headers, under_way)
 
 
 _UNITS = {"KB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
@@ -138,7 +167,14 @@ def _bytes(size: str) -> int:
         }
     },
 )
-async def replay_html(hub: HubHere, meeting: MeetingHere, request: Request, size: Size = "4MB") -> Response:
+async def replay_html(
+    hub: HubHere,
+    meeting: MeetingHere,
+    board: BoardHere,
+    request: Request,
+    size: Size = "4MB",
+    progress: Token = None,
+) -> Response:
     """Return one self-contained HTML file that replays the run offline: timeline, network, charts and inspector.
 
     Runs that do not fit into the size are thinned: the first, the last and the best step, spikes, and steps evenly
@@ -149,10 +185,22 @@ async def replay_html(hub: HubHere, meeting: MeetingHere, request: Request, size
         raise Forbidden(f"run {meeting.id} is {entry.state}: it has no step yet")
     run, data, columns = meeting.as_json(), entry.data, entry.columns
     folder: Path = request.app.state.frontend
+    under_way = board.begin(meeting.id, progress)
 
     def make() -> str:
         recording = Recording(run, data, columns, hub.log.history(entry.id), hub.log.kept(entry.id))
-        return replay(recording, folder, limit)
+        return replay(recording, folder, limit, under_way.reach)
 
-    text = await asyncio.to_thread(make)
-    return Response(text, media_type="text/html; charset=utf-8", headers=_attachment(meeting, "html"))
+    return await made(
+        make, "text/html; charset=utf-8", _attachment(meeting, "html"), under_way, request.receive
+    )
+
+
+@router.get("/progress/{token}", response_model=ProgressShape, responses=responses(404))
+async def progress(
+    board: BoardHere,
+    meeting: MeetingHere,
+    token: Annotated[str, InPath(description="The `progress` of an export's address.", examples=[TOKEN])],
+) -> Any:
+    """Say how far the export has come that was asked for with this token, up to ten minutes after its end."""
+    return board.find(meeting.id, token)

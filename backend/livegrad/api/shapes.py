@@ -162,6 +162,16 @@ class Kept(BaseModel):
     )
 
 
+class ProgressShape(BaseModel):
+    """How far an export has come."""
+
+    run: str
+    state: Literal["running", "done", "failed", "cancelled"]
+    rows_done: int = Field(description="Steps gone through: rows of a table, records of a replay.")
+    rows: int | None = Field(description="Of how many, at most; null: not counted yet.")
+    detail: str | None = Field(description="Why it failed, in words.")
+
+
 class ListingShape(BaseModel):
     """The training loop's source, and which line, from 0, is which phase."""
 

@@ -1,7 +1,7 @@
 // The dialog of everything that can be taken along: the picture, this step, the whole run.
 // Knows nothing about how files are made.
 
-import { fetchFile, keep } from "../../export/download.js";
+import { fetchFile, fetchLong, keep } from "../../export/download.js";
 import { portray, rasterise } from "../../export/portrait.js";
 import { element, set, write } from "../dom.js";
 import { head, present } from "../dialog.js";
@@ -45,45 +45,52 @@ function rowOf(offer, leaving) {
   const told = element("span", { class: "exports-told", role: "status" });
   const bar = element("progress", { hidden: true, "aria-label": offer.title });
   const button = element("button", { type: "button", id: `export-${offer.id}` }, offer.title);
-  const row = element("li", {}, button, element("span", { class: "about" }, offer.about), bar, told);
-  button.addEventListener("click", () => void run(offer, { row, button, bar, told }, leaving));
+  const cancel = element("button", { type: "button", hidden: true, "aria-label": `Cancel ${offer.title}` }, "Cancel");
+  const row = element("li", {}, button, element("span", { class: "about" }, offer.about), bar, cancel, told);
+  button.addEventListener("click", () => void run(offer, { row, button, bar, cancel, told }, leaving));
   return row;
 }
 
 /**
  * @param {Offer} offer
- * @param {{row: HTMLElement, button: HTMLButtonElement, bar: HTMLProgressElement, told: HTMLElement}} parts
+ * @param {{row: HTMLElement, button: HTMLButtonElement, bar: HTMLProgressElement, cancel: HTMLButtonElement, told: HTMLElement}} parts
  * @param {AbortSignal} leaving
  */
-async function run(offer, { row, button, bar, told }, leaving) {
+async function run(offer, { row, button, bar, cancel, told }, leaving) {
+  const cancelling = new AbortController();
+  const signal = AbortSignal.any([leaving, cancelling.signal]);
+  cancel.onclick = () => cancelling.abort();
   button.disabled = true;
   bar.removeAttribute("value");
-  const waiting = setTimeout(() => (bar.hidden = false), PATIENCE_MS);
+  const waiting = setTimeout(() => (bar.hidden = cancel.hidden = false), PATIENCE_MS);
   set(row, "data-mood", null);
   write(told, "");
   const tell = (/** @type {Progress} */ progress) => {
-    bar.hidden = false;
-    if (progress.total !== null) bar.value = Math.min(1, progress.rows / progress.total);
+    if (progress.total) bar.value = Math.min(1, progress.rows / progress.total);
     write(told, progressText(progress));
   };
   try {
-    await offer.take({ tell, signal: leaving });
+    await offer.take({ tell, signal });
     set(row, "data-mood", "good");
     write(told, `${told.textContent} ✓`.trim());
   } catch (error) {
-    set(row, "data-mood", "bad");
-    write(told, error instanceof Error ? error.message : String(error));
+    const isCancelled = signal.aborted;
+    set(row, "data-mood", isCancelled ? null : "bad");
+    write(told, isCancelled ? "Cancelled." : error instanceof Error ? error.message : String(error));
   }
   clearTimeout(waiting);
+  const hadFocus = document.activeElement === cancel;
   button.disabled = false;
-  bar.hidden = true;
+  bar.hidden = cancel.hidden = true;
+  if (hadFocus) button.focus();
 }
 
 /** @param {Progress} progress */
 export function progressText({ bytes, rows, total }) {
   const size = bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
   if (total === null) return size;
-  return `${Math.max(0, rows - 1).toLocaleString("en")} of ${(total - 1).toLocaleString("en")} rows, ${size}`;
+  const done = `${rows.toLocaleString("en")} of ${total.toLocaleString("en")} rows`;
+  return bytes === 0 ? done : `${done}, ${size}`;
 }
 
 /** @param {State} state @returns {Offer[]} */
@@ -143,11 +150,13 @@ function ofStep(state) {
 function ofRun(state) {
   /** @type {(id: string, title: string, about: string) => Offer} */
   const offer = (id, title, about) => ({ id, title, about, take: fetching(`${pathOf(state)}/${id}`) });
+  /** @type {(id: string, title: string, about: string) => Offer} */
+  const long = (id, title, about) => ({ id, title, about, take: fetchingLong(`${pathOf(state)}/${id}`, pathOf(state)) });
   return [
-    offer("replay.html", "Replay", "one HTML file that plays this run offline: for a lesson, a blog, a colleague"),
+    long("replay.html", "Replay", "one HTML file that plays this run offline: for a lesson, a blog, a colleague"),
     offer("script", "Script", "plain PyTorch that comes to the same numbers, bit for bit"),
-    offer("history.csv", "CSV", "a row for each step: every parameter and gradient"),
-    offer("history.parquet", "Parquet", "the same table, smaller"),
+    long("history.csv", "CSV", "a row for each step: every parameter and gradient"),
+    long("history.parquet", "Parquet", "the same table, smaller"),
   ];
 }
 
@@ -158,6 +167,14 @@ const pathOf = (state) => `/api/runs/${encodeURIComponent(state.run?.id ?? "")}`
 function fetching(url) {
   return async (job) => {
     const { blob, name } = await fetchFile(url, job);
+    keep(blob, name);
+  };
+}
+
+/** @param {string} path @param {string} run @returns {Offer["take"]} */
+function fetchingLong(path, run) {
+  return async (job) => {
+    const { blob, name } = await fetchLong(path, run, job);
     keep(blob, name);
   };
 }
