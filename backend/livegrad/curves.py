@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from livegrad.digest import SIZES, digest_place, points, read, spans
+from livegrad.digest import FOLD, SIZES, digest_place, points, read, spans
+from livegrad.elements import element_place, unpacked
 from livegrad.errors import BadValue
 from livegrad.protocol import Column, Frame, plain_numbers
 from livegrad.series import Steps, Values, reader, thinned
@@ -16,6 +17,7 @@ from livegrad.series import Steps, Values, reader, thinned
 MAX_POINTS = 20_000
 EXACT_STEPS = 65_536  # beyond it, records are read only for what has no digest
 BATCH_STEPS = 2048
+BATCH_BLOCKS = 1024  # of digests of elements: some megabytes unpacked
 Point = tuple[Steps, Values]
 
 
@@ -34,6 +36,9 @@ class Source(Protocol):
     def digests(self, size: int, first: int, last: int) -> list[bytes]:
         """Return the digests of all blocks of `size` steps that have any of these steps."""
 
+    def element_digests(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """Return such blocks' digests of single elements, each with its block's first step; some may have none."""
+
 
 def curves(
     source: Source, columns: Sequence[Column], wanted: Sequence[str], first: int, last: int, limit: int
@@ -51,7 +56,6 @@ def curves(
     reading = Reading(source, columns, wanted)
     for low, high, size in spans(first, last, sizes, source.first_step, source.settled):
         reading.take_digests(low, high, size)
-    reading.take_undigested(first, last)
     return [_as_json(name, *thinned(*reading.curve(name), first, bucket)) for name in wanted]
 
 
@@ -60,32 +64,48 @@ def _as_json(name: str, steps: Steps, values: Values) -> dict[str, Any]:
 
 
 class Reading:
-    """Points under way: from digests for what has them, from records alone for what has none (single elements)."""
+    """Points under way: from digests, and from records where steps are few or a block has no digest of elements."""
 
     def __init__(self, source: Source, columns: Sequence[Column], wanted: Sequence[str]) -> None:
         self._source, self._columns = source, columns
         self._readers = {name: reader(name, columns) for name in wanted}
         self._places = {name: place for name in wanted if (place := digest_place(name, columns)) is not None}
+        self._elements = {name: element_place(name, columns) for name in wanted if name not in self._places}
         self._found: dict[str, list[Point]] = {name: [] for name in wanted}
 
     def take_digests(self, first: int, last: int, size: int) -> None:
-        """Take these steps' points of what has digests: those of `size` steps; 1: every step that is kept."""
-        if not self._places:
-            return
+        """Take these steps' points: from digests of `size` steps; 1: every step that is kept."""
         if size == 1:
-            self._take_records(self._places, first, last)
-        payloads = self._source.digests(max(size, SIZES[0]), first, last)
-        cells = read(payloads, self._columns)
-        for name, place in self._places.items():
-            steps, values = points(cells, place)
-            inside = (steps >= first) & (steps <= last)
-            self._found[name].append((steps[inside], values[inside]))
+            self._take_records(self._readers, first, last)
+        if self._places:
+            cells = read(self._source.digests(max(size, SIZES[0]), first, last), self._columns)
+            for name, place in self._places.items():
+                self._take(name, points(cells, place), first, last)
+        if self._elements:
+            self._take_elements(first, last, size)
 
-    def take_undigested(self, first: int, last: int) -> None:
-        """Take these steps' points of what has no digest."""
-        rest = [name for name in self._readers if name not in self._places]
-        if rest:
-            self._take_records(rest, first, last)
+    def _take(self, name: str, found: Point, first: int, last: int) -> None:
+        steps, values = found
+        inside = (steps >= first) & (steps <= last)
+        self._found[name].append((steps[inside], values[inside]))
+
+    def _take_elements(self, first: int, last: int, size: int) -> None:
+        length = max(size, SIZES[0])
+        for low in range(first, last + 1, BATCH_BLOCKS * length):
+            self._take_some_elements(low, min(last, low + BATCH_BLOCKS * length - 1), size, length)
+
+    def _take_some_elements(self, first: int, last: int, size: int, length: int) -> None:
+        digests = self._source.element_digests(length, first, last)
+        for name, place in self._elements.items():
+            if digests:
+                self._take(name, points(unpacked(digests, length, slice(place, place + 1)), 0), first, last)
+        if size == 1:
+            return
+        for low, high in _gaps([begun for begun, _ in digests], length, first, last):
+            if size > SIZES[0]:
+                self._take_elements(low, high, size // FOLD)
+            else:
+                self._take_records(self._elements, low, high)
 
     def _take_records(self, wanted: Iterable[str], first: int, last: int) -> None:
         floats = sum(column.size for column in self._columns)
@@ -102,6 +122,16 @@ class Reading:
         values = np.concatenate([np.zeros(0), *(values for _, values in found)])
         steps, indices = np.unique(steps, return_index=True)
         return steps, values[indices]
+
+
+def _gaps(firsts: Sequence[int], size: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+    # What blocks of `size` steps that begin at `firsts` leave of the steps from `first` to `last`.
+    for begun in firsts:
+        if begun > first:
+            yield first, begun - 1
+        first = begun + size
+    if first <= last:
+        yield first, last
 
 
 def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:

@@ -67,6 +67,17 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_by_run ON events (run, step);
 """
+# Came later. A log without it is not older: blocks that are not in it are read from their records, and a livegrad that
+# does not know of it leaves it alone.
+_ADDED = """
+CREATE TABLE IF NOT EXISTS element_digests (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    size INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    PRIMARY KEY (run, size, first)
+) STRICT;
+"""
 
 
 class Database:
@@ -117,12 +128,19 @@ class Database:
             self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that what is let go can leave the file
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA}; PRAGMA application_id = {APPLICATION_ID}; "
+                f"BEGIN IMMEDIATE; {_SCHEMA} {_ADDED} PRAGMA application_id = {APPLICATION_ID}; "
                 f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
             )
         self.db.execute("BEGIN IMMEDIATE")
         self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")  # fails where nothing can be written
-        self.db.rollback()
+        (is_there,) = self.db.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'element_digests'"
+        ).fetchone()
+        if is_there:
+            self.db.rollback()
+        else:
+            self.db.execute(_ADDED)
+            self.db.commit()
 
     @property
     def db(self) -> sqlite3.Connection:

@@ -40,7 +40,12 @@ def digest_place(name: str, columns: Sequence[Column]) -> int | None:
 
 def digest(rows: Rows, columns: Sequence[Column], first: int) -> bytes:
     """Return the digest of one block's records, the first of which is that of step `first`."""
-    values = np.stack([reader(name, columns)(rows) for name in names(columns)], axis=1)  # (steps, series)
+    values = np.stack([reader(name, columns)(rows) for name in names(columns)], axis=1)
+    return summed_up(values, first).tobytes()
+
+
+def summed_up(values: Values | Rows, first: int) -> Cells:
+    """Return the cells of one block, (series, FIELDS), out of its values, (steps, series)."""
     absent = np.isnan(values)
     cells = np.full((values.shape[1], FIELDS), -1.0)
     for at_step, at_value, worst in ((LOW_STEP, LOW, np.inf), (HIGH_STEP, HIGH, -np.inf)):
@@ -49,7 +54,7 @@ def digest(rows: Rows, columns: Sequence[Column], first: int) -> bytes:
         _put(cells, at_step, at_value, _not_absent(place, absent), values, first)
     cells[:, LAST_STEP], cells[:, LAST] = first + len(values) - 1, values[-1]
     cells[:, NAN_STEP] = np.where(absent.any(axis=0), first + absent.argmax(axis=0), -1)
-    return cells.tobytes()
+    return cells
 
 
 def _not_absent(place: NDArray[np.intp], absent: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -59,7 +64,7 @@ def _not_absent(place: NDArray[np.intp], absent: NDArray[np.bool_]) -> NDArray[n
 
 
 def _put(
-    cells: Cells, at_step: int, at_value: int, place: NDArray[np.intp], values: Values, first: int
+    cells: Cells, at_step: int, at_value: int, place: NDArray[np.intp], values: Values | Rows, first: int
 ) -> None:
     found = np.take_along_axis(values, place[None], axis=0)[0]
     cells[:, at_step] = np.where(np.isnan(found), -1, first + place)
@@ -73,8 +78,12 @@ def read(payloads: Sequence[bytes], columns: Sequence[Column]) -> Cells:
 
 def fold(payloads: Sequence[bytes], columns: Sequence[Column]) -> bytes:
     """Return the digest of several consecutive blocks as one."""
-    blocks = read(payloads, columns)
-    cells = blocks[-1].copy()
+    return folded(read(payloads, columns)).tobytes()
+
+
+def folded(blocks: Cells) -> Cells:
+    """Return the cells of several consecutive blocks as those of one, (series, FIELDS)."""
+    cells: Cells = blocks[-1].copy()
     lows = np.where(blocks[:, :, LOW_STEP] < 0, np.inf, blocks[:, :, LOW])
     highs = np.where(blocks[:, :, HIGH_STEP] < 0, -np.inf, blocks[:, :, HIGH])
     for fields, places, there in (
@@ -89,7 +98,7 @@ def fold(payloads: Sequence[bytes], columns: Sequence[Column]) -> bytes:
             else np.where(np.take_along_axis(there, places[None], 0)[0], places, first)
         )
         cells[:, fields] = blocks[block, np.arange(len(cells)), fields]
-    return bytes(cells.tobytes())
+    return cells
 
 
 def points(cells: Cells, series: int) -> tuple[Steps, Values]:

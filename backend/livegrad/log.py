@@ -275,6 +275,14 @@ class History:
         )
         return [payload for (payload,) in rows]
 
+    def element_digests(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """Return such blocks' digests of single elements, each with its block's first step; some may have none."""
+        return self.log.rows(
+            "SELECT first, payload FROM element_digests WHERE run = ? AND size = ? AND first > ? AND first <= ? "
+            "ORDER BY first",
+            (self.run, size, first - size, last),
+        )
+
 
 FRAME_FIELDS = "first, count, epoch, time, is_packed, payload"
 

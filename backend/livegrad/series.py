@@ -31,8 +31,8 @@ def reader(name: str, columns: Sequence[Column]) -> Reader:
     kind, _, parameter = name.partition("/")
     if kind in _NORMS and (found := _find(parameter, _NORMS[kind], columns)):
         return _norm(found)
-    if (match := _ELEMENT.fullmatch(name)) is not None:
-        return _element(match, columns, name)
+    if (offset := element_offset(name, columns)) is not None:
+        return lambda rows, at=offset: rows[:, at].astype(np.float64)  # type: ignore[misc]  # at: int
     known = ", ".join(c.name for c in columns if c.role == "scalar")
     raise UnknownThing(
         f"there is no series {name!r:.100}; there are {known}, gradient_norm/NAME, parameter_norm/NAME and "
@@ -52,7 +52,13 @@ def _norm(column: Column) -> Reader:
     return read
 
 
-def _element(match: re.Match[str], columns: Sequence[Column], name: str) -> Reader:
+def element_offset(name: str, columns: Sequence[Column]) -> int | None:
+    """Return where in a record the element `name` is, in floats; None: it is no element's name. Raises UnknownThing."""
+    match = _ELEMENT.fullmatch(name)
+    return None if match is None else _offset(match, columns, name)
+
+
+def _offset(match: re.Match[str], columns: Sequence[Column], name: str) -> int:
     column = _find(
         match["name"].removesuffix(".grad"), "gradient" if ".grad" in name else "parameter", columns
     )
@@ -62,8 +68,7 @@ def _element(match: re.Match[str], columns: Sequence[Column], name: str) -> Read
         raise UnknownThing(
             f"there is no element {name!r:.100}: expected a parameter's name and an index within its shape"
         )
-    at = column.offset + int(np.ravel_multi_index(index, column.shape))
-    return lambda rows: rows[:, at].astype(np.float64)
+    return column.offset + int(np.ravel_multi_index(index, column.shape))
 
 
 def thinned(steps: Steps, values: Values, first: int, bucket: int) -> tuple[Steps, Values]:

@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
+from livegrad import elements
 from livegrad.compression import pack
 from livegrad.digest import BLOCK, FOLD, SIZES, digest, fold
 from livegrad.log import RunLog, insert
@@ -38,9 +39,12 @@ def _settle(log: RunLog, db: sqlite3.Connection, run: str, columns: Columns, blo
     floats = sum(column.size for column in columns)
     rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(-1, floats)
     _insert_digest(db, run, BLOCK, block, digest(rows, columns, frames[0].first))
+    told = elements.digest(rows, columns, frames[0].first, block)
+    _insert_digest(db, run, BLOCK, block, told, "element_digests")
     for smaller, size in pairwise(SIZES):
         if (block + BLOCK) % size == 0:
             _fold(db, run, columns, smaller, size, block + BLOCK - size)
+            _fold_elements(db, run, smaller, size, block + BLOCK - size)
     _pack(db, run, block, frames)
 
 
@@ -52,9 +56,23 @@ def _fold(db: sqlite3.Connection, run: str, columns: Columns, smaller: int, size
     _insert_digest(db, run, size, first, fold([payload for (payload,) in payloads], columns))
 
 
-def _insert_digest(db: sqlite3.Connection, run: str, size: int, first: int, payload: bytes) -> None:
+def _fold_elements(db: sqlite3.Connection, run: str, smaller: int, size: int, first: int) -> None:
+    found = db.execute(
+        "SELECT first, payload FROM element_digests WHERE run = ? AND size = ? AND first >= ? AND first < ? "
+        "ORDER BY first",
+        (run, smaller, first, first + size),
+    ).fetchall()
+    (started,) = db.execute("SELECT coalesce(parent_step, 0) FROM runs WHERE id = ?", (run,)).fetchone()
+    begun = max(first, started // smaller * smaller)
+    if len(found) == (first + size - begun) // smaller:  # else some were settled before there were any
+        _insert_digest(db, run, size, first, elements.fold(found, smaller, first), "element_digests")
+
+
+def _insert_digest(
+    db: sqlite3.Connection, run: str, size: int, first: int, payload: bytes, table: str = "digests"
+) -> None:
     db.execute(
-        "INSERT INTO digests (run, size, first, payload) VALUES (?,?,?,?)", (run, size, first, payload)
+        f"INSERT INTO {table} (run, size, first, payload) VALUES (?,?,?,?)", (run, size, first, payload)
     )
 
 

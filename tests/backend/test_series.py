@@ -44,6 +44,9 @@ class Young:
     def digests(self, size: int, first: int, last: int) -> list[bytes]:
         return []
 
+    def element_digests(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        return []
+
 
 @given(
     st.lists(FLOATS | st.just(float("nan")), min_size=1, max_size=400),

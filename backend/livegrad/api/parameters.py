@@ -163,8 +163,9 @@ async def series(
         list[str],
         Query(
             max_length=80,
-            description="loss, validation_loss, lr, gradient_norm/NAME, … Repeatable.",
-            examples=[["loss", "gradient_norm/hidden_linear.weight"]],
+            description="loss, validation_loss, lr, gradient_norm/NAME, parameter_norm/NAME, or a single element: "
+            "NAME[9, 0], NAME.grad[9, 0]. Repeatable.",
+            examples=[["loss", "gradient_norm/hidden_linear.weight", "hidden_linear.weight[9, 0]"]],
         ),
     ] = ["loss"],  # noqa: B006  # FastAPI copies it
     points: Annotated[
