@@ -38,11 +38,17 @@ let travel = null;
 /** @type {Promise<void>|null} */
 let packing = null;
 
+/** What is laid over the charts is fetched by a module that comes with the first of it. @type {{follow: () => void}|null} */
+let overlaying = null;
+/** @type {Promise<void>|null} */
+let unfolding = null;
+
 const stats = createStats();
 const clock = createClock(stats);
 const store = createStore((hurry) => {
   clock.invalidate(hurry);
   lookBack();
+  lookBeside();
 });
 const send = createSend(store, api);
 const looking = createLooking(store, send);
@@ -67,6 +73,17 @@ async function pack() {
   const nextFrame = (/** @type {(now: number) => void} */ callback) => requestAnimationFrame(callback);
   travel = createTravel({ store, sourceOf: (id, layout) => httpSource(id, api, layout), nextFrame, later });
   travel.follow();
+}
+
+function lookBeside() {
+  if (overlaying !== null) overlaying.follow();
+  else if (store.state.laid.length > 0) unfolding ??= unfold();
+}
+
+async function unfold() {
+  const { createOverlaying } = await import("./overlaying.js");
+  overlaying = createOverlaying({ store, api, later });
+  overlaying.follow();
 }
 
 /** The run that the address names. */

@@ -2,8 +2,9 @@
 // Pure but for createStore's one variable; knows nothing about the socket or the page.
 
 import { appendRecords, createHistory, insertRecords, insertSeries, joinPast } from "./history.js";
+import { changedPlaces, layOver, takeOff } from "./overlay.js";
 import { numberOf } from "./protocol.js";
-/** @import { Action, GradState, Layout, Moment, Run, State, Store, Target } from "./types.js" */
+/** @import { Action, GradState, Layout, Moment, Overlay, Run, State, Store, Target } from "./types.js" */
 /** @import { Frame } from "./protocol.js" */
 
 const RATE_WINDOW_SECS = 1.5;
@@ -38,18 +39,20 @@ export function initialState() {
     exact: null,
     playback: { direction: 0, speed: null },
     news: { restarted: null, log: null },
+    laid: [],
+    overlays: [],
   };
 }
 
 /** What of a state belongs to one run, as it is before the first message. */
 function blank() {
-  const { connection, runs, listing, busy, problem, reducedMotion, dark, loaded, torch, missing, ...own } = initialState();
+  const { connection, runs, listing, busy, problem, reducedMotion, dark, loaded, torch, missing, laid, overlays, ...own } = initialState();
   return own;
 }
 
 /** @type {Record<string, (state: State, action: Action) => Partial<State>>} */
 const REDUCERS = {
-  open: (_, { id }) => ({ ...blank(), connection: "connecting", busy: null, missing: null, opened: id }),
+  open: (state, { id }) => ({ ...blank(), connection: "connecting", busy: null, missing: null, opened: id, ...changedPlaces(state, id) }),
   close: () => ({ ...blank(), connection: "connecting", busy: null, opened: undefined }),
   missing: (_, { id }) => ({ ...blank(), missing: id }),
   connection: (_, { connection }) => ({ connection }),
@@ -73,6 +76,8 @@ const REDUCERS = {
   playback: (state, { direction, speed }) => playBack(state, direction, speed),
   news: ({ news }, { title, detail }) => ({ news: told(news, title, detail) }),
   heard: ({ news }) => ({ news: { ...news, restarted: null } }),
+  lay: (state, { id, isLaid }) => (isLaid ? layOver(state, id) : takeOff(state, id)),
+  overlaid: ({ laid }, { overlays }) => ({ overlays: overlays.filter((/** @type {Overlay} */ { run }) => laid.includes(run.id)) }),
   target: (state, { target }) => aim({ ...state, hovered: target }),
   pin: (state, { target }) => aim({ ...state, pin: isSame(state.pin, target) ? null : target }),
   busy: (_, { busy }) => ({ busy }),

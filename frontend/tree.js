@@ -41,3 +41,11 @@ export function partingWords(one, other, { comparable, first, last, step, parame
   const where = step > first ? `at step ${stepText(step)}` : `at step ${stepText(step)}, the first that both have`;
   return `${both} ${same} ${where}: ${parameter} differs most, by ${format(numberOf(difference))}.`;
 }
+
+/** The same in few words, for a key. @param {Divergence} divergence */
+export function partingNote({ comparable, first, last, step, difference }) {
+  if (first === null || last === null) return "no step in common";
+  if (!comparable) return "other shapes";
+  if (step === null) return "the same, bit for bit";
+  return `parts at ${stepText(step)} by ${format(numberOf(difference), 3)}`;
+}

@@ -158,6 +158,17 @@
  * @property {{direction: -1|0|1, speed: number|null}} playback speed in steps a second; null: a whole run in a while
  * @property {{restarted: string|null, log: string|null}} news what happened to the run, until it is over
  * @property {boolean} loaded the list of runs has been answered once
+ * @property {string[]} laid ids of the runs that are laid over the charts
+ * @property {Overlay[]} overlays what is known of them so far
+ */
+
+/**
+ * A run laid over the charts of the one on the screen.
+ * @typedef {Object} Overlay
+ * @property {Run} run
+ * @property {import("./archive.js").Series[]} series in the order of overlay.js's SERIES
+ * @property {string|undefined} base the run on the screen when it was asked where the two part
+ * @property {import("./tree.js").Divergence|null} parting
  */
 
 /** RFC 9457. @typedef {{type: string, title: string, status: number, detail: string, errors?: any[], nearest?: number[]}} Problem nearest: kept steps, where one was thinned out */

@@ -5,7 +5,7 @@ import { format } from "../lib/format.js";
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { createEnds } from "./chart/ends.js";
 import { logTicks } from "./chart/ticks.js";
-import { element, set, write, zoom } from "./dom.js";
+import { element, set, svg, write, zoom } from "./dom.js";
 import { colour } from "./palette.js";
 
 /**
@@ -15,6 +15,8 @@ import { colour } from "./palette.js";
  * @property {string} colour CSS expression
  * @property {number[]} [dash]
  * @property {number} [width]
+ * @property {HTMLElement} [tail] what stands behind its name and value; they have a row of their own then
+ * @property {boolean} [isQuiet] drawn, but not in the key
  */
 
 /** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} Rows */
@@ -22,7 +24,8 @@ import { colour } from "./palette.js";
 
 /** @param {HTMLElement} root @param {string} heading @param {Line[]} lines @param {(step: number) => void} pick a step was clicked @param {boolean} [isNamed] each line's name at its end */
 export function createChart(root, heading, lines, pick, isNamed = false) {
-  const readout = createReadout(lines, isNamed);
+  const hasOthers = lines.some(({ tail, isQuiet }) => tail !== undefined || isQuiet);
+  const readout = createReadout(lines, isNamed || hasOthers);
   const box = element("div", { class: "chart" });
   const empty = element("p", { class: "chart-empty" }, "Nothing yet: training has not begun.");
   root.replaceChildren(
@@ -87,14 +90,14 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
   };
 }
 
-/** What a log axis can show; the rest are gaps. @param {Rows} rows @returns {uPlot.AlignedData} */
+/** What a log axis can show; the rest are gaps. The first line is drawn last, over the others. @param {Rows} rows @returns {uPlot.AlignedData} */
 function dataOf({ steps, lines, length }) {
   const positive = lines.map((line) => {
     const made = new Array(length);
     for (let i = 0; i < length; i++) made[i] = line[i] > 0 && line[i] < Infinity ? line[i] : null;
     return made;
   });
-  return [Array.prototype.slice.call(steps, 0, length), ...positive];
+  return [Array.prototype.slice.call(steps, 0, length), ...positive.reverse()];
 }
 
 /** @param {Line[]} lines @param {(chart: uPlot) => void} onCursor @param {(chart: uPlot) => void} onScale @returns {uPlot.Options} */
@@ -126,7 +129,7 @@ function options(lines, onCursor, onScale) {
         values: (_, splits) => splits.map(tickText),
       },
     ],
-    series: [{}, ...lines.map(seriesOf)],
+    series: [{}, ...lines.map(seriesOf).reverse()],
   };
 }
 
@@ -169,16 +172,15 @@ function tickText(value) {
 function createReadout(lines, isLast) {
   const at = element("span", { class: "chart-at" });
   const values = lines.map(() => element("span", { class: "number" }));
-  const groups = [...new Set(lines.map(({ group }) => group ?? ""))];
+  const entries = lines.map((line, i) => ({ line, entry: entryOf(line, values[i]) })).filter(({ line }) => !line.isQuiet);
+  const groups = [...new Set(entries.filter(({ line }) => !line.tail).map(({ line }) => line.group ?? ""))];
   const rows = groups.map((group) => {
-    const members = lines.map((line, i) => ((line.group ?? "") === group ? entryOf(line, values[i]) : ""));
-    return element(
-      "div",
-      { class: "readout-row" },
-      group === "" ? "" : element("span", { class: "group" }, group),
-      ...members,
-    );
+    const members = entries.filter(({ line }) => !line.tail && (line.group ?? "") === group).map(({ entry }) => entry);
+    const name = group === "" ? "" : element("span", { class: "group" }, group);
+    return element("div", { class: "readout-row" }, name, ...members);
   });
+  const own = entries.flatMap(({ line, entry }) => (line.tail ? [element("div", { class: "readout-row" }, entry, line.tail)] : []));
+  rows.push(...own);
   return {
     at,
     root: element("div", { class: "readout" }, ...rows),
@@ -186,11 +188,12 @@ function createReadout(lines, isLast) {
     show(shown, cursor, mark) {
       if (cursor === null && mark !== null) {
         write(at, `step ${mark.step.toLocaleString("en")}`);
-        return values.forEach((value, i) => write(value, Number.isNaN(mark.values[i]) ? "–" : format(mark.values[i], 3)));
+        return values.forEach((value, i) => write(value, Number.isNaN(mark.values[i] ?? NaN) ? "–" : format(mark.values[i], 3)));
       }
       const row = Math.min(cursor ?? Infinity, shown.length - 1);
       const isEmpty = shown.length <= 1;
-      write(at, isEmpty ? "" : `step ${shown.steps[row].toLocaleString("en")}`);
+      const where = () => (isLast && cursor === null ? "each at its newest" : `step ${shown.steps[row].toLocaleString("en")}`);
+      write(at, isEmpty ? "" : where());
       values.forEach((value, i) => write(value, isEmpty ? "" : format(known(shown.lines[i], row, isLast || cursor !== null), 3)));
     },
   };
@@ -198,8 +201,9 @@ function createReadout(lines, isLast) {
 
 /** @param {Line} line @param {HTMLElement} value */
 function entryOf({ label, colour: stroke, dash }, value) {
-  const swatch = element("i", { class: dash === undefined ? "swatch" : "swatch dashed", "aria-hidden": "true" });
-  swatch.style.borderColor = stroke;
+  const swatch = svg("svg", { class: "swatch", viewBox: "0 0 22 4", "aria-hidden": "true" });
+  swatch.append(svg("line", { x1: 0, x2: 22, y1: 2, y2: 2, "stroke-dasharray": dash?.join(" ") }));
+  swatch.style.color = stroke;
   return element("span", { class: "entry" }, swatch, label, " ", value);
 }
 

@@ -2,6 +2,7 @@
 // Knows nothing about how runs are chosen.
 
 import { format } from "../lib/format.js";
+import { distinct, lookOf, overlay, PARAMETERS } from "../overlay.js";
 import { numberOf } from "../protocol.js";
 import { stepText } from "../then.js";
 import { partingWords } from "../tree.js";
@@ -10,17 +11,13 @@ import { head, present } from "./dialog.js";
 import { element } from "./dom.js";
 /** @import { Api } from "../api.js" */
 /** @import { Series } from "../archive.js" */
-/** @import { Rows } from "./chart.js" */
 /** @import { Divergence } from "../tree.js" */
 /** @import { Run } from "../types.js" */
 
-/** As named layers are called; the server knows numbered ones by these names too. */
-const PARAMETERS = ["hidden_linear.weight", "hidden_linear.bias", "output_linear.weight", "output_linear.bias"];
 const CHARTS = [
   { series: "loss", heading: "Loss (log)", colour: "var(--loss)" },
   ...PARAMETERS.map((name) => ({ series: `gradient_norm/${name}`, heading: `‖${name}.grad‖`, colour: "var(--gradient)" })),
 ];
-const DASHES = [undefined, [7, 4], [2, 3], [9, 3, 2, 3], [4, 6]];
 const POINTS = 1200;
 const REFRESH_MS = 2000;
 
@@ -37,21 +34,8 @@ export async function openCompare(runs, api) {
   await refresh(runs, api, charts, words, dialog);
 }
 
-/** Of runs with one name each says its id too. @param {Run[]} runs */
-function distinct(runs) {
-  const count = (/** @type {string} */ name) => runs.filter((run) => run.name === name).length;
-  return runs.map((run) => (count(run.name) > 1 ? { ...run, name: `${run.name} (${run.id})` } : run));
-}
-
-/** Each run has its dash, and a tone between the colour of the idea and ink. @param {Run[]} runs @param {string} colour */
-function linesOf(runs, colour) {
-  return runs.map(({ name }, i) => ({
-    label: name,
-    colour: `color-mix(in oklab, ${colour} ${100 - (i % 4) * 28}%, var(--ink))`,
-    dash: DASHES[i % DASHES.length],
-    width: 1.7,
-  }));
-}
+/** @param {Run[]} runs @param {string} colour */
+const linesOf = (runs, colour) => runs.map(({ name }, i) => ({ label: name, ...lookOf(colour, i), width: 1.7 }));
 
 /**
  * @param {Run[]} runs @param {Pick<Api, "series"|"of"|"run">} api @param {ReturnType<typeof createChart>[]} charts
@@ -67,18 +51,6 @@ async function refresh(runs, api, charts, words, dialog) {
   words.replaceChildren(...texts.map((text) => element("li", {}, text)));
   if (fresh.every(({ state }) => state !== "running")) return;
   setTimeout(() => dialog.open && void refresh(runs, api, charts, words, dialog).catch(() => dialog.close()), REFRESH_MS);
-}
-
-/** One axis of steps for all; where a series has no value there is NaN. @param {Series[]} series @returns {Rows} */
-export function overlay(series) {
-  const steps = [...new Set(series.flatMap((one) => one.steps))].sort((a, b) => a - b);
-  const row = new Map(steps.map((step, i) => [step, i]));
-  const lines = series.map((one) => {
-    const line = new Float64Array(steps.length).fill(NaN);
-    one.steps.forEach((step, i) => (line[/** @type {number} */ (row.get(step))] = numberOf(one.values[i])));
-    return line;
-  });
-  return { steps, lines, length: steps.length };
 }
 
 /** Where two part, and what has become of it. @param {Run} one @param {Run} other @param {Pick<Api, "series"|"of">} api */

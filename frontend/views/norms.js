@@ -1,9 +1,12 @@
-// The norm of each parameter's gradient, on a log axis. Knows nothing about where rows come from.
+// The norm of each parameter's gradient, on a log axis, over those of the runs laid over. Knows nothing about where rows
+// come from.
 
 import { createChart } from "./chart.js";
+import { laidKey, quietLines } from "./chart/laid.js";
 import { norm } from "../history.js";
+import { laidOver } from "../overlay.js";
 import { whenChanged } from "./dom.js";
-/** @import { History, Layout, Moment, State, Store, View } from "../types.js" */
+/** @import { History, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
 
 /** One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale. */
 const STYLES = [
@@ -30,37 +33,35 @@ export function mount(root, store) {
   const pick = (/** @type {number} */ step) => store.dispatch({ type: "visit", step });
   /** @type {ReturnType<typeof createChart>|null} */
   let chart = null;
-  const build = whenChanged((/** @type {Layout|null} */ layout) => {
+  const build = whenChanged((/** @type {Layout|null} */ layout, /** @type {string} */ _) => {
     chart?.unmount();
     const names = layout?.parameters.map(({ name }) => name) ?? [];
-    chart = createChart(
-      root,
-      "‖.grad‖ by parameter (log)",
-      names.map((name, i) => ({ ...spelt(name), ...STYLES[i % STYLES.length] })),
-      pick,
-    );
+    const own = names.map((name, i) => ({ ...spelt(name), ...STYLES[i % STYLES.length] }));
+    const others = quietLines(store.state.overlays, "var(--gradient)");
+    chart = createChart(root, "‖.grad‖ by parameter (log)", [...own, ...others], pick);
   });
   const draw = whenChanged(
     (
+      /** @type {unknown} */ _chart,
       /** @type {History|null} */ history,
       /** @type {number} */ length,
       /** @type {number} */ _newest,
-      /** @type {unknown} */ _chart,
+      /** @type {Overlay[]} */ overlays,
     ) => {
-      const lines = chart === null || history === null ? [] : history.norms;
-      chart?.draw({ steps: history?.steps ?? [], lines, length });
+      const rows = { steps: history?.steps ?? [], lines: history?.norms ?? [], length };
+      chart?.draw(laidOver(rows, overlays.flatMap(({ series }) => series.slice(1))));
     },
   );
-  const mark = whenChanged((/** @type {State["then"]} */ then, /** @type {Moment|null} */ moment, /** @type {Layout|null} */ layout) =>
+  const mark = whenChanged((/** @type {unknown} */ _chart, /** @type {State["then"]} */ then, /** @type {Moment|null} */ moment, /** @type {Layout|null} */ layout) =>
     chart?.mark(then === null || moment === null || layout === null ? null : markOf(moment, layout)),
   );
   const recolour = whenChanged((/** @type {boolean} */ _) => chart?.recolour());
   return {
-    draw({ history, layout, dark, then, moment }) {
-      build(layout);
-      mark(then, then && moment, layout);
+    draw({ history, layout, dark, then, moment, overlays }) {
+      build(layout, laidKey(overlays));
+      mark(chart, then, then && moment, layout);
       recolour(dark);
-      draw(history, history?.length ?? 0, history?.steps[history.length - 1] ?? -1, chart);
+      draw(chart, history, history?.length ?? 0, history?.steps[history.length - 1] ?? -1, overlays);
     },
     unmount: () => chart?.unmount(),
   };

@@ -1,6 +1,7 @@
 // The dialog with the list of runs: open, start again, delete. Knows nothing about how these are done.
 
 import { format } from "../lib/format.js";
+import { MOST } from "../overlay.js";
 import { numberOf } from "../protocol.js";
 import { configWords } from "../words.js";
 import { treeOf } from "../tree.js";
@@ -30,23 +31,21 @@ export function openRuns(store, doors) {
     "New run",
   );
   const hint = element("p", { class: "about" });
-  /** Ids of the runs that are ticked. @type {Set<string>} */
-  const ticked = new Set();
-  const compare = element("button", { type: "button", id: "compare" });
-  const chosen = () => store.state.runs.filter(({ id }) => ticked.has(id)).reverse(); // the oldest first
-  compare.addEventListener("click", () => (dialog.close(), doors.compare(chosen())));
+  const compare = element("button", { type: "button", id: "compare", title: "Each chart large, and in whole sentences where they part" });
+  const shown = () => store.state.runs.filter(({ id }) => id === store.state.opened || store.state.laid.includes(id));
+  compare.addEventListener("click", () => (dialog.close(), doors.compare(baseFirst(shown(), store.state.opened))));
   const count = () => {
-    const runs = chosen().length;
-    if (runs < 2) compare.remove();
+    const { laid, runs } = store.state;
+    if (laid.length === 0) compare.remove();
     else if (!compare.isConnected) fresh.before(compare);
-    compare.textContent = `Compare ${runs} runs`;
-    hint.textContent = runs < 2 && store.state.runs.length > 1 ? "Tick two runs or more to lay them over each other." : "";
+    compare.textContent = `Compare ${shown().length} runs in large`;
+    hint.textContent = runs.length < 2 ? "" : laid.length < MOST ? "Tick runs to lay them over the charts." : `${MOST} at most lie over the charts.`;
+    for (const tick of list.querySelectorAll("input")) tick.disabled = tick.value === store.state.opened || (!tick.checked && laid.length >= MOST);
   };
   count();
   list.addEventListener("change", ({ target }) => {
     if (!(target instanceof HTMLInputElement)) return;
-    if (target.checked) ticked.add(target.value);
-    else ticked.delete(target.value);
+    store.dispatch({ type: "lay", id: target.value, isLaid: target.checked });
     count();
   });
   dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, hint, fresh));
@@ -54,7 +53,7 @@ export function openRuns(store, doors) {
     await doors.refresh();
     const focused = document.activeElement?.id;
     if (list.querySelector(".asking") === null) {
-      list.replaceChildren(...rows(store.state, ticked, doors, dialog, refresh));
+      list.replaceChildren(...rows(store.state, doors, dialog, refresh));
       count();
     }
     if (focused) document.getElementById(focused)?.focus();
@@ -65,20 +64,32 @@ export function openRuns(store, doors) {
   void refresh();
 }
 
-/** @param {State} state @param {Set<string>} ticked @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
-function rows({ runs, run }, ticked, doors, dialog, refresh) {
+/** The run on the screen, then the others, the oldest first. @param {Run[]} runs @param {string|undefined} opened */
+function baseFirst(runs, opened) {
+  const others = runs.filter(({ id }) => id !== opened).reverse();
+  return [...runs.filter(({ id }) => id === opened), ...others];
+}
+
+/** @param {State} state @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
+function rows({ runs, run, laid }, doors, dialog, refresh) {
   if (runs.length === 0) return [element("li", { class: "none" }, "No runs yet.")];
   return treeOf(runs).map(({ run: one, depth }) => {
-    const row = rowOf(one, one.id === run?.id, doors, dialog, refresh);
-    const tick = element("input", {
-      ...{ type: "checkbox", id: `tick-${one.id}`, value: one.id, checked: ticked.has(one.id) },
-      ...{ "aria-label": `Compare ${one.name}`, title: "Lay it over others" },
-    });
-    row.prepend(tick);
+    const isHere = one.id === run?.id;
+    const row = rowOf(one, isHere, doors, dialog, refresh);
+    row.prepend(tickOf(one, isHere, laid.includes(one.id)));
     row.style.setProperty("--depth", String(Math.min(depth, 6)));
     set(row, "data-child", depth > 0);
     return row;
   });
+}
+
+/** Whether its lines are in the charts: those of the run on the screen always are. @param {Run} run @param {boolean} isHere @param {boolean} isLaid */
+function tickOf({ id, name }, isHere, isLaid) {
+  const tick = element("input", { type: "checkbox", id: `tick-${id}`, value: id, checked: isLaid || isHere });
+  set(tick, "aria-label", isHere ? `${name} is on the screen` : `Lay ${name} over the charts`);
+  set(tick, "title", isHere ? "On the screen" : "Lay it over the charts");
+  tick.disabled = isHere;
+  return tick;
 }
 
 /** @param {Run} run @param {boolean} isHere @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */

@@ -113,6 +113,18 @@ def test_start_again_goes_on_from_the_very_first_step(server: Server, board: Das
     server.client.delete(f"/api/runs/{child}")
 
 
+def lies_over_the_charts(server: Server, board: Dashboard, other: str, run: str, step: int) -> None:
+    """The key of the loss names the other run, its loss at the step on the screen and where the two part."""
+    truth: Any = server.get(f"/runs/{run}/divergence", params={"other": other})
+    row = board.page.locator("#loss .readout-row", has=board.page.locator(".take-off"))
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text(f"parts at {truth['step']} by {truth['difference']:.3g}")
+    name = server.get(f"/runs/{other}")["name"]
+    at = {"name": "loss", "from": step, "to": step}
+    (loss,) = server.get(f"/runs/{other}/series", params=at)["series"][0]["values"]
+    expect(row.locator(".entry")).to_have_text(f"{name} {loss:#.3g}")
+
+
 def test_the_list_is_a_tree_and_ticked_runs_are_laid_over_each_other(
     server: Server, board: Dashboard, parent: str
 ) -> None:
@@ -128,22 +140,43 @@ def test_the_list_is_a_tree_and_ticked_runs_are_laid_over_each_other(
     assert above.count() == 1, "a child stands under its parent"
     compare = page.locator("#compare")
     expect(compare).to_be_hidden()
-    for run in (parent, child):
-        page.locator(f'[id="tick-{run}"]').check()
-    expect(compare).to_have_text("Compare 2 runs")
+    expect(page.locator(f'[id="tick-{child}"]')).to_be_disabled()  # its lines are in the charts anyway
+    page.locator(f'[id="tick-{parent}"]').check()
+    lies_over_the_charts(server, board, parent, child, 120)
+    expect(compare).to_have_text("Compare 2 runs in large")
     compare.click()
     overlay = page.locator("dialog.comparing")
     expect(overlay.locator(".partings li")).to_have_count(1)
     words = overlay.locator(".partings li").inner_text()
-    truth: Any = server.get(f"/runs/{parent}/divergence", params={"other": child})
+    truth: Any = server.get(f"/runs/{child}/divergence", params={"other": parent})
     assert truth["step"] == 41
-    assert "“parent” and “child” are the same, bit for bit, to step 40, and part at step 41" in words
+    assert "“child” and “parent” are the same, bit for bit, to step 40, and part at step 41" in words
     assert truth["parameter"] in words
     assert f"{truth['difference']:.4g}" in words
     expect(overlay.locator("canvas")).to_have_count(5)  # the loss, and the norm of each of four gradients
     for chart in overlay.locator(".chart-card").all():
-        assert chart.locator(".line-end").all_inner_texts() == ["parent", "child"]
+        assert chart.locator(".line-end").all_inner_texts() == ["child", "parent"]
     page.keyboard.press("Escape")
     expect(overlay).to_have_count(0)
     board.wait(LIVE)
+    server.client.delete(f"/api/runs/{child}")
+
+
+def test_what_lies_over_the_charts_stays_when_runs_change_places_and_is_taken_off_by_its_cross(
+    server: Server, board: Dashboard, parent: str
+) -> None:
+    child = branch_here(board, optimizer__lr="0.2", name="child")
+    continued(server, child, 50)
+    page = board.page
+    page.locator("#open-runs").click()
+    page.locator(f'[id="tick-{parent}"]').check()
+    page.keyboard.press("Escape")
+    lies_over_the_charts(server, board, parent, child, 120)  # its newest
+    page.locator("#open-parent").click()
+    lies_over_the_charts(server, board, child, parent, 40)  # a look back
+    off = page.get_by_role("button", name="Take child off the charts")
+    off.focus()
+    page.keyboard.press("Enter")
+    expect(off).to_have_count(0)
+    assert page.evaluate("window.livegrad.store.state.laid") == []
     server.client.delete(f"/api/runs/{child}")

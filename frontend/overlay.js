@@ -1,0 +1,76 @@
+// Other runs laid over the charts of this one: their lines on one axis of steps. Pure.
+
+import { numberOf } from "./protocol.js";
+/** @import { Series } from "./archive.js" */
+/** @import { Line, Rows } from "./views/chart.js" */
+/** @import { Run, State } from "./types.js" */
+
+export const MOST = 4; // runs beside the one on the screen: more lines than that are a tangle
+const DASHES = [undefined, [2, 3], [9, 3, 2, 3], [7, 4], [4, 6]]; // the first beside it unlike validation's
+
+/** As named layers are called; the server knows numbered ones by these names too. */
+export const PARAMETERS = ["hidden_linear.weight", "hidden_linear.bias", "output_linear.weight", "output_linear.bias"];
+export const SERIES = ["loss", ...PARAMETERS.map((name) => `gradient_norm/${name}`)];
+
+/** The look of the i-th of several runs, in the colour of an idea: a dash, and a tone nearer to ink. @param {string} colour @param {number} i */
+export const lookOf = (colour, i) => ({
+  colour: `color-mix(in oklab, ${colour} ${100 - (i % 4) * 28}%, var(--ink))`,
+  dash: DASHES[i % DASHES.length],
+});
+
+/** Of runs with one name each says its id too. @param {Run[]} runs */
+export function distinct(runs) {
+  const count = (/** @type {string} */ name) => runs.filter((run) => run.name === name).length;
+  return runs.map((run) => (count(run.name) > 1 ? { ...run, name: `${run.name} (${run.id})` } : run));
+}
+
+/** One axis of steps for all; where a series has no value there is NaN. @param {Series[]} series @returns {Rows} */
+export function overlay(series) {
+  return laidOver({ steps: [], lines: [], length: 0 }, series);
+}
+
+/**
+ * These rows with the series behind their lines, on one axis of steps; where a line has no value there is NaN.
+ * @param {Rows} rows @param {Series[]} series @returns {Rows}
+ */
+export function laidOver({ steps, lines, length }, series) {
+  if (series.length === 0) return { steps, lines, length };
+  const own = Array.prototype.slice.call(steps, 0, length);
+  const all = [...new Set([...own, ...series.flatMap((one) => one.steps)])].sort((a, b) => a - b);
+  const row = new Map(all.map((step, i) => [step, i]));
+  const spread = (/** @type {ArrayLike<number>} */ at, /** @type {(i: number) => number} */ value) => {
+    const line = new Float64Array(all.length).fill(NaN);
+    for (let i = 0; i < at.length; i++) line[row.get(at[i]) ?? 0] = value(i);
+    return line;
+  };
+  const mine = lines.map((line) => spread(own, (i) => line[i]));
+  const others = series.map((one) => spread(one.steps, (i) => numberOf(one.values[i])));
+  return { steps: all, lines: [...mine, ...others], length: all.length };
+}
+
+/** A series' value at a step, or at the nearest one before it that it has. @param {Series} series @param {number} step */
+export function valueAt({ steps, values }, step) {
+  let [low, high] = [0, steps.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (steps[middle] <= step) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 || step > (steps.at(-1) ?? -1) ? NaN : numberOf(values[low - 1]);
+}
+
+/** @param {State} state @param {string} id @returns {Partial<State>} */
+export function layOver({ laid, opened }, id) {
+  return id === opened || laid.includes(id) || laid.length >= MOST ? {} : { laid: [...laid, id] };
+}
+
+/** @param {State} state @param {string} id @returns {Partial<State>} */
+export function takeOff({ laid, overlays }, id) {
+  return { laid: laid.filter((one) => one !== id), overlays: overlays.filter(({ run }) => run.id !== id) };
+}
+
+/** One that was laid over is opened: the one that was on the screen takes its place. @param {State} state @param {string} id @returns {Partial<State>} */
+export function changedPlaces({ laid, overlays, opened }, id) {
+  const places = laid.flatMap((one) => (one !== id ? [one] : opened === undefined ? [] : [opened]));
+  return { laid: places, overlays: overlays.filter(({ run }) => run.id !== id) };
+}

@@ -1,0 +1,89 @@
+// Fetches what is laid over the charts: each run's series and where it parts from the one on the screen, again while one
+// of them trains. Follows the state; knows nothing about charts. Fetched when a run is first laid over.
+
+import { problemOf } from "./api.js";
+import { SERIES } from "./overlay.js";
+/** @import { Api } from "./api.js" */
+/** @import { Divergence } from "./tree.js" */
+/** @import { Overlay, Run, Store } from "./types.js" */
+
+const POINTS = 1200;
+const REFRESH_MS = 2000;
+const GROWTH = 1.25; // where runs part is looked for again once they have so many times the steps
+
+/**
+ * @param {{store: Store, api: Pick<Api, "run"|"series"|"of">, later: (callback: () => void, ms: number) => unknown}} surroundings
+ */
+export function createOverlaying({ store, api, later }) {
+  /** What is laid over what, and whether that trains, as it was last fetched for. */
+  let wanted = "";
+  let isFetching = false;
+
+  function follow() {
+    const { laid, opened, run } = store.state;
+    const now = [opened, laid.length > 0 && run?.state === "running", ...laid].join(" ");
+    if (now === wanted) return;
+    wanted = now;
+    void refresh();
+  }
+
+  /** One after the other, the newest wish only. */
+  async function refresh() {
+    if (isFetching) return;
+    isFetching = true;
+    const asked = wanted;
+    const found = await fetchAll(store.state.laid, store.state.opened);
+    isFetching = false;
+    if (asked !== wanted) return void refresh();
+    store.dispatch({ type: "overlaid", overlays: found });
+    const { run, laid } = store.state;
+    if (laid.length > 0 && [run, ...found.map((one) => one.run)].some((one) => one?.state === "running")) {
+      later(() => asked === wanted && void refresh(), REFRESH_MS);
+    }
+  }
+
+  /** @param {string[]} ids @param {string|undefined} base @returns {Promise<Overlay[]>} */
+  async function fetchAll(ids, base) {
+    const known = new Map(store.state.overlays.map((one) => [one.run.id, one]));
+    const found = [];
+    for (const id of ids) {
+      const one = await fetchOne(id, base, known.get(id)).catch((error) => failed(id, error, known.get(id)));
+      if (one !== undefined) found.push(one);
+    }
+    return found;
+  }
+
+  /** @param {string} id @param {string|undefined} base @param {Overlay|undefined} known @returns {Promise<Overlay>} */
+  async function fetchOne(id, base, known) {
+    const run = await api.run(id);
+    const series = known !== undefined && isSettled(known, run) ? known.series : await api.series(id, SERIES, POINTS);
+    return { run, series, base, parting: await parting(run, base, known) };
+  }
+
+  /** Deleted: it is taken off. Else it stays as it was. @param {string} id @param {unknown} error @param {Overlay|undefined} known */
+  function failed(id, error, known) {
+    if (problemOf(error).status === 404) store.dispatch({ type: "lay", id, isLaid: false });
+    return known;
+  }
+
+  /** @param {Run} run @param {string|undefined} base @param {Overlay|undefined} known @returns {Promise<Divergence|null>} */
+  async function parting(run, base, known) {
+    if (base === undefined) return null;
+    const last = known?.base === base ? known.parting : null;
+    if (last !== null && !isOutgrown(last, run)) return last;
+    return api.of(base, `divergence?other=${encodeURIComponent(run.id)}`);
+  }
+
+  /** @param {Divergence} found @param {Run} run */
+  function isOutgrown({ step, last }, run) {
+    if (step !== null) return false; // where they part does not change
+    const both = Math.min(store.state.run?.step ?? 0, run.step);
+    const hasStopped = ![store.state.run, run].some((one) => one?.state === "running");
+    return both > (last ?? -1) * (hasStopped ? 1 : GROWTH);
+  }
+
+  return { follow };
+}
+
+/** @param {Overlay} known @param {Run} run */
+const isSettled = ({ run: before }, run) => before.step === run.step && run.state !== "running";

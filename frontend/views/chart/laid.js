@@ -1,0 +1,50 @@
+// The lines of the runs laid over a chart, and what its key says of each. Knows nothing about how they are drawn.
+
+import { distinct, lookOf, PARAMETERS } from "../../overlay.js";
+import { partingNote, partingWords } from "../../tree.js";
+import { element, keepFocus, set, write } from "../dom.js";
+/** @import { Line } from "../chart.js" */
+/** @import { Overlay, Run, Store } from "../../types.js" */
+
+const WIDTH = 1.3;
+
+/** The runs whose lines there are, as one value: when it changes, the chart is another. @param {Overlay[]} overlays */
+export const laidKey = (overlays) => overlays.map(({ run }) => `${run.id} ${run.name}`).join("\n");
+
+/**
+ * One line of each run, with its name, where it parts from the one on the screen, and a way to take it off.
+ * @param {Overlay[]} overlays @param {Store} store @param {string} colour
+ */
+export function namedLines(overlays, store, colour) {
+  const tails = overlays.map(({ run }) => createTail(run, store));
+  const names = distinct(overlays.map(({ run }) => run)).map(({ name }) => name);
+  /** @type {Line[]} */
+  const lines = overlays.map((_, i) => ({ label: names[i], ...lookOf(colour, i + 1), width: WIDTH, tail: tails[i].root }));
+  return {
+    lines,
+    /** @param {Overlay[]} newest the same runs @param {Run|null} base */
+    say: (newest, base) => newest.forEach((one, i) => tails[i]?.say(one, base)),
+  };
+}
+
+/** All gradient norms of each run: the key of the loss tells which is whose. @param {Overlay[]} overlays @param {string} colour @returns {Line[]} */
+export function quietLines(overlays, colour) {
+  return overlays.flatMap((_, i) => PARAMETERS.map((label) => ({ label, ...lookOf(colour, i + 1), width: WIDTH, isQuiet: true })));
+}
+
+/** @param {Run} run @param {Store} store */
+function createTail(run, store) {
+  const note = element("span", { class: "laid-note" });
+  const off = element("button", {
+    ...{ type: "button", class: "take-off", title: "Take it off the charts", "aria-label": `Take ${run.name} off the charts` },
+    ...{ onclick: () => store.dispatch({ type: "lay", id: run.id, isLaid: false }), onmousedown: keepFocus },
+  }, "×");
+  return {
+    root: element("span", { class: "laid-tail" }, note, off),
+    /** @param {Overlay} overlay @param {Run|null} base */
+    say({ run: { name }, parting }, base) {
+      write(note, parting === null ? "" : partingNote(parting));
+      set(note, "title", parting === null || base === null ? null : partingWords(base.name, name, parting));
+    },
+  };
+}
