@@ -17,9 +17,9 @@ from benchmarks.server import server
 from benchmarks.table import Row
 from livegrad.config import RunConfig
 from livegrad.lifecycle import State
-from livegrad.log import Batch, Entry, RunLog
 from livegrad.protocol import HEADER, RECORDS, Column, Frame, columns_from_json, decode, record_bytes
-from livegrad.settling import settle
+from livegrad.store.compaction import settle
+from livegrad.store.log import Batch, Entry, RunLog
 from tests.running import Server, serving
 from tests.viewer import viewing
 

@@ -8,8 +8,8 @@ from torch import nn
 from benchmarks.sampling import Spent, spent
 from livegrad.config import RunConfig
 from livegrad.training import network, optimizers
+from livegrad.training.data import Batches, split
 from livegrad.training.loop import train
-from livegrad.training.points import Batches, split
 
 
 class Loop:

@@ -61,7 +61,7 @@ def own_trainers(data: Path) -> Iterator[OwnTrainers]:
 def _serve(data: Path, assignments: Connection) -> None:
     from livegrad import cli, settings
     from livegrad.api import app
-    from livegrad.launcher import Ended, Launcher
+    from livegrad.runs.launcher import Ended, Launcher
 
     class HandOver(Launcher):
         async def warm_up(self) -> None:

@@ -11,9 +11,9 @@ from playwright.sync_api import Page
 from benchmarks.product import chromium, watching
 from benchmarks.sampling import Effort, percentile
 from benchmarks.table import Row
-from livegrad.log import Batch, RunLog
 from livegrad.protocol import RECORDS, Frame
-from livegrad.settling import settle
+from livegrad.store.compaction import settle
+from livegrad.store.log import Batch, RunLog
 from tests.running import serving
 
 SUBJECT = "timeline"

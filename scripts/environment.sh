@@ -33,7 +33,7 @@ python_version() { "${LIVEGRAD_PYTHON:-python3}" --version 2>/dev/null </dev/nul
 
 # Whatever an installation depends on; a moved clone needs a new one, since scripts hold absolute paths.
 fingerprint() {
-    printf '%s %s' "$ROOT" "$(cd "$ROOT" && cat pyproject.toml hatch_build.py package-lock.json | cksum)"
+    printf '%s %s' "$ROOT" "$(cd "$ROOT" && cat pyproject.toml constraints.txt hatch_build.py package-lock.json | cksum)"
 }
 
 is_installed() {
@@ -58,7 +58,8 @@ install() {
     if [ -t 2 ]; then quiet=""; fi
     rm -f "$STAMP"
     say "installing livegrad and what it needs into .venv; the first time, PyTorch takes a while"
-    "$VENV/bin/python" -m pip install --no-input --disable-pip-version-check $quiet --editable "$target" >&2 ||
+    "$VENV/bin/python" -m pip install --no-input --disable-pip-version-check $quiet \
+        --constraint "$ROOT/constraints.txt" --editable "$target" >&2 ||
         fail "could not install; see above."
     if [ "$1" = test ]; then link_node; fi
     printf '%s %s' "$(fingerprint)" "$1" >"$STAMP"

@@ -9,9 +9,9 @@ import numpy as np
 
 from livegrad.config import RunConfig
 from livegrad.lifecycle import State
-from livegrad.log import Batch, Entry, RunLog
 from livegrad.protocol import Column, Frame, columns_of, record_bytes
-from livegrad.settling import settle
+from livegrad.store.compaction import settle
+from livegrad.store.log import Batch, Entry, RunLog
 
 SHAPES = [
     ("hidden_linear.weight", (13, 1)),

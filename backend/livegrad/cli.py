@@ -91,9 +91,9 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
     import uvicorn
 
     from livegrad.api.app import create_app
-    from livegrad.api.doorkeeper import Doorkeeper
-    from livegrad.api.wire import Line, Wire
-    from livegrad.names import Names
+    from livegrad.api.auth import Doorkeeper
+    from livegrad.api.uvicorn_protocols import Line, Wire
+    from livegrad.hosts import Names
 
     port = listener.getsockname()[1]
     names = Names(settings.host, settings.allowed_hosts, port)

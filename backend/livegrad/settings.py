@@ -10,7 +10,7 @@ from pathlib import Path
 
 from livegrad import __version__
 from livegrad.errors import SettingsError
-from livegrad.names import name
+from livegrad.hosts import name
 
 DEFAULT_PORT = 8000
 KEEP = "4GB"

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegrad.lifecycle import State
-from livegrad.log import Batch, Entry, RunLog
 from livegrad.protocol import RECORDS, Frame, columns_of
-from livegrad.settling import settle
+from livegrad.store.compaction import settle
+from livegrad.store.log import Batch, Entry, RunLog
 
 COLUMNS = columns_of([("hidden_linear.weight", (3, 1)), ("output_linear.bias", (1,))], [])
 FLOATS = sum(column.size for column in COLUMNS)

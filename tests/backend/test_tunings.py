@@ -2,11 +2,11 @@
 
 import time
 
-from livegrad.committer import _batch
 from livegrad.config import RunConfig
 from livegrad.lifecycle import State
-from livegrad.log import Entry
-from livegrad.meeting import Arrival, Meeting
+from livegrad.runs.committer import _batch
+from livegrad.runs.run import Arrival, Meeting
+from livegrad.store.log import Entry
 
 
 def test_a_rate_that_is_tuned_there_and_back_leaves_both_events() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from livegrad.database import APPLICATION_ID, SCHEMA_VERSION
+from livegrad.store.database import APPLICATION_ID, SCHEMA_VERSION
 from tests.running import Server, serving
 from tests.server.trainers import integrity
 from tests.viewer import stored, viewing

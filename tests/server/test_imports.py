@@ -49,66 +49,79 @@ def outsiders(module: str) -> set[str]:
     return {name.partition(".")[0] for name in names} - {"livegrad"}
 
 
-def in_folder(folder: str) -> list[str]:
-    return [module for module in IMPORTS if module.startswith(f"livegrad.{folder}")]
+# The arrows: what each room may import of the others. The pure modules stand above all rooms.
+PURE = {
+    "errors": set[str](),
+    "lifecycle": set[str](),
+    "datasets": set[str](),
+    "config": {"datasets", "lifecycle"},
+    "protocol": {"errors"},
+    "assignment": {"errors", "protocol"},
+}
+ROOMS = {
+    "store": set[str](),
+    "runs": {"store"},
+    "export": {"store"},
+    "training": set[str](),
+    "api": {"runs", "export", "store"},
+}
+PROGRAM = {"livegrad", "livegrad.__main__", "livegrad.cli", "livegrad.settings", "livegrad.hosts"}
 
 
-FLAT = [m for m in IMPORTS if m.count(".") == 1 and m not in ("livegrad.api", "livegrad.training")]
+def room_of(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else None
+
+
+def in_room(room: str) -> list[str]:
+    return [module for module in IMPORTS if room_of(module) == room]
 
 
 def test_the_walk_finds_the_package() -> None:
-    assert {"livegrad.cli", "livegrad.hub", "livegrad.api.app", "livegrad.training.loop"} <= IMPORTS.keys()
+    assert {
+        "livegrad.cli",
+        "livegrad.runs.hub",
+        "livegrad.api.app",
+        "livegrad.training.loop",
+    } <= IMPORTS.keys()
     assert "livegrad.training.observer" in reached_from("livegrad.training.process")
 
 
-@pytest.mark.parametrize("module", [*in_folder("training"), "livegrad.datasets"])
-def test_the_trainers_end_knows_no_web(module: str) -> None:
-    assert not outsiders(module) & set(WEB)
-    assert not [name for name in reached_from(module) if name.startswith("livegrad.api")]
+def test_every_module_stands_in_a_room_or_is_named_here() -> None:
+    flat = {module for module in IMPORTS if room_of(module) is None}
+    assert flat == PROGRAM | {f"livegrad.{name}" for name in PURE}
 
 
-@pytest.mark.parametrize("module", [*in_folder("api"), *FLAT])
-def test_everything_else_knows_neither_torch_nor_the_trainers_end(module: str) -> None:
-    assert "torch" not in outsiders(module)
-    assert not [name for name in reached_from(module) if name.startswith("livegrad.training")]
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_along_the_arrows(room: str) -> None:
+    for module in in_room(room):
+        rooms = {found for name in IMPORTS[module] & IMPORTS.keys() if (found := room_of(name))}
+        assert rooms <= ROOMS[room] | {room}, module
 
 
-@pytest.mark.parametrize("module", [m for m in FLAT if m not in ("livegrad.cli", "livegrad.__main__")])
-def test_the_middle_knows_no_web(module: str) -> None:
-    assert not outsiders(module) & set(WEB)
-    assert not [name for name in reached_from(module) if name.startswith("livegrad.api")]
+@pytest.mark.parametrize("room", ["store", "runs", "export", "training"])
+def test_only_the_api_knows_the_web_and_the_program(room: str) -> None:
+    for module in in_room(room):
+        assert not outsiders(module) & set(WEB), module
+        assert not reached_from(module) & PROGRAM - {"livegrad"}, module
 
 
-PURE = {
-    "protocol": {"errors"},
-    "lifecycle": set(),
-    "errors": set(),
-    "datasets": set(),
-    "config": {"datasets"},
-    "snapshot": {"errors", "protocol"},
-    "feed": {"errors", "protocol"},
-    "port": {"errors"},
-}
+@pytest.mark.parametrize("room", ["store", "runs", "export", "api"])
+def test_only_the_trainers_end_knows_torch(room: str) -> None:
+    for module in in_room(room):
+        assert "torch" not in outsiders(module), module
+
+
+@pytest.mark.parametrize("room", ["runs", "export", "training", "api"])
+def test_only_the_store_knows_sqlite(room: str) -> None:
+    for module in in_room(room):
+        assert "sqlite3" not in set().union(IMPORTS[module]), module
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_what_is_below_does_not_know_what_is_above(module: str) -> None:
-    allowed = {"livegrad"} | {f"livegrad.{name}" for name in PURE[module]}
-    assert reached_from(f"livegrad.{module}") <= allowed
-
-
-SERVING = ("api", "cli", "hub", "trainers", "committer", "meeting", "feed", "port", "launcher", "settings")
-
-
-@pytest.mark.parametrize("module", ["log", "series", "branching", "divergence", "listing", "report"])
-def test_what_keeps_and_reads_records_knows_nobody_who_serves_them(module: str) -> None:
-    above = {f"livegrad.{name}" for name in SERVING}
-    assert not {name for name in reached_from(f"livegrad.{module}") if name in above}
-
-
-@pytest.mark.parametrize("module", ["protocol", "lifecycle", "errors", "snapshot", "series", "datasets"])
-def test_what_calls_itself_pure_does_no_io(module: str) -> None:
+def test_what_is_pure_imports_little_and_does_no_io(module: str) -> None:
     io = {"asyncio", "socket", "sqlite3", "threading", "time", "os", "pathlib", "websockets", "subprocess"}
+    assert reached_from(f"livegrad.{module}") <= {"livegrad"} | {f"livegrad.{name}" for name in PURE[module]}
     assert not outsiders(f"livegrad.{module}") & io
 
 

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from livegrad.api.attempts import LIMIT
+from livegrad.api.rate_limit import LIMIT
 from livegrad.api.security import OPEN_PATHS
 from tests.running import Server, serving
 from tests.server import raw

@@ -11,8 +11,8 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from livegrad.cli import listen
-from livegrad.meeting import MAX_VIEWERS
 from livegrad.protocol import HEADER
+from livegrad.runs.run import MAX_VIEWERS
 from livegrad.settings import read
 from tests.running import Server
 from tests.server import raw

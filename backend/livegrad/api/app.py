@@ -11,17 +11,17 @@ from filelock import FileLock, Timeout
 from starlette.responses import FileResponse
 
 from livegrad import __version__
-from livegrad.api import branches, entrance, exports, parameters, problems, runs, stream, trainers
-from livegrad.api.doorkeeper import Doorkeeper
+from livegrad.api import branches, exports, parameters, problems, runs, sign_in, stream, trainers
+from livegrad.api.auth import Doorkeeper
 from livegrad.api.page import Page
 from livegrad.api.schema import describe
 from livegrad.api.security import Guard
 from livegrad.errors import LogError
-from livegrad.hub import Hub
-from livegrad.launcher import Launcher
-from livegrad.log import RunLog
-from livegrad.progress import Board
+from livegrad.export.progress import Board
+from livegrad.runs.hub import Hub
+from livegrad.runs.launcher import Launcher
 from livegrad.settings import Settings
+from livegrad.store.log import RunLog
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -70,7 +70,7 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
     app.state.frontend = frontend()
     app.state.board = Board()
     problems.install(app)
-    for module in (runs, branches, parameters, exports, stream, trainers, entrance):
+    for module in (runs, branches, parameters, exports, stream, trainers, sign_in):
         app.include_router(module.router)
     _add_page(app, app.state.frontend)
     app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]  # how FastAPI says to extend it

@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from livegrad.api.deps import HubHere, MeetingHere
 from livegrad.api.problems import responses
-from livegrad.api.shapes import Run, Scalar
-from livegrad.branching import continued
-from livegrad.divergence import Side, parting
+from livegrad.api.schemas import Run, Scalar
 from livegrad.errors import Forbidden, ThinnedOut, UnknownThing
-from livegrad.hub import Hub
-from livegrad.meeting import Meeting
+from livegrad.runs.branching import continued
+from livegrad.runs.divergence import Side, parting
+from livegrad.runs.hub import Hub
+from livegrad.runs.run import Meeting
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["history"])
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.requests import HTTPConnection
 
-from livegrad.hub import Hub
-from livegrad.meeting import Meeting
-from livegrad.progress import Board
+from livegrad.export.progress import Board
+from livegrad.runs.hub import Hub
+from livegrad.runs.run import Meeting
 
 
 def _hub(connection: HTTPConnection) -> Hub:

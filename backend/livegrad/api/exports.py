@@ -12,20 +12,20 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
 from livegrad.api.deps import BoardHere, HubHere, MeetingHere
-from livegrad.api.long_answers import TOKEN, Token, made, streamed
+from livegrad.api.long_responses import TOKEN, Token, made, streamed
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds
-from livegrad.api.shapes import ProgressShape
+from livegrad.api.schemas import ProgressShape
 from livegrad.errors import BadValue, Forbidden
-from livegrad.history import Table, csv, parquet
-from livegrad.hub import Hub
-from livegrad.lineage import lineage
-from livegrad.log import Entry
-from livegrad.meeting import Meeting
-from livegrad.progress import Progress
+from livegrad.export.lineage import lineage
+from livegrad.export.progress import Progress
+from livegrad.export.replay import Recording, replay
+from livegrad.export.script import write
+from livegrad.export.table import Table, csv, parquet
 from livegrad.protocol import Frame
-from livegrad.replay import Recording, replay
-from livegrad.script import write
+from livegrad.runs.hub import Hub
+from livegrad.runs.run import Meeting
+from livegrad.store.log import Entry
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["exports"])
 ROWS = "Livegrad-Rows"  # a header: how many rows will come at most, for whoever shows progress

@@ -11,18 +11,18 @@ from starlette.responses import StreamingResponse
 from livegrad.api.deps import HubHere, MeetingHere
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds, steps_there
-from livegrad.api.shapes import Kept, OneParameter, SeriesShape, SnapshotShape
-from livegrad.curves import MAX_POINTS, curves
-from livegrad.digest import BLOCK
+from livegrad.api.schemas import Kept, OneParameter, SeriesShape, SnapshotShape
 from livegrad.errors import ThinnedOut, UnknownThing
-from livegrad.hub import Hub
-from livegrad.meeting import Meeting
 from livegrad.protocol import Frame, encode, join
-from livegrad.snapshot import Snapshot, take
-from livegrad.workshop import work
+from livegrad.runs.hub import Hub
+from livegrad.runs.run import Meeting
+from livegrad.runs.torch_worker import work
+from livegrad.store.curves import MAX_POINTS, curves
+from livegrad.store.snapshot import Snapshot, take
+from livegrad.store.summary import BLOCK
 
 router = APIRouter(prefix="/api/runs/{run}")
-STATE_DICT = "livegrad.training.packing:state_dict"  # needs torch: called in another process
+STATE_DICT = "livegrad.training.state_dict:state_dict"  # needs torch: called in another process
 FRAME_RECORDS = 4096  # in one frame of an answer
 AT_ONCE_RECORDS = 256  # read whole before they are sent
 RECORDS_TYPE = "application/octet-stream"

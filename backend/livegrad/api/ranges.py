@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from livegrad.errors import BadValue, UnknownThing
-from livegrad.meeting import Meeting
+from livegrad.runs.run import Meeting
 
 From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First step.", examples=[0])]
 To = Annotated[

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Body, Request, Response
 from livegrad import __version__
 from livegrad.api.deps import HubHere, MeetingHere, RunId
 from livegrad.api.problems import responses
-from livegrad.api.shapes import Answer, DatasetShape, DataShape, Health, ListingShape, Run
+from livegrad.api.schemas import Answer, DatasetShape, DataShape, Health, ListingShape, Run
 from livegrad.config import Command, RunConfig
 from livegrad.datasets import DATASETS
 from livegrad.errors import Forbidden
-from livegrad.listing import listing
+from livegrad.export.loop_source import listing
 
 router = APIRouter(prefix="/api")
 

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livegrad.api import bodies
-from livegrad.api.doorkeeper import LINK_PATH, Doorkeeper
+from livegrad.api.auth import LINK_PATH, Doorkeeper
 from livegrad.api.refusals import Refusal
 
 OPEN_PATHS = frozenset(

@@ -10,9 +10,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from livegrad.api.refusals import reason
 from livegrad.errors import Forbidden, ProtocolError, UnknownThing
-from livegrad.feed import Feed
-from livegrad.hub import Hub
 from livegrad.protocol import MAX_VIEWER_MESSAGE_BYTES
+from livegrad.runs.feed import Feed
+from livegrad.runs.hub import Hub
 
 router = APIRouter()
 BAD_MESSAGE, TOO_BIG, NOT_FOUND, TOO_MANY, GONE = 1008, 1009, 4404, 4429, 1001

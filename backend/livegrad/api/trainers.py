@@ -10,10 +10,10 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from livegrad.api.refusals import Refusal, reason
 from livegrad.errors import ProtocolError, StaleEpoch, UnknownThing
-from livegrad.hub import Hub
-from livegrad.meeting import Meeting
-from livegrad.port import Port
-from livegrad.report import message
+from livegrad.runs.hub import Hub
+from livegrad.runs.run import Meeting
+from livegrad.runs.trainer_messages import message
+from livegrad.runs.trainer_session import Port
 
 router = APIRouter()
 BAD_MESSAGE, REPLACED = 1008, 4409

@@ -19,10 +19,10 @@ from livegrad.lifecycle import State
 from livegrad.protocol import Column, plain_number
 from livegrad.training import network, optimizers
 from livegrad.training.control import Control, Message, Stopped
+from livegrad.training.data import Batches, split
 from livegrad.training.link import Link
 from livegrad.training.loop import train
 from livegrad.training.observer import Observer
-from livegrad.training.points import Batches, split
 
 FLUSH_SECS = 5.0
 

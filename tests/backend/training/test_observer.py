@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from livegrad.config import RunConfig
 from livegrad.training import network, optimizers
+from livegrad.training.data import Batches, split
 from livegrad.training.loop import train
 from livegrad.training.observer import Observer, Ring
-from livegrad.training.points import Batches, split
 
 CONFIGS: list[dict[str, Any]] = [
     {"optimizer": {"kind": "sgd", "momentum": 0.9, "nesterov": True}, "batch_size": 4},

@@ -1,0 +1,101 @@
+"""Who may come in: the token, one-time links for it, and the session cookie that they are exchanged for.
+
+A one-time link carries a code, never the token; whoever opens it first gets the cookie.
+"""
+
+import hmac
+import math
+import secrets
+from hashlib import sha256
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from livegrad.api.rate_limit import Attempts
+from livegrad.api.refusals import Refusal
+from livegrad.hosts import Names
+
+LINK_PATH = "/enter"
+
+
+class Doorkeeper:
+    """Knows the server's names, and who has shown the token. Without a token everybody has."""
+
+    def __init__(self, token: str | None, names: Names, port: int) -> None:
+        self.names = names
+        self.has_token = token is not None
+        self._token = (token or "").encode()
+        self._cookie = f"livegrad_session_{port}"  # a browser keeps one jar for all ports of a machine
+        self._codes: set[str] = set()  # one-time links not yet opened
+        self._attempts = Attempts()
+
+    # -- one-time links
+
+    def one_time_path(self) -> str:
+        """Return the path and query of a new one-time link, to follow "/"; nothing without a token."""
+        if not self.has_token:
+            return ""
+        code = secrets.token_urlsafe(24)
+        self._codes.add(code)
+        return f"{LINK_PATH[1:]}?code={code}"
+
+    def redeem(self, scope: Scope) -> bool:
+        """Use the one-time code of a request up; return whether it was good."""
+        code = parse_qs(scope["query_string"].decode("latin-1")).get("code", [""])[0].encode()
+        good = [known for known in self._codes if secrets.compare_digest(known.encode(), code)]
+        self._codes.difference_update(good)
+        return bool(good)
+
+    # -- the cookie
+
+    @property
+    def _session(self) -> str:
+        # Proof of the token that does not tell it, and that a new token makes worthless.
+        return hmac.new(self._token, b"livegrad session 1", sha256).hexdigest()
+
+    def cookie(self, scope: Scope) -> str:
+        """Return the Set-Cookie header's value for the answer to a request that was let in."""
+        host = Headers(scope=scope).get("host", "")
+        origins = self.names.origins(host, scope.get("server"))
+        secure = "; Secure" if all(origin.startswith("https:") for origin in origins) else ""
+        return f"{self._cookie}={self._session}; HttpOnly; SameSite=Strict; Path=/{secure}"
+
+    def _shows_cookie(self, headers: Headers) -> bool:
+        try:
+            morsel = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
+        except CookieError:
+            return False
+        return morsel is not None and hmac.compare_digest(morsel.value.encode(), self._session.encode())
+
+    # -- the token
+
+    def check(self, scope: Scope) -> None:
+        """Raise Refusal unless the request shows the token, as a bearer or by the session cookie."""
+        headers = Headers(scope=scope)
+        if not self.has_token or self._shows_cookie(headers):
+            return
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not self.is_token(bearer.strip(), scope):
+            raise Refusal(
+                401,
+                "Token needed",
+                "expected 'Authorization: Bearer TOKEN', or a browser that opened the one-time link",
+                {"www-authenticate": "Bearer"},
+            )
+
+    def is_token(self, text: str, scope: Scope) -> bool:
+        """Return whether `text` is the token. Raises Refusal after too many that were not, from one address."""
+        address = (scope.get("client") or ("unknown", 0))[0]
+        if seconds := math.ceil(self._attempts.wait_secs(address)):
+            raise Refusal(
+                429,
+                "Too many wrong tokens",
+                f"too many wrong tokens came from your address: try again in {seconds} s",
+                {"retry-after": str(seconds)},
+            )
+        if self.has_token and hmac.compare_digest(text.encode(errors="replace"), self._token):
+            return True
+        self._attempts.note_wrong(address)
+        return False

@@ -1,0 +1,44 @@
+"""The training loop's source, as the dashboard shows it: its lines, and which of them is which phase. No torch."""
+
+import ast
+import textwrap
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from livegrad.lifecycle import PHASES
+
+_SOURCE = Path(__file__).parents[1] / "training" / "loop.py"
+_CALLS = {
+    "optimizer.zero_grad": "zero_grad",
+    "model": "forward",
+    "loss_fn": "loss",
+    "loss.backward": "backward",
+    "optimizer.step": "step",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """`lines` of code; `phases` gives for each phase the line, from 0, that carries it out."""
+
+    lines: tuple[str, ...]
+    phases: dict[str, int]
+
+
+@cache
+def listing() -> Listing:
+    """Return the loop itself: the `for` statement of `training.loop.train`."""
+    text = _SOURCE.read_text(encoding="utf-8")
+    function = next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
+    loop = next(node for node in function.body if isinstance(node, ast.For))
+    assert loop.end_lineno is not None
+    lines = text.splitlines()[loop.lineno - 1 : loop.end_lineno]
+    phases: dict[str, int] = {}
+    for node in ast.walk(loop):
+        if isinstance(node, ast.Call) and (phase := _CALLS.get(ast.unparse(node.func))):
+            line = node.lineno - loop.lineno
+            phases[phase] = min(phases.get(phase, line), line)
+    return Listing(
+        tuple(textwrap.dedent("\n".join(lines)).splitlines()), {phase: phases[phase] for phase in PHASES}
+    )

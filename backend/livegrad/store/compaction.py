@@ -1,0 +1,89 @@
+"""Settles complete blocks of steps: their digests are made, their records packed. Knows nothing of who wrote them.
+
+It comes after the append, in a transaction of its own: what is committed is published first, and `settled` in the run's
+row says how far it has come, whatever happens in between.
+"""
+
+import sqlite3
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from livegrad.protocol import Column, Frame, join
+from livegrad.store import element_summary
+from livegrad.store.compression import pack
+from livegrad.store.log import RunLog, insert
+from livegrad.store.summary import BLOCK, FOLD, SIZES, digest, fold
+
+BLOCKS_AT_ONCE = 16  # in one transaction: an append waits for it
+Columns = tuple[Column, ...]
+
+
+def settle(log: RunLog) -> bool:
+    """Settle some blocks of one run that has any. Return whether there may be more. Raises LogError."""
+    found = log.row("SELECT id, settled, last_step FROM runs WHERE last_step + 1 >= settled + ?", (BLOCK,))
+    if found is None:
+        return False
+    run, settled, last_step = found
+    columns = log.columns(run)
+    complete = range(settled, last_step + 2 - BLOCK, BLOCK)[:BLOCKS_AT_ONCE]
+    with log.transaction() as db:
+        for block in complete:
+            _settle(log, db, run, columns, block)
+        db.execute("UPDATE runs SET settled = ? WHERE id = ?", (complete[-1] + BLOCK, run))
+    return True
+
+
+def _settle(log: RunLog, db: sqlite3.Connection, run: str, columns: Columns, block: int) -> None:
+    frames = list(log.frames(run, block, block + BLOCK - 1))
+    floats = sum(column.size for column in columns)
+    rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(-1, floats)
+    _insert_digest(db, run, BLOCK, block, digest(rows, columns, frames[0].first))
+    told = element_summary.digest(rows, columns, frames[0].first, block)
+    _insert_digest(db, run, BLOCK, block, told, "element_digests")
+    for smaller, size in pairwise(SIZES):
+        if (block + BLOCK) % size == 0:
+            _fold(db, run, columns, smaller, size, block + BLOCK - size)
+            _fold_elements(db, run, smaller, size, block + BLOCK - size)
+    _pack(db, run, block, frames)
+
+
+def _fold(db: sqlite3.Connection, run: str, columns: Columns, smaller: int, size: int, first: int) -> None:
+    payloads = db.execute(
+        "SELECT payload FROM digests WHERE run = ? AND size = ? AND first >= ? ORDER BY first LIMIT ?",
+        (run, smaller, first, FOLD),
+    )
+    _insert_digest(db, run, size, first, fold([payload for (payload,) in payloads], columns))
+
+
+def _fold_elements(db: sqlite3.Connection, run: str, smaller: int, size: int, first: int) -> None:
+    found = db.execute(
+        "SELECT first, payload FROM element_digests WHERE run = ? AND size = ? AND first >= ? AND first < ? "
+        "ORDER BY first",
+        (run, smaller, first, first + size),
+    ).fetchall()
+    (started,) = db.execute("SELECT coalesce(parent_step, 0) FROM runs WHERE id = ?", (run,)).fetchone()
+    begun = max(first, started // smaller * smaller)
+    if len(found) == (first + size - begun) // smaller:  # else some were settled before there were any
+        _insert_digest(db, run, size, first, element_summary.fold(found, smaller, first), "element_digests")
+
+
+def _insert_digest(
+    db: sqlite3.Connection, run: str, size: int, first: int, payload: bytes, table: str = "digests"
+) -> None:
+    db.execute(
+        f"INSERT INTO {table} (run, size, first, payload) VALUES (?,?,?,?)", (run, size, first, payload)
+    )
+
+
+def _pack(db: sqlite3.Connection, run: str, block: int, frames: list[Frame]) -> None:
+    db.execute("DELETE FROM chunks WHERE run = ? AND first >= ? AND first < ?", (run, block, block + BLOCK))
+    for _, of_one_epoch in groupby(frames, lambda frame: frame.epoch):
+        frame = join(list(of_one_epoch))
+        packed = pack(frame.payload, frame.count)
+        insert(
+            db,
+            run,
+            Frame(frame.kind, frame.count, frame.first, frame.epoch, 0, frame.time, packed),
+            is_packed=True,
+        )

@@ -1,0 +1,146 @@
+"""Series for charts, out of digests where steps are many and out of records where they are few. No web, no SQL.
+
+Every point is a true one: a step and the value it had. Minima, maxima and the first NaN of what lies between stay.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from livegrad.errors import BadValue
+from livegrad.protocol import Column, Frame, plain_numbers
+from livegrad.store.element_summary import element_place, unpacked
+from livegrad.store.series import Steps, Values, reader, thinned
+from livegrad.store.summary import FOLD, SIZES, digest_place, points, read, spans
+
+MAX_POINTS = 20_000
+EXACT_STEPS = 65_536  # beyond it, records are read only for what has no digest
+BATCH_STEPS = 2048
+BATCH_BLOCKS = 1024  # of digests of elements: some megabytes unpacked
+Point = tuple[Steps, Values]
+
+
+class Source(Protocol):
+    """One run's history. Digests of `size` steps end before step `settled`."""
+
+    @property
+    def first_step(self) -> int: ...
+
+    @property
+    def settled(self) -> int: ...
+
+    def frames(self, first: int, last: int) -> Iterable[Frame]:
+        """Yield what is kept of the records from step `first` to step `last`."""
+
+    def digests(self, size: int, first: int, last: int) -> list[bytes]:
+        """Return the digests of all blocks of `size` steps that have any of these steps."""
+
+    def element_digests(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """Return such blocks' digests of single elements, each with its block's first step; some may have none."""
+
+
+def curves(
+    source: Source, columns: Sequence[Column], wanted: Sequence[str], first: int, last: int, limit: int
+) -> list[dict[str, Any]]:
+    """Return the series `wanted` from step `first` to step `last`, each of about `limit` points, extremes kept.
+
+    Raises UnknownThing for a name, BadValue for a limit that is not 2 to MAX_POINTS.
+    """
+    if not 2 <= limit <= MAX_POINTS:
+        raise BadValue(f"points: expected a whole number from 2 to {MAX_POINTS}, received {limit}")
+    bucket = max(1, -(-2 * (last - first + 1) // limit))  # steps that share one minimum and one maximum
+    sizes = [size for size in SIZES if size <= 2 * bucket]
+    if last - first >= EXACT_STEPS:
+        sizes = sizes or [SIZES[0]]
+    reading = Reading(source, columns, wanted)
+    for low, high, size in spans(first, last, sizes, source.first_step, source.settled):
+        reading.take_digests(low, high, size)
+    return [_as_json(name, *thinned(*reading.curve(name), first, bucket)) for name in wanted]
+
+
+def _as_json(name: str, steps: Steps, values: Values) -> dict[str, Any]:
+    return {"name": name, "steps": steps.tolist(), "values": plain_numbers(values.tolist())}
+
+
+class Reading:
+    """Points under way: from digests, and from records where steps are few or a block has no digest of elements."""
+
+    def __init__(self, source: Source, columns: Sequence[Column], wanted: Sequence[str]) -> None:
+        self._source, self._columns = source, columns
+        self._readers = {name: reader(name, columns) for name in wanted}
+        self._places = {name: place for name in wanted if (place := digest_place(name, columns)) is not None}
+        self._elements = {name: element_place(name, columns) for name in wanted if name not in self._places}
+        self._found: dict[str, list[Point]] = {name: [] for name in wanted}
+
+    def take_digests(self, first: int, last: int, size: int) -> None:
+        """Take these steps' points: from digests of `size` steps; 1: every step that is kept."""
+        if size == 1:
+            self._take_records(self._readers, first, last)
+        if self._places:
+            cells = read(self._source.digests(max(size, SIZES[0]), first, last), self._columns)
+            for name, place in self._places.items():
+                self._take(name, points(cells, place), first, last)
+        if self._elements:
+            self._take_elements(first, last, size)
+
+    def _take(self, name: str, found: Point, first: int, last: int) -> None:
+        steps, values = found
+        inside = (steps >= first) & (steps <= last)
+        self._found[name].append((steps[inside], values[inside]))
+
+    def _take_elements(self, first: int, last: int, size: int) -> None:
+        length = max(size, SIZES[0])
+        for low in range(first, last + 1, BATCH_BLOCKS * length):
+            self._take_some_elements(low, min(last, low + BATCH_BLOCKS * length - 1), size, length)
+
+    def _take_some_elements(self, first: int, last: int, size: int, length: int) -> None:
+        digests = self._source.element_digests(length, first, last)
+        for name, place in self._elements.items():
+            if digests:
+                self._take(name, points(unpacked(digests, length, slice(place, place + 1)), 0), first, last)
+        if size == 1:
+            return
+        for low, high in _gaps([begun for begun, _ in digests], length, first, last):
+            if size > SIZES[0]:
+                self._take_elements(low, high, size // FOLD)
+            else:
+                self._take_records(self._elements, low, high)
+
+    def _take_records(self, wanted: Iterable[str], first: int, last: int) -> None:
+        floats = sum(column.size for column in self._columns)
+        for frames in _batches(self._source.frames(first, last)):
+            steps = np.concatenate([np.arange(frame.first, frame.last + 1) for frame in frames])
+            rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(-1, floats)
+            for name in wanted:
+                self._found[name].append((steps, self._readers[name](rows)))
+
+    def curve(self, name: str) -> Point:
+        """Return what was found, in order of steps, each once."""
+        found = self._found[name]
+        steps = np.concatenate([np.zeros(0, np.int64), *(steps for steps, _ in found)])
+        values = np.concatenate([np.zeros(0), *(values for _, values in found)])
+        steps, indices = np.unique(steps, return_index=True)
+        return steps, values[indices]
+
+
+def _gaps(firsts: Sequence[int], size: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+    # What blocks of `size` steps that begin at `firsts` leave of the steps from `first` to `last`.
+    for begun in firsts:
+        if begun > first:
+            yield first, begun - 1
+        first = begun + size
+    if first <= last:
+        yield first, last
+
+
+def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    # Frames of one record each are many; to read some thousand rows at once takes a tenth of the time.
+    kept: list[Frame] = []
+    for frame in frames:
+        kept.append(frame)
+        if sum(one.count for one in kept[-64:]) >= BATCH_STEPS or len(kept) >= BATCH_STEPS:
+            yield kept
+            kept = []
+    if kept:
+        yield kept

@@ -1,0 +1,116 @@
+"""Keeps the run log within its budget: the oldest detail goes first, and what is let go leaves the file.
+
+What stays of a thinned block is its digest and single records: every BLOCK-th step, the run's first and best step (that
+of the lowest training loss), and steps at which other runs go on. The newest EXACT_STEPS of each run stay exact.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+
+import numpy as np
+
+from livegrad.store.log import FRAME_FIELDS, RunLog, frame_of, insert
+from livegrad.store.summary import BLOCK, LOW, LOW_STEP, SIZES, names, read, spans
+
+EXACT_STEPS = 1024
+LOW_WATER = 0.95  # of the budget: down to it, once it was exceeded
+CHUNKS_AT_ONCE = 32  # in one transaction: an append waits for it
+PAGES_AT_ONCE = 1024
+
+
+class Room:
+    """The budget of `log`, `keep` bytes. Its methods belong to the thread that writes. Raises LogError."""
+
+    def __init__(self, log: RunLog, keep: int) -> None:
+        self._log, self._keep = log, keep
+        self._is_thinning = False
+        self._returns_all = False  # set when a run was deleted, until its space is given back
+        self.shortage: str | None = None  # why the budget cannot be kept at the moment
+
+    def give_back(self) -> None:
+        """Return all free space to the file system, piece by piece, when `tidy` is called."""
+        self._returns_all = True
+
+    def tidy(self) -> bool:
+        """Do a small piece of what is to be done; return whether there is more."""
+        used, held = self._bytes()
+        if used > self._keep or (self._is_thinning and used > LOW_WATER * self._keep):
+            self._is_thinning = self._thin()
+            self._note(used)
+            if self._is_thinning:
+                return True
+        self._is_thinning = False
+        if used <= self._keep:
+            self.shortage = None
+        return self._shrink(used, held)
+
+    def _bytes(self) -> tuple[int, int]:
+        # Of what is in the file, and of the file as a whole.
+        (pages,), (free,), (size,) = (
+            self._log.row(f"PRAGMA {name}") for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size, pages * size
+
+    def _note(self, used: int) -> None:
+        if self._is_thinning or used <= self._keep:
+            self.shortage = None
+        else:
+            self.shortage = (
+                f"the run log takes {used / 1e6:,.0f} MB with all its older steps thinned out, more than --keep allows "
+                f"({self._keep / 1e6:,.0f} MB): delete runs, or start with a larger --keep"
+            )
+
+    def _shrink(self, used: int, held: int) -> bool:
+        # Free pages are for the records to come, unless the file is too large or a run was deleted.
+        if held == used or not (self._returns_all or held > self._keep):
+            self._returns_all = False
+            return False
+        self._log.run(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+        if self._bytes()[1] > max(used, self._keep if not self._returns_all else 0):
+            return True
+        self._log.run("PRAGMA wal_checkpoint(TRUNCATE)")  # only now does the file get shorter
+        return True
+
+    # -- thinning
+
+    def _thin(self) -> bool:
+        oldest = self._log.rows(
+            "SELECT run, first FROM chunks JOIN runs ON id = run "
+            "WHERE is_packed AND first + count + ? <= last_step + 1 ORDER BY chunks.time LIMIT ?",
+            (EXACT_STEPS, CHUNKS_AT_ONCE),
+        )
+        kept = {run: self._kept(run) for run in {run for run, _ in oldest}}
+        with self._log.transaction() as db:
+            for run, first in oldest:
+                _thin(db, run, first, kept[run])
+        return bool(oldest)
+
+    def _kept(self, run: str) -> set[int]:
+        history = self._log.history(run)
+        branches = self._log.rows("SELECT parent_step FROM runs WHERE parent = ?", (run,))
+        return {history.first_step, *self._best(run), *(step for (step,) in branches)}
+
+    def _best(self, run: str) -> Iterable[int]:
+        # The settled step of the lowest training loss; none where there is no loss.
+        history, columns = self._log.history(run), self._log.columns(run)
+        place, found = names(columns).index("loss"), list[tuple[float, int]]()
+        for first, last, size in spans(
+            history.first_step, history.settled - 1, SIZES, history.first_step, history.settled
+        ):
+            cells = read(history.digests(size, first, last), columns)[:, place]
+            cells = cells[cells[:, LOW_STEP] >= 0]
+            if len(cells):
+                lowest = cells[np.argmin(cells[:, LOW])]
+                found.append((float(lowest[LOW]), int(lowest[LOW_STEP])))
+        return [min(found)[1]] if found else []
+
+
+def _thin(db: sqlite3.Connection, run: str, first: int, kept: set[int]) -> None:
+    row = db.execute(
+        f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ? AND first = ?", (run, first)
+    ).fetchone()
+    frame = frame_of(row)
+    db.execute("DELETE FROM chunks WHERE run = ? AND first = ?", (run, first))
+    for step in range(frame.first, frame.last + 1):
+        if step % BLOCK == 0 or step in kept:
+            insert(db, run, frame.since(step).until(step))
