@@ -22,7 +22,8 @@
  *   | {kind: "other"}} Message other: added to the protocol since; to be left alone
  */
 
-export const VERSION = 1;
+const END_OF_TIME = 253_402_300_800; // unix seconds: the year 10000
+const VERSION = 1;
 const MAGIC = 0x474c; // "LG"
 const HEADER_BYTES = 32;
 const KINDS = /** @type {const} */ ({ 1: "records", 2: "phase" });
@@ -64,7 +65,7 @@ function header(view) {
   const first = view.getBigUint64(8, true);
   const time = view.getFloat64(24, true);
   expect(first <= Number.MAX_SAFE_INTEGER, `step ${first} is beyond what a number holds exactly`);
-  expect(Number.isFinite(time), `time ${time}; expected unix seconds`);
+  expect(time >= 0 && time < END_OF_TIME, `time ${time}; expected unix seconds`);
   expect(number === 1 || count === 1, `a phase frame with ${count} records; expected 1`);
   return {
     kind: KINDS[number],
@@ -110,7 +111,7 @@ function checkColumn(column, floats) {
   const { role, name, shape, offset } = column;
   expect(ROLES.includes(role), `column role ${JSON.stringify(role)}; expected one of ${ROLES.join(", ")}`);
   expect(typeof name === "string" && name !== "", `column name ${JSON.stringify(name)}`);
-  expect(Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n > 0), `shape of ${name}`);
+  expect(Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n >= 0), `shape of ${name}`);
   const fits = Number.isInteger(offset) && offset >= 0 && offset + sizeOf(shape) <= floats;
   expect(fits, `${role} ${name} at ${offset} does not fit into a record of ${floats}`);
 }

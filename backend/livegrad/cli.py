@@ -98,7 +98,13 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     names = Names(settings.host, settings.allowed_hosts, port)
     doorkeeper = Doorkeeper(settings.token, names, port)
-    app, stop_trainers = create_app(settings, doorkeeper, port)
+    crashes: list[BaseException] = []
+
+    def on_crash(error: BaseException) -> None:
+        crashes.append(error)
+        server.should_exit = True
+
+    app, stop_trainers = create_app(settings, doorkeeper, port, on_crash)
     url = _url(settings.host, port)
 
     class Server(uvicorn.Server):
@@ -127,7 +133,10 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
         server_header=False,
         lifespan="on",
     )
-    Server(config).run(sockets=[listener])
+    server = Server(config)
+    server.run(sockets=[listener])
+    if crashes:
+        raise crashes[0]
     print("livegrad: stopped", file=sys.stderr)
 
 

@@ -9,7 +9,6 @@ A frame is a 32-byte little-endian header and `count` records, each a row of flo
     32  count × record_bytes
 """
 
-import math
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ SCALARS = ("loss", "validation_loss", "lr")
 
 MAX_VIEWER_MESSAGE_BYTES = 4096
 MAX_TRAINER_MESSAGE_BYTES = 4 * 1024 * 1024
+
+END_OF_TIME = 253_402_300_800.0  # unix seconds: the year 10000, which no calendar here knows
 
 Role = Literal["scalar", "parameter", "gradient", "state"]
 
@@ -102,7 +103,10 @@ def columns_from_json(plain: object) -> tuple[Column, ...]:
 
 
 def check_layout(columns: Sequence[Column]) -> None:
-    """Check that columns begin with the scalars and follow one another without a gap. Raises ProtocolError."""
+    """Check that columns begin with the scalars and follow one another, each parameter with a gradient like it.
+
+    Raises ProtocolError.
+    """
     names = tuple(column.name for column in columns if column.role == "scalar")
     if names != SCALARS:
         raise ProtocolError(f"expected the scalars {SCALARS}, received {names!r:.100}")
@@ -113,6 +117,28 @@ def check_layout(columns: Sequence[Column]) -> None:
         offset += column.size
     if record_bytes(columns) > MAX_TRAINER_MESSAGE_BYTES:
         raise ProtocolError(f"expected records of at most {MAX_TRAINER_MESSAGE_BYTES} bytes")
+    _check_parameters(columns)
+
+
+def _check_parameters(columns: Sequence[Column]) -> None:
+    keys = [(column.role, column.name, column.slot) for column in columns]
+    if len(set(keys)) < len(keys):
+        raise ProtocolError("expected each column once")
+    parameters, gradients = (
+        [(column.name, column.shape) for column in columns if column.role == role]
+        for role in ("parameter", "gradient")
+    )
+    if parameters != gradients or not parameters:
+        raise ProtocolError(
+            "expected parameters, and a gradient of the same name and shape for each, in the same order; "
+            f"received parameters {parameters!r:.100} and gradients {gradients!r:.100}"
+        )
+    owners = dict(parameters)
+    for column in columns:
+        if (column.role == "state") != (column.slot is not None) or (
+            column.role == "state" and column.shape not in ((), owners.get(column.name))
+        ):
+            raise ProtocolError(f"expected state of a parameter, with a slot, received {column!r:.200}")
 
 
 def _column(item: Any) -> Column:
@@ -122,7 +148,7 @@ def _column(item: Any) -> Column:
             "name": str(name),
             "shape": list(shape),
             "offset": int(offset),
-        } if all(isinstance(length, int) and length >= 0 for length in shape):
+        } if not isinstance(offset, bool) and all(type(n) is int and n >= 0 for n in shape):
             slot = item.get("slot")
             if slot is None or isinstance(slot, str):
                 return Column(role, name, tuple(shape), offset, slot)
@@ -204,8 +230,8 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
     if length % (count * FLOAT_BYTES) or length == 0 or (record_length and length != count * record_length):
         expected = f"{count} × {record_length or 'a multiple of 4'}"
         raise ProtocolError(f"expected {expected} bytes of records, received {length}")
-    if not math.isfinite(time):
-        raise ProtocolError(f"expected a time in seconds, received {time}")
+    if not 0 <= time < END_OF_TIME:
+        raise ProtocolError(f"expected a unix time in seconds, received {time}")
     return Frame(kind, count, first, epoch, skipped, time, data[HEADER.size :])
 
 

@@ -37,9 +37,12 @@ def frontend() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[3] / "frontend"
 
 
-def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[ASGIApp, Stop]":
+def create_app(
+    settings: Settings, doorkeeper: Doorkeeper, port: int, on_crash: Callable[[BaseException], None]
+) -> "tuple[ASGIApp, Stop]":
     """Return the whole application, guarded, and what to call before its connections are closed.
 
+    `on_crash(error)` is called when a task of the server has ended by an error that nobody expected.
     Raises LogError when the run log cannot be opened.
     """
     lock = _lock(settings.data)
@@ -48,7 +51,7 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.hub = hub = Hub(
-            log, Launcher(), _trainers_url(settings.host, port), settings.max_runs, settings.keep
+            log, Launcher(), _trainers_url(settings.host, port), settings.max_runs, settings.keep, on_crash
         )
         await hub.open()
         try:

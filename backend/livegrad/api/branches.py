@@ -14,7 +14,7 @@ from livegrad.errors import Forbidden, ThinnedOut, UnknownThing
 from livegrad.runs.branching import continued
 from livegrad.runs.divergence import Side, parting
 from livegrad.runs.hub import Hub
-from livegrad.runs.run import Meeting
+from livegrad.runs.run import LiveRun
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["history"])
 
@@ -74,12 +74,12 @@ async def branch(
         raise RequestValidationError(
             [{**e, "loc": ("body", "changes", *e["loc"])} for e in error.errors()]
         ) from error
-    child = hub.create(config, meeting.id, body.step)
+    child = await hub.create(config, meeting.id, body.step)
     response.headers["Location"] = str(request.url_for("run", run=child.id).path)
     return child.as_json()
 
 
-async def _check_step(hub: Hub, meeting: Meeting, step: int) -> None:
+async def _check_step(hub: Hub, meeting: LiveRun, step: int) -> None:
     entry = meeting.entry
     if entry.last_step < entry.first_step:
         raise Forbidden(f"run {meeting.id} is {entry.state}: it has no step yet")
@@ -98,7 +98,7 @@ async def divergence(
     other: Annotated[str, Query(max_length=64, description="The other run's id.", examples=["90bd1f44"])],
 ) -> Any:
     """Say at which step this run and another part, and by how much."""
-    one, two = meeting.entry, hub.meeting(other).entry
+    one, two = meeting.entry, hub.run(other).entry
     first, last = max(one.first_step, two.first_step), min(one.last_step, two.last_step)
     nothing = {"step": None, "parameter": None, "difference": None}
     if last < first:

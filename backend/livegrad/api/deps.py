@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 
 from livegrad.export.progress import Board
 from livegrad.runs.hub import Hub
-from livegrad.runs.run import Meeting
+from livegrad.runs.run import LiveRun
 
 
 def _hub(connection: HTTPConnection) -> Hub:
@@ -19,11 +19,11 @@ HubHere = Annotated[Hub, Depends(_hub)]
 RunId = Annotated[str, Path(description="A run's id.", examples=["3f2a9c1e"])]
 
 
-def _meeting(run: RunId, hub: HubHere) -> Meeting:
-    return hub.meeting(run)
+def _meeting(run: RunId, hub: HubHere) -> LiveRun:
+    return hub.run(run)
 
 
-MeetingHere = Annotated[Meeting, Depends(_meeting)]
+MeetingHere = Annotated[LiveRun, Depends(_meeting)]
 
 
 def _board(connection: HTTPConnection) -> Board:

@@ -24,19 +24,19 @@ from livegrad.export.script import write
 from livegrad.export.table import Table, csv, parquet
 from livegrad.protocol import Frame
 from livegrad.runs.hub import Hub
-from livegrad.runs.run import Meeting
-from livegrad.store.log import Entry
+from livegrad.runs.run import LiveRun
+from livegrad.store.entry import Entry
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["exports"])
 ROWS = "Livegrad-Rows"  # a header: how many rows will come at most, for whoever shows progress
 
 
-def _attachment(meeting: Meeting, ending: str) -> dict[str, str]:
+def _attachment(meeting: LiveRun, ending: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="livegrad-{meeting.id}.{ending}"'}
 
 
 def _finder(hub: Hub) -> dict[str, Entry]:
-    return {meeting.id: meeting.entry for meeting in hub.meetings()}
+    return {meeting.id: meeting.entry for meeting in hub.runs()}
 
 
 @router.get(
@@ -61,7 +61,7 @@ async def script(hub: HubHere, meeting: MeetingHere) -> Response:
     return Response(text, media_type="text/x-python; charset=utf-8", headers=_attachment(meeting, "py"))
 
 
-def _table(hub: Hub, meeting: Meeting, bounds: tuple[int, int], progress: Progress) -> Table:
+def _table(hub: Hub, meeting: LiveRun, bounds: tuple[int, int], progress: Progress) -> Table:
     start, end = bounds
     entry = meeting.entry
 
@@ -73,7 +73,7 @@ def _table(hub: Hub, meeting: Meeting, bounds: tuple[int, int], progress: Progre
     return Table(entry.id, entry.columns, start, end, read)
 
 
-def _headers(meeting: Meeting, table: Table, ending: str) -> dict[str, str]:
+def _headers(meeting: LiveRun, table: Table, ending: str) -> dict[str, str]:
     return _attachment(meeting, ending) | {ROWS: str(table.last - table.first + 1)}
 
 

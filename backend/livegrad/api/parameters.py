@@ -15,7 +15,7 @@ from livegrad.api.schemas import Kept, OneParameter, SeriesShape, SnapshotShape
 from livegrad.errors import ThinnedOut, UnknownThing
 from livegrad.protocol import Frame, encode, join
 from livegrad.runs.hub import Hub
-from livegrad.runs.run import Meeting
+from livegrad.runs.run import LiveRun
 from livegrad.runs.torch_worker import work
 from livegrad.store.curves import MAX_POINTS, curves
 from livegrad.store.snapshot import Snapshot, take
@@ -59,7 +59,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _snapshot(hub: Hub, meeting: Meeting, step: int | None) -> Snapshot:
+async def _snapshot(hub: Hub, meeting: LiveRun, step: int | None) -> Snapshot:
     if step is None:
         standing = meeting.standing()
         return take(

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from livegrad.errors import BadValue, UnknownThing
-from livegrad.runs.run import Meeting
+from livegrad.runs.run import LiveRun
 
 From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First step.", examples=[0])]
 To = Annotated[
@@ -16,7 +16,7 @@ To = Annotated[
 ]
 
 
-def bounds(meeting: Meeting, first: int, last: int | None) -> tuple[int, int]:
+def bounds(meeting: LiveRun, first: int, last: int | None) -> tuple[int, int]:
     """Return the first and the last step of those asked for that the run has. Raises BadValue or UnknownThing."""
     newest = meeting.entry.last_step
     end = newest if last is None else min(last, newest)
@@ -27,7 +27,7 @@ def bounds(meeting: Meeting, first: int, last: int | None) -> tuple[int, int]:
     return max(first, meeting.entry.first_step), end
 
 
-def steps_there(meeting: Meeting) -> str:
+def steps_there(meeting: LiveRun) -> str:
     """Return in words which steps the run has."""
     last = meeting.entry.last_step
     first = meeting.entry.first_step

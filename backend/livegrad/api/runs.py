@@ -64,7 +64,7 @@ async def loop() -> Any:
 @router.get("/runs", response_model=list[Run], tags=["runs"])
 async def runs(hub: HubHere) -> Any:
     """List all runs, newest first."""
-    return [meeting.as_json() for meeting in hub.meetings()]
+    return [meeting.as_json() for meeting in hub.runs()]
 
 
 @router.post(
@@ -77,7 +77,7 @@ async def create(
     config: Annotated[RunConfig, Body(openapi_examples=_CONFIGS)] = RunConfig(),  # noqa: B008  # immutable
 ) -> Any:
     """Make a run. Every field has a default; the run starts paused at step 0."""
-    meeting = hub.create(config)
+    meeting = await hub.create(config)
     response.headers["Location"] = str(request.url_for("run", run=meeting.id).path)
     return meeting.as_json()
 

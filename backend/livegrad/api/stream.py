@@ -29,7 +29,7 @@ async def stream(socket: WebSocket, run: str, flow: str = "") -> None:
     hub: Hub = socket.app.state.hub
     await socket.accept()
     try:
-        meeting = hub.meeting(run)
+        meeting = hub.run(run)
         feed = meeting.join(acknowledges=flow == "ack")
     except (UnknownThing, Forbidden) as error:
         await _turn_away(socket, error)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 
 from fastapi import APIRouter, WebSocket
@@ -11,9 +10,8 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from livegrad.api.refusals import Refusal, reason
 from livegrad.errors import ProtocolError, StaleEpoch, UnknownThing
 from livegrad.runs.hub import Hub
-from livegrad.runs.run import Meeting
-from livegrad.runs.trainer_messages import message
-from livegrad.runs.trainer_session import Port
+from livegrad.runs.run import LiveRun
+from livegrad.runs.trainer_session import TrainerSession
 
 router = APIRouter()
 BAD_MESSAGE, REPLACED = 1008, 4409
@@ -25,14 +23,14 @@ async def trainer(socket: WebSocket, run: str) -> None:
     """Take a run's trainer in. Only the run's own secret opens this door."""
     hub: Hub = socket.app.state.hub
     try:
-        meeting = hub.meeting(run)
-        hub.trainers.admit(meeting, _secret(socket))
+        found = hub.run(run)
+        hub.supervisor.admit(found, _secret(socket))
     except (UnknownThing, StaleEpoch) as error:
         await _refuse(socket, error)
         return
     await socket.accept()
     try:
-        await _take_in(socket, hub, meeting)
+        await _take_in(socket, hub, found)
     except WebSocketDisconnect:
         pass
     except StaleEpoch as error:
@@ -52,42 +50,44 @@ async def _refuse(socket: WebSocket, error: UnknownThing | StaleEpoch) -> None:
     await Refusal(status, title, str(error)).answer(socket.scope, socket.receive, socket.send)
 
 
-async def _take_in(socket: WebSocket, hub: Hub, meeting: Meeting) -> None:
+async def _take_in(socket: WebSocket, hub: Hub, run: LiveRun) -> None:
     event = await socket.receive()
     if event["type"] == "websocket.disconnect":
         return
-    port = await hub.trainers.greet(meeting, message(event.get("text") or ""))
+    session = await hub.supervisor.greet(run, event.get("text") or "")
     try:
-        await _serve(socket, hub, meeting, port)
+        await _serve(socket, hub, run, session)
+    except ProtocolError as error:
+        hub.supervisor.broke(run, session, error)
+        raise
     finally:
-        hub.trainers.part(meeting, port)
-    raise StaleEpoch(f"run {meeting.id} has done with this trainer")
+        hub.supervisor.part(run, session)
+    raise StaleEpoch(session.reason or f"run {run.id} has done with this trainer")
 
 
-async def _serve(socket: WebSocket, hub: Hub, meeting: Meeting, port: Port) -> None:
-    sending = asyncio.create_task(_send(socket, port))
-    receiving = asyncio.create_task(_receive(socket, hub, meeting, port))
-    done, _ = await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (sending, receiving):
-        task.cancel()
-    await asyncio.gather(sending, receiving, return_exceptions=True)
-    for task in done:
-        task.result()
+async def _serve(socket: WebSocket, hub: Hub, run: LiveRun, session: TrainerSession) -> None:
+    # Until either end is done.
+    async def send() -> None:
+        while (message := await session.next()) is not None:
+            await socket.send_text(message)
+        receiving.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            receiving = tasks.create_task(_receive(socket, hub, run, session))
+            tasks.create_task(send())
+    except* (WebSocketDisconnect, StaleEpoch, ProtocolError) as group:
+        raise group.exceptions[0] from None
 
 
-async def _send(socket: WebSocket, port: Port) -> None:
-    while (message := await port.next()) is not None:
-        await socket.send_text(json.dumps(message))
-
-
-async def _receive(socket: WebSocket, hub: Hub, meeting: Meeting, port: Port) -> None:
+async def _receive(socket: WebSocket, hub: Hub, run: LiveRun, session: TrainerSession) -> None:
     while True:
-        await meeting.room.wait()
+        await session.has_room.wait()
         event = await socket.receive()
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event.get("code", 1000))
         text: str | None = event.get("text")
-        hub.receive(meeting, port, event["bytes"] if text is None else text)
+        hub.supervisor.receive(run, session, event["bytes"] if text is None else text)
 
 
 async def _close(socket: WebSocket, code: int, why: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from livegrad.config import RunConfig
 from livegrad.errors import Forbidden
 from livegrad.export.script import Beginning, Chapter
-from livegrad.store.log import Entry, RunLog
+from livegrad.store.entry import Entry
+from livegrad.store.log import RunLog
 
 Find = Callable[[str], Entry | None]
 

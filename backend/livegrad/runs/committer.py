@@ -1,222 +1,228 @@
-"""Commits what trainers sent, then publishes it: the only way from an inbox to a viewer. Knows nothing of HTTP.
+"""The one writer of the run log. Whatever is to be written goes through its queue; what became of it is told in order.
 
-All runs' arrivals are committed together, one transaction after the other; what arrives meanwhile makes the next one
-(group commit). While the log cannot be written, nothing is published, nothing is acknowledged, and training waits. In
-between, complete blocks of steps are settled, and the log is kept within its budget.
+All runs' writes are committed together, one transaction after the other; what comes meanwhile makes the next one (group
+commit). While the log cannot be written, what trainers and the server have to write waits, and is tried again; what a
+client asked for is refused at once. In between, complete blocks of steps are settled, and the log is kept within its
+budget. Knows nothing of runs' states, viewers or HTTP.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from livegrad.errors import LogError
-from livegrad.lifecycle import FINAL, State, after_loss_of_trainer
-from livegrad.protocol import PHASE, encode
-from livegrad.runs.run import Arrival, Meeting, Message
-from livegrad.runs.trainer_session import Port
+from livegrad.runs.trainer_session import Arrival
 from livegrad.store.compaction import settle
-from livegrad.store.log import Appended, Batch, Entry, Event, RunLog
+from livegrad.store.log import RunLog
 from livegrad.store.retention import Room
 from livegrad.store.summary import BLOCK
+from livegrad.store.writes import Append, Appended, Broken, Item, Result, Write
 
 RETRY_SECS = 1.0
-Result = TypeVar("Result")
-_log = logging.getLogger("livegrad.runs.committer")
+T = TypeVar("T")
+_log = logging.getLogger("livegrad.committer")
+
+
+@dataclass(slots=True)
+class _Job:
+    """One write in the queue; None: nothing is written, only its turn is waited for."""
+
+    write: Write | None
+    then: Callable[[Result], None]
+    client: "asyncio.Future[Result] | None" = None  # who asked, and is not made to wait for the log
+
+
+Appending = Callable[[list[Arrival], Appended | Broken], None]
+
+
+@dataclass(slots=True)
+class _AppendJob:
+    """What a trainer sent since the last commit."""
+
+    run: str
+    epoch: int
+    on_appended: Appending
+    items: list[Item] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    @property
+    def write(self) -> Append:
+        return Append(self.run, self.epoch, tuple(self.items))
+
+    def then(self, result: Result) -> None:
+        assert isinstance(result, Appended | Broken)
+        self.on_appended(self.arrivals, result)
 
 
 class Committer:
-    """The one writer of the log. `meetings()` tells whose inboxes to empty.
+    """The queue before `log`.
 
-    `on_ended(meeting, message)` is called when the end of a run's trainer was committed; `on_gap(meeting, reason)`
-    when a trainer left steps out; `on_parted(meeting, port)` when all is committed that came over a lost connection.
+    `on_trouble(why)` is called when the log cannot be written, and with None when it can again; `on_shortage(why)` when
+    its budget cannot be kept.
     """
 
     def __init__(
         self,
         log: RunLog,
         room: Room,
-        meetings: Callable[[], Iterable[Meeting]],
-        on_ended: Callable[[Meeting, Message], None],
-        on_gap: Callable[[Meeting, str], None],
-        on_parted: Callable[[Meeting, Port], None],
+        on_trouble: Callable[[str | None], None],
+        on_shortage: Callable[[str], None],
     ) -> None:
+        self.trouble: str | None = None  # why the log cannot be written at the moment
         self._log, self._room = log, room
-        self._meetings = meetings
-        self._on_ended, self._on_gap, self._on_parted = on_ended, on_gap, on_parted
+        self._on_trouble, self._on_shortage = on_trouble, on_shortage
         self._writer = ThreadPoolExecutor(1, "log-writer")
+        self._queue: list[_Job | _AppendJob] = []
+        self._open: dict[str, _AppendJob] = {}  # by run: the last job in the queue, if it takes further items
         self._arrived = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = asyncio.Event()
+        self._is_stopping = False
         self._has_untidied = True  # may there be blocks to settle, or room to make?
-        self._trouble: str | None = None  # why the log cannot be written at the moment
-        self._shortage: str | None = None  # why its budget cannot be kept
+        self._shortage: str | None = None
 
-    def start(self) -> None:
-        """Begin to commit."""
-        self._task = asyncio.create_task(self._commit_forever())
+    # -- what is to be written
 
-    async def stop(self) -> None:
-        """Commit what is there, and end. What cannot be written now is left out: nobody has seen it."""
-        self._stopping.set()
+    def append(self, run: str, epoch: int, item: Item, arrival: Arrival, then: Appending) -> None:
+        """Write what a trainer sent; `then(arrivals, result)` tells what became of it and of what came with it."""
+        job = self._open.get(run)
+        if job is None or job.epoch != epoch:
+            job = self._open[run] = _AppendJob(run, epoch, then)
+            self._queue.append(job)
+        job.items.append(item)
+        job.arrivals.append(arrival)
         self._arrived.set()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-        with contextlib.suppress(LogError):
-            await self.commit()
-        self._writer.shutdown()
 
-    async def attempt(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Call a writing function of the log, in its thread, once. Raises LogError."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, function, *arguments)
+    def write(self, run: str, write: Write, then: Callable[[Result], None]) -> None:
+        """Write something of the server's own, however long the log cannot be written."""
+        self._put(run, _Job(write, then))
 
-    async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Call a writing function of the log, in its thread, again and again until the log can be written.
+    def drain(self, run: str, then: Callable[[], None]) -> None:
+        """Call `then` once everything of the run that is in the queue by now is written."""
+        self._put(run, _Job(None, lambda result: then()))
 
-        Raises LogError when the server stops before.
-        """
-        while True:
-            try:
-                result = await self.attempt(function, *arguments)
-            except LogError as error:
-                self._tell_trouble(str(error))
-                if self._stopping.is_set():
-                    raise
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), RETRY_SECS)
-            else:
-                self._tell_trouble(None)
-                return result
+    async def attempt(self, run: str, write: Write) -> Result:
+        """Write what a client asked for, or say at once why it cannot be written. Raises LogError."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._put(run, _Job(write, lambda result: None, future))
+        result = await asyncio.shield(future)
+        if isinstance(result, Broken):
+            raise result.error
+        return result
+
+    def _put(self, run: str, job: _Job) -> None:
+        self._open.pop(run, None)
+        self._queue.append(job)
+        self._arrived.set()
 
     def tidy(self) -> None:
         """Say that there may be room to make."""
         self._has_untidied = True
         self._arrived.set()
 
-    def notice(self) -> None:
-        """Say that something has arrived."""
-        self._arrived.set()
+    # -- writing it
 
-    async def _commit_forever(self) -> None:
-        with contextlib.suppress(LogError):  # said already, and what was not written was not acknowledged
-            while not self._stopping.is_set():
-                if not self._has_untidied:
+    async def run(self) -> None:
+        """Commit for ever, until `stop`."""
+        while not self._is_stopping:
+            if not self._has_untidied:
+                await self._arrived.wait()
+            await self.commit()
+            if self._has_untidied and self.trouble is None:
+                await self._tidy()
+
+    async def stop(self) -> None:
+        """Commit what is there, and end. What cannot be written now is left out: nobody has seen it."""
+        self._is_stopping = True
+        self._arrived.set()
+        with contextlib.suppress(LogError):
+            await self.commit()
+        await asyncio.to_thread(self._writer.shutdown)
+
+    async def commit(self) -> None:
+        """Commit everything in the queue, again and again until the log can be written."""
+        self._arrived.clear()
+        jobs, self._queue, self._open = self._queue, [], {}
+        while jobs:
+            try:
+                results = await self._in_thread(self._write_all, jobs)
+            except LogError as error:
+                self._note_trouble(str(error))
+                jobs = [*_without_clients(jobs, error), *self._queue]
+                self._queue, self._open = [], {}
+                if self._is_stopping:
+                    raise
+                await self._wait_a_moment()
+                jobs, self._queue, self._open = [*jobs, *self._queue], [], {}
+            else:
+                self._note_trouble(None)
+                self._tell(jobs, results)
+                return
+
+    def _write_all(self, jobs: Sequence[_Job | _AppendJob]) -> list[Result]:
+        # In the writer's thread.
+        writes = [write for job in jobs if (write := job.write) is not None]
+        found = iter(self._log.apply(writes) if writes else [])
+        return [None if job.write is None else next(found) for job in jobs]
+
+    async def _wait_a_moment(self) -> None:
+        # A client is told at once why its wish cannot be written; trainers' messages come in large numbers.
+        self._arrived.clear()
+        end = asyncio.get_running_loop().time() + RETRY_SECS
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                while not self._is_stopping and not any(_has_client(job) for job in self._queue):
                     await self._arrived.wait()
-                await self.commit()
-                if self._has_untidied:
-                    await self._tidy()
+                    self._arrived.clear()
+
+    def _tell(self, jobs: Sequence[_Job | _AppendJob], results: Sequence[Result]) -> None:
+        for job, result in zip(jobs, results, strict=True):
+            self._has_untidied |= isinstance(result, Appended) and _ends_block(result)
+            if isinstance(job, _Job) and job.client is not None and not job.client.done():
+                job.client.set_result(result)
+            job.then(result)
 
     async def _tidy(self) -> None:
         # A piece at a time, so that what arrives does not wait for long.
         try:
-            self._has_untidied = await self.attempt(lambda: settle(self._log) or self._room.tidy())
+            self._has_untidied = await self._in_thread(lambda: settle(self._log) or self._room.tidy())
         except LogError as error:  # the next block's end tries again
             self._has_untidied = False
             _log.warning("the run log cannot be tidied: %s", error)
-        self._tell_shortage()
+        except Exception:
+            self._has_untidied = False
+            _log.exception("the run log cannot be tidied: this is a bug in livegrad; training goes on")
+        self._note_shortage()
 
-    async def commit(self) -> None:
-        """Commit and publish everything that has arrived."""
-        self._arrived.clear()
-        arrivals = [(meeting, its) for meeting in list(self._meetings()) if (its := meeting.take_inbox())]
-        if not arrivals:
-            return
-        results = await self.write(self._log.append, [_batch(meeting, its) for meeting, its in arrivals])
-        self._has_untidied |= any(_ends_block(result) for result in results)
-        for (meeting, its), result in zip(arrivals, results, strict=True):
-            if result.gap is not None:
-                self._on_gap(meeting, result.gap)
-            if not result.refused:
-                self._publish(meeting, its, result)
-            for arrival in its:
-                if arrival.message is not None and arrival.message["kind"] == "parted":
-                    self._on_parted(meeting, arrival.message["port"])
-            async with meeting.changed:
-                meeting.changed.notify_all()
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, function, *arguments)
 
-    def _tell_trouble(self, trouble: str | None) -> None:
-        if trouble == self._trouble:
-            return
-        self._trouble = trouble
-        title, detail = "log-again", "The run log can be written again; training goes on."
-        if trouble is not None:
-            advice = "Training waits, and goes on by itself as soon as it can."
-            title, detail = "log", f"The run log cannot be written: {trouble}. {advice}"
-        _log.warning(detail)
-        for meeting in self._meetings():
-            meeting.tell_trouble(title, detail, lasts=trouble is not None)
+    def _note_trouble(self, trouble: str | None) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            self._on_trouble(trouble)
 
-    def _tell_shortage(self) -> None:
-        if self._shortage == self._room.shortage:
-            return
-        self._shortage = self._room.shortage
-        if self._shortage is not None:
-            _log.warning(self._shortage)
-            for meeting in self._meetings():
-                meeting.tell_error("room", self._shortage)
+    def _note_shortage(self) -> None:
+        if self._shortage != self._room.shortage:
+            self._shortage = self._room.shortage
+            if self._shortage is not None:
+                self._on_shortage(self._shortage)
 
-    def _publish(self, meeting: Meeting, arrivals: list[Arrival], result: Appended) -> None:
-        stored = iter(result.frames)
-        fresh = next(stored, None)
-        for arrival in arrivals:
-            frame = arrival.frame
-            if arrival.epoch != meeting.entry.epoch:
-                continue
-            if arrival.message is not None:
-                self._heed(meeting, arrival.message)
-            elif frame is not None and frame.kind == PHASE:
-                meeting.publish_picture(frame, arrival.encoded)
-            elif frame is not None and fresh is not None and frame.last == fresh.last:
-                meeting.publish(fresh, arrival.encoded if fresh is frame else encode(fresh))
-                fresh = next(stored, None)
-        if meeting.port is not None:
-            meeting.port.acknowledge(result.last_step)
 
-    def _heed(self, meeting: Meeting, message: Message) -> None:
-        match message["kind"]:
-            case "state":
-                meeting.note_status(message)
-                meeting.tell_state()
-            case "answer" | "refusal" if meeting.port is not None:
-                meeting.port.answer(message)
-            case "failed":
-                meeting.entry.state, meeting.entry.reason = State.FAILED, message["reason"]
-                meeting.tell_state()
-            case "ended":
-                self._on_ended(meeting, message)
+def _has_client(job: _Job | _AppendJob) -> bool:
+    return isinstance(job, _Job) and job.client is not None
+
+
+def _without_clients(jobs: Sequence[_Job | _AppendJob], error: LogError) -> list[_Job | _AppendJob]:
+    # Clients are told now.
+    for job in jobs:
+        if isinstance(job, _Job) and job.client is not None and not job.client.done():
+            job.client.set_exception(error)
+    return [job for job in jobs if not _has_client(job)]
 
 
 def _ends_block(result: Appended) -> bool:
-    return any((frame.last + 1) // BLOCK > frame.first // BLOCK for frame in result.frames)
-
-
-def _batch(meeting: Meeting, arrivals: list[Arrival]) -> Batch:
-    entry = meeting.entry
-    batch = Batch(entry.id, entry.epoch)
-    for arrival in arrivals:
-        if arrival.epoch != entry.epoch:
-            continue
-        if arrival.message is not None:
-            _note(batch, entry, arrival.message)
-        elif arrival.frame is not None and arrival.frame.kind != PHASE:
-            batch.frames.append(arrival.frame)
-    return batch
-
-
-def _note(batch: Batch, entry: Entry, message: Message) -> None:
-    match message["kind"]:
-        case "state":
-            tuned = {"lr": message["lr"], "pace": message["pace"]}
-            known = {name: batch.changes.get(name, getattr(entry, name)) for name in tuned}
-            if tuned != known:
-                batch.events.append(Event(message["step"], "tune", tuned))
-            batch.changes |= {"state": message["state"], "reason": None, "goal": message.get("goal"), **tuned}
-        case "failed":
-            batch.changes |= {"state": State.FAILED, "reason": message["reason"]}
-        case "ended":
-            before = State(batch.changes.get("state", entry.state))
-            if before not in FINAL and not message["again"]:  # else it stays what it is to be again
-                state = after_loss_of_trainer(before, message["failed"])
-                batch.changes |= {"state": state, "reason": message["reason"]}
+    frames = [item.frame for item in result.taken if item is not None and item.frame is not None]
+    return any((frame.last + 1) // BLOCK > frame.first // BLOCK for frame in frames)

@@ -1,50 +1,60 @@
 """All runs: made, continued, commanded, deleted. Where trainers, the log and viewers meet. No HTTP, no torch."""
 
 import asyncio
+import logging
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from livegrad.config import Command, RunConfig
-from livegrad.errors import Forbidden, LogError, ProtocolError, StaleEpoch, TrainerError, UnknownThing
-from livegrad.lifecycle import State, Verdict, judge
-from livegrad.protocol import decode, record_bytes
+from livegrad.errors import Forbidden, LogError, TrainerError, UnknownThing
+from livegrad.lifecycle import BeginAsked, Deleted, Opened, State, Verdict, judge
+from livegrad.runs.commands import Reply, Waiting
 from livegrad.runs.committer import Committer
 from livegrad.runs.launcher import Launcher
-from livegrad.runs.run import Arrival, Meeting, Message
-from livegrad.runs.supervisor import Trainers
-from livegrad.runs.trainer_messages import message
-from livegrad.runs.trainer_session import Port
-from livegrad.store.log import Entry, RunLog
+from livegrad.runs.run import LiveRun
+from livegrad.runs.supervisor import Supervisor, unlogged
+from livegrad.runs.trainer_messages import Refusal
+from livegrad.store.entry import Entry
+from livegrad.store.log import RunLog
 from livegrad.store.retention import Room
+from livegrad.store.writes import Create, Delete
 
 START_SECS = 120.0  # torch on a cold disk
 ANSWER_SECS = 600.0  # 10,000 steps of the slowest network
+_log = logging.getLogger("livegrad.hub")
 
 
 class Hub:
     """All runs. Its methods belong to the event loop's thread; only the log is touched from others.
 
     `url` is the websocket address of this server, as a trainer on this machine reaches it; `keep` is the run log's
-    budget in bytes.
+    budget in bytes. `on_crash(error)` is called when a task ends by an error that nobody expected: the server must end.
     """
 
-    def __init__(self, log: RunLog, launcher: Launcher, url: str, max_runs: int, keep: int) -> None:
+    def __init__(
+        self,
+        log: RunLog,
+        launcher: Launcher,
+        url: str,
+        max_runs: int,
+        keep: int,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
         self.log = log
         self.launcher = launcher
         self._max_runs = max_runs
-        self._meetings: dict[str, Meeting] = {}  # newest first
+        self._on_crash = on_crash
+        self._runs: dict[str, LiveRun] = {}  # newest first
+        self._creating = 0  # runs that are being written to the log
         self._room = Room(log, keep)
-        self._committer = Committer(
-            log,
-            self._room,
-            self.meetings,
-            lambda meeting, message: self.trainers.on_ended(meeting, message),
-            lambda meeting, reason: self.trainers.on_gap(meeting, reason),
-            lambda meeting, port: self.trainers.on_parted(meeting, port),
-        )
-        self.trainers = Trainers(log, launcher, self._committer, url)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._committer = Committer(log, self._room, self._tell_trouble, self._tell_shortage)
+        self.supervisor = Supervisor(log, launcher, self._committer, url, self._spawn, self._forget)
+        self._tasks: asyncio.TaskGroup | None = None  # set while it lives
+        self._children: set[asyncio.Task[None]] = set()
+        self._life: asyncio.Task[None] | None = None
+        self._is_ending = asyncio.Event()
 
     # -- the hub's own life
 
@@ -52,58 +62,82 @@ class Hub:
         """Take up every run of the log, make the default run if there is none, and begin to commit."""
         for entry in reversed(await asyncio.to_thread(self.log.runs)):
             newest = await asyncio.to_thread(self.log.frame, entry.id, entry.last_step)
-            self._add(Meeting(entry, newest))
-        self._committer.start()
-        self._hold(asyncio.create_task(self.launcher.warm_up()))
-        live = [meeting for meeting in self.meetings() if meeting.is_live]
-        self.trainers.expect(live[: self._max_runs])
-        for meeting in live[self._max_runs :]:
-            meeting.entry.state = State.INTERRUPTED
-            meeting.entry.reason = (
-                "the server ended while it was under way, and starts fewer runs at once now"
-            )
-        if not self._meetings:
-            self.create(RunConfig())
+            self._add(LiveRun(entry, newest))
+        is_ready = asyncio.Event()
+        self._life = asyncio.create_task(self._live(is_ready))
+        await is_ready.wait()
+        self._spawn(self._committer.run())
+        self._spawn(self.launcher.warm_up())
+        live = [run for run in self.runs() if run.life.is_live]
+        for place, run in enumerate(live):
+            self.supervisor.tell(run, Opened(may_train=place < self._max_runs))
+        if not self._runs:
+            self._spawn(self._make_default())
+
+    async def _live(self, is_ready: asyncio.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                is_ready.set()
+                await self._is_ending.wait()
+                for task in self._children:
+                    task.cancel()
+        except BaseExceptionGroup as group:
+            self._on_crash(group)
+        finally:
+            self._tasks = None
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        if self._tasks is None or self._is_ending.is_set():
+            coroutine.close()
+            return
+        task = self._tasks.create_task(coroutine)
+        self._children.add(task)
+        task.add_done_callback(self._children.discard)
+
+    async def _make_default(self) -> None:
+        try:
+            await self.create(RunConfig())
+        except LogError as error:  # it is there when the server is started again
+            _log.warning("the first run cannot be made: %s", error)
 
     async def close(self) -> None:
         """Stop every trainer, commit what they still had to say, and end."""
         await self.stop_trainers()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._committer.stop()
-        for meeting in self.meetings():
-            for feed in list(meeting.feeds):
-                meeting.leave(feed)
-        self.log.close()
+        self._is_ending.set()
+        if self._life is not None:
+            await self._life
+        for run in self.runs():
+            for feed in list(run.feeds):
+                run.leave(feed)
+        await asyncio.to_thread(self.log.close)
 
     async def stop_trainers(self) -> None:
         """Stop every trainer, while its connection is still there to be told by."""
-        await self.trainers.close(list(self.meetings()))
-
-    def _hold(self, task: asyncio.Task[None]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _add(self, meeting: Meeting) -> None:
-        self._meetings = {meeting.id: meeting, **self._meetings}
+        await self.supervisor.close(self.runs())
 
     # -- runs
 
-    def meetings(self) -> Iterable[Meeting]:
+    def runs(self) -> Iterable[LiveRun]:
         """Return every run, newest first."""
-        return self._meetings.values()
+        return self._runs.values()
 
-    def meeting(self, run: str) -> Meeting:
+    def run(self, run: str) -> LiveRun:
         """Return the run. Raises UnknownThing."""
-        if (found := self._meetings.get(run)) is None:
+        if (found := self._runs.get(run)) is None:
             raise UnknownThing(f"there is no run {run!r:.100}")
         return found
 
-    def create(self, config: RunConfig, parent: str | None = None, parent_step: int | None = None) -> Meeting:
-        """Make a run, or one that continues `parent` after `parent_step`, and start its trainer in the background.
+    def _add(self, run: LiveRun) -> None:
+        self._runs = {run.id: run, **self._runs}
 
-        Raises Forbidden beyond the limit of runs at once.
+    async def create(
+        self, config: RunConfig, parent: str | None = None, parent_step: int | None = None
+    ) -> LiveRun:
+        """Make a run, or one that continues `parent` after `parent_step`; its trainer starts in the background.
+
+        It is in the log when this returns. Raises Forbidden beyond the limit of runs at once; LogError, and there is
+        no run.
         """
         self._check_limit()
         entry = Entry(
@@ -123,112 +157,111 @@ class Hub:
             parent=parent,
             parent_step=parent_step,
         )
-        meeting = Meeting(entry, None)
-        self._add(meeting)
-        self._hold(asyncio.create_task(self._begin(meeting)))
-        return meeting
+        # Whoever asked may be gone before it is logged: then it is there all the same.
+        return await asyncio.shield(asyncio.ensure_future(self._create(entry)))
+
+    async def _create(self, entry: Entry) -> LiveRun:
+        self._creating += 1
+        try:
+            await self._committer.attempt(entry.id, Create(entry))
+        finally:
+            self._creating -= 1
+        run = LiveRun(entry, None)
+        self._add(run)
+        self.supervisor.tell(run, BeginAsked())
+        return run
 
     def _check_limit(self) -> None:
-        live = sum(meeting.is_live for meeting in self._meetings.values())
+        live = self._creating + sum(run.life.is_live for run in self.runs())
         if live >= self._max_runs:
             raise Forbidden(
                 f"{live} runs are under way, the most that this server starts at once (--max-runs): "
                 "let one finish, or delete one"
             )
 
-    async def _begin(self, meeting: Meeting) -> None:
-        await self._committer.write(self.log.create, meeting.entry)
-        await self.trainers.start(meeting)
-
     async def delete(self, run: str) -> None:
-        """Stop the run's trainer and remove its whole history. Raises UnknownThing; LogError, and it stays."""
-        meeting = self.meeting(run)
-        meeting.is_deleted = True
-        del self._meetings[run]
-        await self.launcher.end(run, patience_secs=0)  # what it has yet to say would be thrown away
-        try:
-            await self._committer.attempt(self.log.delete, run)
-        except LogError:
-            meeting.is_deleted = False
-            self._add(meeting)
-            raise
+        """Remove the run with its whole history, then stop its trainer. Raises UnknownThing; LogError, and it stays."""
+        found = self.run(run)
+        await asyncio.shield(asyncio.ensure_future(self._delete(found)))
+
+    async def _delete(self, run: LiveRun) -> None:
+        await self._committer.attempt(run.id, Delete(run.id))
+        self.supervisor.tell(run, Deleted())
         self._room.give_back()
         self._committer.tidy()
-        meeting.tell_error("deleted", f"run {run} was deleted")
+        run.tell_error("deleted", f"run {run.id} was deleted")
         await asyncio.sleep(0)
-        for feed in list(meeting.feeds):
-            meeting.leave(feed)
+        for feed in list(run.feeds):
+            run.leave(feed)
 
-    # -- what trainers send
+    def _forget(self, run: LiveRun) -> None:
+        self._runs.pop(run.id, None)
 
-    def receive(self, meeting: Meeting, port: Port, data: bytes | str) -> None:
-        """Take a trainer's message. Raises ProtocolError or StaleEpoch."""
-        port.heard_at = time.monotonic()
-        if port.epoch != meeting.entry.epoch:
-            raise StaleEpoch(f"epoch {port.epoch} was replaced by epoch {meeting.entry.epoch}")
-        if isinstance(data, bytes):
-            frame = decode(data, record_bytes(meeting.entry.columns))
-            if frame.epoch != port.epoch:
-                raise StaleEpoch(f"expected frames of epoch {port.epoch}, received one of {frame.epoch}")
-            meeting.receive(Arrival(port.epoch, frame, data))
-        else:
-            report = self._report(meeting, data)
-            if report["kind"] == "pong":
-                return
-            meeting.receive(Arrival(port.epoch, message=report))
-        self._committer.notice()
+    # -- the log's troubles
 
-    @staticmethod
-    def _report(meeting: Meeting, text: str) -> Message:
-        report = message(text)
-        expected = len(meeting.grad_states)
-        if report["kind"] == "state" and len(report["grad_states"]) != expected:
-            raise ProtocolError(f"expected {expected} grad_states, received {len(report['grad_states'])}")
-        return report
+    def _tell_trouble(self, trouble: str | None) -> None:
+        title, detail = "log-again", "The run log can be written again; training goes on."
+        if trouble is not None:
+            advice = "Training waits, and goes on by itself as soon as it can."
+            title, detail = "log", f"The run log cannot be written: {trouble}. {advice}"
+        _log.warning(detail)
+        for run in self.runs():
+            run.tell_trouble(title, detail, lasts=trouble is not None)
+            self.supervisor.note_trouble(run)
+
+    def _tell_shortage(self, shortage: str) -> None:
+        _log.warning(shortage)
+        for run in self.runs():
+            run.tell_error("room", shortage)
 
     # -- commands
 
-    async def command(self, run: str, command: Command) -> Message:
+    async def command(self, run: str, command: Command) -> dict[str, Any]:
         """Carry out a command and return the answer of the contract.
 
         Raises:
-            UnknownThing: no such run.
+            UnknownThing: no such run, or it was deleted meanwhile.
             Forbidden: the run's state is against it.
             TrainerError: the trainer ended, or did not answer in time.
+            LogError: the run log cannot be written; only `pause` is answered then.
         """
-        meeting = self.meeting(run)
-        port = await self._ready(meeting, command)
-        plain = command.model_dump(mode="json", exclude_unset=True) | {"kind": command.kind}
-        if command.kind == "step":
-            plain["count"] = command.count
-        answer = await asyncio.wait_for(port.command(plain), ANSWER_SECS)
-        if answer["kind"] == "refusal":
-            raise Forbidden(f"{command.kind!r} is not possible while the run is '{answer['state']}'")
-        return {key: answer[key] for key in ("applied_at_step", "state", "phase", "step")}
+        found = self.run(run)
+        if self._committer.trouble is not None and command.kind != "pause":
+            raise unlogged(self._committer.trouble)
+        self._check_state(found, command)
+        waiting = found.commands.add(_plain(command))
+        try:
+            self.supervisor.send_commands(found)
+            reply = await self._reply(found, waiting)
+        finally:
+            found.commands.drop(waiting)
+        if isinstance(reply, Refusal):
+            raise Forbidden(f"{command.kind!r} is not possible while the run is '{reply.state}'")
+        return reply.model_dump(mode="json", include={"applied_at_step", "state", "phase", "step"})
 
-    async def _ready(self, meeting: Meeting, command: Command) -> Port:
-        # The port of a trainer that may be sent the command; an interrupted run's is started for it.
-        verdict = judge(meeting.entry.state, command.kind)
+    def _check_state(self, run: LiveRun, command: Command) -> None:
+        # An interrupted run's trainer is started for whoever asks for training.
+        state = run.life.shown
+        verdict = judge(state, command.kind)
+        if verdict is Verdict.REFUSE:
+            raise Forbidden(f"{command.kind!r} is not possible while the run is '{state}'")
         if verdict is Verdict.RESUME:
             self._check_limit()
-            await self.trainers.start(meeting)
-        if verdict in (Verdict.RESUME, Verdict.WAIT):
-            await self._wait_for_trainer(meeting)
-            verdict = judge(meeting.entry.state, command.kind)
-        if verdict is not Verdict.SEND:
-            raise Forbidden(f"{command.kind!r} is not possible while the run is '{meeting.entry.state}'")
-        if meeting.port is None:
-            raise TrainerError(f"run {meeting.id}'s trainer is not connected at the moment: try again")
-        return meeting.port
+            self.supervisor.tell(run, BeginAsked())
 
-    async def _wait_for_trainer(self, meeting: Meeting) -> None:
-        def is_ready() -> bool:
-            return meeting.entry.state is not State.STARTING or meeting.is_deleted
+    async def _reply(self, run: LiveRun, waiting: Waiting) -> Reply:
+        done, _ = await asyncio.wait({waiting.future}, timeout=START_SECS)
+        if not done and waiting.epoch is None:
+            raise TrainerError(f"run {run.id}'s trainer did not start in {START_SECS:.0f} s")
+        if not done:
+            done, _ = await asyncio.wait({waiting.future}, timeout=ANSWER_SECS - START_SECS)
+        if not done:
+            raise TrainerError(f"run {run.id}'s trainer did not answer in {ANSWER_SECS:.0f} s")
+        return waiting.future.result()
 
-        async with meeting.changed:
-            try:
-                await asyncio.wait_for(meeting.changed.wait_for(is_ready), START_SECS)
-            except TimeoutError:
-                raise TrainerError(
-                    f"run {meeting.id}'s trainer did not start in {START_SECS:.0f} s"
-                ) from None
+
+def _plain(command: Command) -> dict[str, Any]:
+    plain = command.model_dump(mode="json", exclude_unset=True) | {"kind": command.kind}
+    if command.kind == "step":
+        plain["count"] = command.count
+    return plain

@@ -1,37 +1,25 @@
-"""One run's meeting point: what the server knows of it now, its viewers, its trainer's port. No I/O.
+"""One run as the server has it in hand: how it stands, its viewers, its trainer's connection. No I/O.
 
 Everything here belongs to the event loop's thread.
 """
 
-import asyncio
 import json
 import struct
-from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from livegrad.errors import Forbidden
-from livegrad.lifecycle import LIVE, State
-from livegrad.protocol import VERSION, Frame, encode, plain_number
+from livegrad.lifecycle import Event, Next, RunState, advance
+from livegrad.protocol import VERSION, Column, Frame, encode, plain_number
+from livegrad.runs.commands import Commands
 from livegrad.runs.feed import Feed
-from livegrad.runs.trainer_session import Port
-from livegrad.store.log import Entry
+from livegrad.runs.trainer_messages import Status
+from livegrad.runs.trainer_session import TrainerSession
+from livegrad.store.entry import Entry
 
 MAX_VIEWERS = 100
-INBOX_BYTES = 16 * 1024 * 1024  # beyond it, nothing more is read from the trainer until some is committed
-Message = dict[str, Any]
 _LOSSES = struct.Struct("<2f")
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """Something the trainer sent: a frame with its bytes as they came, or a message."""
-
-    epoch: int
-    frame: Frame | None = None
-    encoded: bytes = b""
-    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,61 +31,102 @@ class Standing:
     grad_states: list[str]
 
 
-class Meeting:
-    """A run as the server has it in hand."""
+class LiveRun:
+    """A run in hand. `life` changes by events alone, and everything else here follows from what was logged."""
 
     def __init__(self, entry: Entry, newest: Frame | None) -> None:
-        self.entry = entry
-        self.newest = newest  # its last committed record
+        self.life = RunState(
+            entry.state,
+            entry.epoch,
+            entry.last_step,
+            entry.reason,
+            entry.goal,
+            entry.lr,
+            entry.pace,
+            entry.seq,
+        )
+        self.newest = newest  # its last logged record
         self.picture: Frame | None = None  # of a half-done iteration, while the loop is held there
         self.phase = "step"
-        self.grad_states = grad_states_between(entry)
         self.loss: float | str | None = None
         self.validation_loss: float | str | None = None
         self.feeds: set[Feed] = set()
-        self.port: Port | None = None  # set while its trainer is connected
-        self.inbox: deque[Arrival] = deque()
-        self.inbox_bytes = 0
-        self.room = asyncio.Event()  # is there room in the inbox?
-        self.room.set()
-        self.changed = asyncio.Condition()
-        self.is_deleted = False
+        self.session: TrainerSession | None = None  # set while its trainer is connected
+        self.commands = Commands()
         self.trouble: str | None = None  # why the log cannot be written, as a message, while it cannot
+        self._entry = entry  # as it was when the run was taken in hand, with the columns learnt since
+        self.grad_states = self._grad_states_between()
         if newest is not None:
             self._note_losses(newest)
+
+    def advance(self, event: Event) -> Next:
+        """Let `event` happen; return the state after it, and what is to be done about it."""
+        self.life, effects = advance(self.life, event)
+        return self.life, effects
 
     @property
     def id(self) -> str:
         """Return the run's id."""
-        return self.entry.id
+        return self._entry.id
 
     @property
-    def is_live(self) -> bool:
-        """Return whether a trainer is at work on it, or about to be."""
-        return self.entry.state in LIVE
+    def entry(self) -> Entry:
+        """Return the run as it stands now: the state is the one that people see."""
+        life = self.life
+        return replace(
+            self._entry,
+            state=life.shown,
+            reason=life.reason,
+            epoch=life.epoch,
+            last_step=life.last_step,
+            goal=life.goal,
+            lr=life.lr,
+            pace=life.pace,
+            seq=life.seq,
+        )
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Return what a record holds; nothing before the first trainer has said it."""
+        return self._entry.columns
 
     @property
     def step(self) -> int:
-        """Return the last committed step; 0 before there is any."""
-        return max(self.entry.last_step, self.entry.first_step)
+        """Return the last logged step; the first one before there is any."""
+        return max(self.life.last_step, self._entry.first_step)
 
-    def as_json(self) -> Message:
+    @property
+    def secret(self) -> str:
+        """Return the hash of the present trainer's secret."""
+        return self._entry.secret
+
+    def learn_secret(self, secret: str) -> None:
+        """Take over what the log keeps of a new trainer's secret."""
+        self._entry.secret = secret
+
+    def learn_columns(self, columns: tuple[Column, ...], data: dict[str, Any]) -> None:
+        """Take over what the trainer says of its records and its points, now that it is logged."""
+        self._entry.columns, self._entry.data = columns, data
+        self.grad_states = self._grad_states_between()
+        self.tell_hello()
+
+    def as_json(self) -> dict[str, Any]:
         """Return the Run of the contract."""
-        entry = self.entry
+        entry, life = self._entry, self.life
         return {
             "id": entry.id,
             "name": entry.name,
             "config": entry.config,
-            "state": entry.state,
+            "state": life.shown,
             "phase": self.phase,
             "step": self.step,
             "loss": self.loss,
             "validation_loss": self.validation_loss,
-            "lr": entry.lr,
-            "pace": entry.pace,
-            "reason": entry.reason,
+            "lr": life.lr,
+            "pace": life.pace,
+            "reason": life.reason,
             "created_at": datetime.fromtimestamp(entry.created_at, UTC).isoformat().replace("+00:00", "Z"),
-            "epoch": entry.epoch,
+            "epoch": life.epoch,
             "first_step": entry.first_step,
             "parent": None if entry.parent is None else {"run": entry.parent, "step": entry.parent_step},
             "grad_states": self.grad_states,
@@ -108,14 +137,14 @@ class Meeting:
         if self.picture is not None:
             return Standing(self.picture, self.phase, self.grad_states)
         if self.newest is None:
-            raise Forbidden(f"run {self.id} is {self.entry.state}: it has no parameters yet")
+            raise Forbidden(f"run {self.id} is {self.life.shown}: it has no parameters yet")
         return Standing(self.newest, "step", self.grad_states)
 
     # -- viewers
 
     def hello(self) -> str:
         """Return the message that tells a viewer how to read what follows."""
-        entry = self.entry
+        entry = self._entry
         return json.dumps(
             {
                 "kind": "hello",
@@ -172,31 +201,15 @@ class Meeting:
         self.trouble = _error(title, detail) if lasts else None
         self.tell_error(title, detail)
 
-    # -- what the trainer sent
-
-    def receive(self, arrival: Arrival) -> None:
-        """Put an arrival into the inbox."""
-        self.inbox.append(arrival)
-        self.inbox_bytes += len(arrival.encoded)
-        if self.inbox_bytes > INBOX_BYTES:
-            self.room.clear()
-
-    def take_inbox(self) -> list[Arrival]:
-        """Return all arrivals and empty the inbox."""
-        arrivals = list(self.inbox)
-        self.inbox.clear()
-        self.inbox_bytes = 0
-        self.room.set()
-        return arrivals
+    # -- what the trainer sent, once it is logged
 
     def publish(self, frame: Frame, encoded: bytes) -> None:
-        """Show committed records to every viewer."""
-        self.entry.last_step = frame.last
+        """Show logged records to every viewer."""
         self.newest = frame.newest()
         self.picture = None
         self._note_losses(self.newest)
         self.phase = "step"
-        self.grad_states = grad_states_between(self.entry)
+        self.grad_states = self._grad_states_between()
         for feed in self.feeds:
             feed.offer(frame, encoded)
 
@@ -206,18 +219,27 @@ class Meeting:
         for feed in self.feeds:
             feed.offer_picture(encoded)
 
-    def note_status(self, status: Message) -> None:
-        """Take over what the trainer says of the run."""
-        self.phase = status["phase"]
-        self.grad_states = status["grad_states"]
-        self.entry.state = State(status["state"])
-        self.entry.reason = None
-        self.entry.goal = status.get("goal")
-        self.entry.lr, self.entry.pace = status["lr"], status["pace"]
+    def note_status(self, status: Status) -> None:
+        """Take over where in an iteration the trainer says that it stands."""
+        self.phase = status.phase
+        self.grad_states = list(status.grad_states)
         if self.phase == "step":
             self.picture = None
         if self.step > 0 or self.phase != "step":
-            self.loss, self.validation_loss = _known(status["loss"], self.step), status["validation_loss"]
+            self.loss, self.validation_loss = _known(status.loss, self.step), status.validation_loss
+
+    def forget_phase(self) -> None:
+        """Stand between two iterations: the trainer that was inside one is gone."""
+        self.phase, self.picture = "step", None
+        self.grad_states = self._grad_states_between()
+        if self.newest is not None:
+            self._note_losses(self.newest)
+
+    def _grad_states_between(self) -> list[str]:
+        # Every parameter's `.grad` between two iterations.
+        count = sum(column.role == "parameter" for column in self.columns)
+        is_after_an_update = self.newest is not None and self.newest.last > 0
+        return ["fresh" if is_after_an_update else "none"] * count
 
     def _note_losses(self, frame: Frame) -> None:
         if frame.last > 0:
@@ -232,9 +254,3 @@ def _error(title: str, detail: str) -> str:
 def _known(loss: float | str, step: int) -> float | str | None:
     # Before the first iteration has a loss, there is none: that is not a NaN that training ran into.
     return None if loss == "nan" and step == 0 else loss
-
-
-def grad_states_between(entry: Entry) -> list[str]:
-    """Return every parameter's `.grad` state between two iterations."""
-    count = sum(column.role == "parameter" for column in entry.columns)
-    return ["fresh" if entry.last_step > 0 else "none"] * count

@@ -1,81 +1,199 @@
-"""Who trains which run: started, let in, lost, started again. Knows nothing of viewers or HTTP.
+"""Who trains which run: carries out what `lifecycle.advance` says is to be done, and tells it what has happened.
 
-A trainer that was killed is started again from its run's last record, and retraces, bit for bit, what the old one would
-have done. One that failed by an error is not: it would fail again.
+Every run's state changes here, by `tell`, and nowhere else. Knows nothing of HTTP or sockets.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
+import logging
 import secrets
-import time
-from collections import defaultdict, deque
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, assert_never
 
+from livegrad import lifecycle as life
 from livegrad.assignment import Address, Assignment, Origin
-from livegrad.errors import ProtocolError, StaleEpoch, TrainerError, UnknownThing
-from livegrad.lifecycle import FINAL, State, after_loss_of_trainer
-from livegrad.protocol import check_layout, columns_from_json
+from livegrad.errors import (
+    Forbidden,
+    LivegradError,
+    LogError,
+    NotStarted,
+    ProtocolError,
+    StaleEpoch,
+    TrainerError,
+    UnknownThing,
+)
+from livegrad.lifecycle import Event, State, Trainer
+from livegrad.protocol import PHASE, check_layout, columns_from_json, decode, encode, record_bytes
 from livegrad.runs.committer import Committer
 from livegrad.runs.launcher import End, Launcher
-from livegrad.runs.run import Arrival, Meeting, Message, grad_states_between
-from livegrad.runs.trainer_session import Port
-from livegrad.store.log import Batch, RunLog
+from livegrad.runs.run import LiveRun
+from livegrad.runs.trainer_messages import Answer, Failure, Hello, Message, Pong, Refusal, Status, message
+from livegrad.runs.trainer_session import Arrival, TrainerSession
+from livegrad.store import writes
+from livegrad.store.log import RunLog
+from livegrad.store.writes import Appended, Broken, Item, Note, Result
 
-RECONNECT_SECS = 1.5  # for a trainer that outlived its server, or lost its connection
 PING_SECS = 2.0
-SILENCE_SECS = 10.0  # a trainer that says nothing for so long is replaced
-RESTARTS = 5  # so many without a step between them: something is wrong with the run
+STOP_SECS = 3.0  # for trainers to end by themselves; then they are killed
+_log = logging.getLogger("livegrad.supervisor")
 
 
-def digest(secret: str) -> str:
+def hash_of(secret: str) -> str:
     """Return what the log keeps of a trainer's secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-class Trainers:
-    """All trainers. `url` is this server's websocket address, as a trainer on this machine reaches it."""
+class Supervisor:
+    """All trainers. `url` is this server's websocket address, as a trainer on this machine reaches it.
 
-    def __init__(self, log: RunLog, launcher: Launcher, committer: Committer, url: str) -> None:
-        self.launcher = launcher
-        self._log = log
-        self._committer = committer
-        self._url = url
-        self._is_closing = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._restarts: defaultdict[str, deque[int]] = defaultdict(
-            lambda: deque(maxlen=RESTARTS)
-        )  # by run: steps
+    `spawn(coroutine)` runs a task that belongs to the server; `forget(run)` lets go of a run that was deleted.
+    """
 
-    # -- from here to the trainer
+    def __init__(
+        self,
+        log: RunLog,
+        launcher: Launcher,
+        committer: Committer,
+        url: str,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        forget: Callable[[LiveRun], None],
+    ) -> None:
+        self._log, self._launcher, self._committer, self._url = log, launcher, committer, url
+        self._spawn, self._forget = spawn, forget
+        self._events: deque[tuple[LiveRun, Event]] = deque()
+        self._is_telling = False
+        self._sessions: dict[int, TrainerSession] = {}
+        self._secrets: dict[str, str] = {}  # by run: of the trainer that is to be launched
+        self._closing = asyncio.Event()
+        self._changed = asyncio.Event()  # some run has changed
 
-    async def start(self, meeting: Meeting, plays: bool = False) -> None:
-        """Start a trainer where the run's history ends; `plays`: it trains at once, without waiting for a command."""
-        entry = meeting.entry
+    # -- events and effects
+
+    def tell(self, run: LiveRun, event: Event) -> None:
+        """Let `event` happen to `run`, and carry out what it leads to. An event that this leads to comes after it."""
+        self._events.append((run, event))
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            while self._events:
+                run, event = self._events.popleft()
+                _, effects = run.advance(event)
+                for effect in effects:
+                    self._carry_out(run, effect)
+        finally:
+            self._is_telling = False
+            self._changed.set()
+
+    def _carry_out(self, run: LiveRun, effect: life.Effect) -> None:  # noqa: C901  # one case an effect
+        match effect:
+            case life.LogBegin(delay_secs):
+                self._begin(run, delay_secs)
+            case life.Launch():
+                self._spawn(self._launch(run, effect))
+            case life.Welcome(session):
+                self._welcome(run, self._sessions[session])
+            case life.CloseSession(session, reason):
+                self._close(run, session, reason)
+            case life.StopTrainer(session):
+                self._sessions[session].say({"kind": "stop"})
+            case life.EndProcess():
+                self._spawn(self._launcher.end(run.id, patience_secs=0))
+            case life.SetTimer(timer, secs):
+                asyncio.get_running_loop().call_later(secs, self.tell, run, life.TimedOut(timer))
+            case life.Drain(epoch):
+                self._committer.drain(run.id, lambda: self.tell(run, life.Drained(epoch)))
+            case life.LogEnd(epoch, state, reason):
+                end = writes.End(run.id, epoch, state, reason)
+                self._committer.write(run.id, end, lambda result: self._ended(run, effect, result))
+            case life.TellState():
+                run.tell_state()
+            case life.TellRestart(reason):
+                run.forget_phase()
+                run.tell_error("restarted", f"{reason}; it goes on from step {run.step}")
+            case life.FailCommands(reason, only_sent):
+                run.commands.fail(_why_unanswered(run, reason), only_sent)
+            case life.Forget():
+                self._forget(run)
+            case _:
+                assert_never(effect)
+
+    # -- a trainer is begun
+
+    def _begin(self, run: LiveRun, delay_secs: float) -> None:
         secret = secrets.token_urlsafe(32)
-        entry.state, entry.reason = State.STARTING, None
-        entry.secret = digest(secret)
-        entry.epoch += 1  # no other trainer of this run is let in while the log counts it
-        try:
-            entry.epoch = epoch = await self._committer.write(self._log.begin_epoch, entry.id, entry.secret)
-        except UnknownThing:
-            return  # it was deleted meanwhile
-        meeting.tell_state()
-        try:
-            origin = await self._origin(meeting)
-            address = Address(f"{self._url}/api/runs/{entry.id}/trainer", secret, epoch)
-            assignment = Assignment(address, json.dumps(entry.config), entry.pace, origin, plays, entry.goal)
-            await self.launcher.start(entry.id, assignment, lambda how: self._on_end(meeting, epoch, how))
-        except TrainerError as error:
-            self.lose(meeting, str(error), failed=True)
-        if meeting.is_deleted:
-            await self.launcher.end(entry.id, patience_secs=0)
+        begin = writes.Begin(run.id, hash_of(secret))
 
-    async def _origin(self, meeting: Meeting) -> Origin | None:
-        entry = meeting.entry
-        if meeting.newest is not None:
-            return Origin(entry.last_step, meeting.newest.payload, entry.columns, entry.lr, is_own=True)
+        def write() -> None:
+            self._committer.write(run.id, begin, lambda result: self._begun(run, secret, result))
+
+        if delay_secs == 0:
+            write()
+        else:
+            self._spawn(self._after(delay_secs, write))
+
+    async def _after(self, secs: float, act: Callable[[], None]) -> None:
+        # A server that ends does not wait.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), secs)
+        act()
+
+    def _begun(self, run: LiveRun, secret: str, result: Result) -> None:
+        if not isinstance(result, writes.Standing):
+            self._give_up(run, result)
+            return
+        run.learn_secret(hash_of(secret))
+        self._secrets[run.id] = secret
+        standing = (result.epoch, result.state, result.last_step, result.goal, result.lr, result.pace)
+        self.tell(run, life.Begun(*standing))
+
+    def _give_up(self, run: LiveRun, result: Result) -> None:
+        # What nobody expected of one run's row is told on that run's page, and ends nothing else.
+        if not isinstance(result, Broken) or isinstance(result.error, UnknownThing):
+            return
+        _log.error("run %s cannot be written", run.id, exc_info=result.error)
+        reason = f"its row in the run log cannot be written: {result.error}"
+        self.tell(run, life.Ended(run.life.epoch, State.INTERRUPTED, reason))
+
+    def _ended(self, run: LiveRun, effect: life.LogEnd, result: Result) -> None:
+        if not isinstance(result, writes.Standing):
+            self._give_up(run, result)
+            return
+        run.forget_phase()
+        self.tell(run, life.Ended(effect.epoch, result.state, result.reason))
+
+    async def _launch(self, run: LiveRun, effect: life.Launch) -> None:
+        epoch = effect.epoch
+
+        def on_end(how: End) -> None:
+            self.tell(run, life.Lost(epoch, life.Loss(str(how), how.is_failure)))
+
+        try:
+            assignment = await self._assignment(run, effect)
+            await self._launcher.start(run.id, assignment, on_end)
+        except (NotStarted, LogError) as error:
+            self.tell(run, life.Lost(epoch, life.Loss(str(error))))
+        except TrainerError as error:
+            self.tell(run, life.Lost(epoch, life.Loss(str(error), is_failure=True)))
+        else:
+            self.tell(run, life.Launched(epoch))
+
+    async def _assignment(self, run: LiveRun, effect: life.Launch) -> Assignment:
+        address = Address(f"{self._url}/api/runs/{run.id}/trainer", self._secrets.pop(run.id), effect.epoch)
+        entry, origin = run.entry, await self._origin(run)
+        return Assignment(address, json.dumps(entry.config), entry.pace, origin, effect.plays, effect.goal)
+
+    async def _origin(self, run: LiveRun) -> Origin | None:
+        # Read from the log: a trainer goes on from what is there, whatever is known here.
+        entry = run.entry
+        if entry.last_step >= entry.first_step:
+            frame = await asyncio.to_thread(self._log.frame, entry.id, entry.last_step)
+            if frame is None:
+                raise TrainerError(f"step {entry.last_step}, its last, is no longer in the run log")
+            return Origin(entry.last_step, frame.payload, entry.columns, entry.lr, is_own=True)
         if entry.parent is None or entry.parent_step is None:
             return None
         frame = await asyncio.to_thread(self._log.frame, entry.parent, entry.parent_step)
@@ -84,145 +202,200 @@ class Trainers:
             raise TrainerError(f"run {entry.parent}, which this one continues, is no longer there")
         return Origin(entry.parent_step, frame.payload, columns, entry.lr, is_own=False)
 
-    async def close(self, meetings: list[Meeting]) -> None:
-        """Stop every trainer."""
-        self._is_closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for meeting in meetings:
-            if meeting.port is not None:
-                meeting.port.say({"kind": "stop"})
-        await self.launcher.end_all()
+    # -- a trainer connects, and parts
 
-    # -- from the trainer to here
-
-    def admit(self, meeting: Meeting, secret: str) -> None:
+    def admit(self, run: LiveRun, secret: str) -> None:
         """Check that `secret` is the key of the run's present trainer. Raises StaleEpoch."""
-        if not secrets.compare_digest(digest(secret), meeting.entry.secret):
-            raise StaleEpoch(f"the secret is not that of run {meeting.id}'s present trainer")
+        if not secrets.compare_digest(hash_of(secret), run.secret):
+            raise StaleEpoch(f"the secret is not that of run {run.id}'s present trainer")
 
-    async def greet(self, meeting: Meeting, hello: Message) -> Port:
-        """Take a trainer in by its hello message. Raises ProtocolError, or StaleEpoch for a replaced one."""
-        if hello["kind"] != "hello":
-            raise ProtocolError(f"expected 'hello' first, received {hello['kind']!r}")
-        if hello["epoch"] != meeting.entry.epoch:
-            raise StaleEpoch(f"epoch {hello['epoch']} was replaced by epoch {meeting.entry.epoch}")
-        if not meeting.entry.columns:
-            await self._learn_columns(meeting, hello)
-        if meeting.port is not None:
-            meeting.port.close("its trainer connected anew")
-        port = meeting.port = Port(hello["epoch"])
-        port.say({"kind": "welcome", "step": meeting.entry.last_step})
-        self._spawn(self._listen(meeting, port))
-        return port
+    async def greet(self, run: LiveRun, text: str) -> TrainerSession:
+        """Take a trainer in by its first message. Raises ProtocolError, or StaleEpoch for a replaced one."""
+        hello = message(text)
+        if not isinstance(hello, Hello):
+            raise ProtocolError(f"expected 'hello' first, received {hello.kind!r}")
+        if hello.epoch != run.life.epoch:
+            raise StaleEpoch(f"epoch {hello.epoch} was replaced by epoch {run.life.epoch}")
+        await self._learn_columns(run, hello)
+        session = TrainerSession(hello.epoch)
+        self._sessions[session.id] = session
+        self.tell(run, life.Connected(hello.epoch, session.id))
+        self._spawn(self._ping(run, session))
+        return session
 
-    async def _learn_columns(self, meeting: Meeting, hello: Message) -> None:
-        entry = meeting.entry
-        columns = columns_from_json(hello["columns"])
+    async def _learn_columns(self, run: LiveRun, hello: Hello) -> None:
+        columns = columns_from_json(hello.columns)
         check_layout(columns)
-        data = hello["data"]
-        changes = {"columns": json.dumps([column.as_json() for column in columns]), "data": json.dumps(data)}
-        await self._committer.write(self._log.append, [Batch(entry.id, entry.epoch, changes=changes)])
-        entry.columns, entry.data = columns, data
-        meeting.grad_states = grad_states_between(entry)
-        meeting.tell_hello()
-
-    def part(self, meeting: Meeting, port: Port) -> None:
-        """Note that a trainer's connection is gone, after everything that came over it; it may come back."""
-        if port.epoch != meeting.entry.epoch or meeting.is_deleted:
-            self.on_parted(meeting, port)
+        if run.columns:
+            if columns != run.columns:
+                raise ProtocolError("expected the columns that the run's records have, received others")
             return
-        # In turn: the answers that came before are still to be committed, and then given.
-        meeting.receive(Arrival(port.epoch, message={"kind": "parted", "port": port}))
-        self._committer.notice()
+        data = hello.data.model_dump(mode="json")
+        describe = writes.Describe(run.id, hello.epoch, columns, json.dumps(data))
+        logged = asyncio.get_running_loop().create_future()
+        self._committer.write(run.id, describe, logged.set_result)
+        result = await asyncio.shield(logged)
+        if isinstance(result, writes.Standing) and result.epoch == hello.epoch and not run.columns:
+            run.learn_columns(columns, data)
 
-    def on_parted(self, meeting: Meeting, port: Port) -> None:
-        """Take over the loss of a connection, now that everything before it is committed."""
-        port.close(f"the connection to run {meeting.id}'s trainer was lost")
-        if meeting.port is port:
-            meeting.port = None
-            if self.launcher.pid(meeting.id) is None and meeting.is_live:
-                # Not this server's child: nobody else will say that it has ended.
-                self._spawn(self._expect(meeting, meeting.entry.state, "its connection was lost"))
+    def _welcome(self, run: LiveRun, session: TrainerSession) -> None:
+        run.session = session
+        session.welcome(run.life.last_step, run.life.seq)
+        run.commands.send_again(session.epoch)
+        self.send_commands(run)
 
-    def _on_end(self, meeting: Meeting, epoch: int, how: End) -> None:
-        if meeting.entry.epoch != epoch:
-            return  # another trainer has taken over
-        reason = "the server was stopped" if how.code == 0 and self._is_closing else str(how)
-        self.lose(meeting, reason, failed=how.is_failure)
+    def send_commands(self, run: LiveRun) -> None:
+        """Send the run's trainer what waits for it, if it is connected."""
+        if (session := run.session) is not None:
+            for waiting in run.commands.unsent(session.epoch):
+                session.say({"kind": "command", "id": waiting.id, "command": waiting.command})
 
-    def lose(self, meeting: Meeting, reason: str, failed: bool) -> None:
-        """Note the end of the run's trainer, after everything that it sent. One that was killed is started again."""
-        again = not failed and meeting.is_live and self._may_restart(meeting)
-        message = {"kind": "ended", "reason": reason, "failed": failed, "again": again}
-        meeting.receive(Arrival(meeting.entry.epoch, message=message))
-        self._committer.notice()
+    def part(self, run: LiveRun, session: TrainerSession) -> None:
+        """Note that a trainer's connection is gone; it may come back."""
+        self._close(run, session.id, f"the connection to run {run.id}'s trainer was lost")
+        self._sessions.pop(session.id, None)
+        self.tell(run, life.Parted(session.id, is_ours=self._launcher.pid(run.id) is not None))
 
-    def on_ended(self, meeting: Meeting, message: Message) -> None:
-        """Take over the end of a trainer, now that it is committed; start one that was killed again."""
-        entry = meeting.entry
-        before = entry.state
-        if entry.state not in FINAL:
-            entry.state = after_loss_of_trainer(entry.state, message["failed"])
-            entry.reason = message["reason"]
-        if meeting.port is not None:
-            meeting.port.close(f"run {meeting.id}'s trainer ended: {message['reason']}")
-            meeting.port = None
-        if message["again"]:
-            meeting.tell_error("restarted", f"{message['reason']}; it goes on from step {meeting.step}")
-            self._spawn(self.start(meeting, plays=before is State.RUNNING))
-        else:
-            meeting.tell_state()
+    def broke(self, run: LiveRun, session: TrainerSession, error: ProtocolError) -> None:
+        """Note that a trainer broke the protocol: its run cannot go on with it."""
+        self.tell(run, life.Broke(session.epoch, f"its trainer broke the protocol: {error}"))
 
-    def on_gap(self, meeting: Meeting, reason: str) -> None:
-        """End a trainer that left steps out: its run cannot go on."""
-        self.lose(meeting, reason, failed=True)
-        if meeting.port is not None:
-            meeting.port.close(reason)
+    def _close(self, run: LiveRun, session_id: int, reason: str) -> None:
+        if (session := self._sessions.get(session_id)) is not None:
+            session.close(reason)
+            if run.session is session:
+                run.session = None
 
-    # -- again
-
-    def expect(self, meetings: Iterable[Meeting]) -> None:
-        """Wait a moment for trainers that outlived their server; start those that do not come back."""
-        for meeting in meetings:
-            before, meeting.entry.state = meeting.entry.state, State.STARTING
-            self._spawn(self._expect(meeting, before, "the server ended while it was under way"))
-
-    async def _expect(self, meeting: Meeting, before: State, reason: str) -> None:
-        epoch = meeting.entry.epoch
-        await asyncio.sleep(RECONNECT_SECS)
-        if meeting.port is not None or meeting.entry.epoch != epoch or meeting.is_deleted:
-            return
-        meeting.entry.state = before
-        self.lose(meeting, reason, failed=False)
-
-    async def _listen(self, meeting: Meeting, port: Port) -> None:
-        while not port.is_closed:
+    async def _ping(self, run: LiveRun, session: TrainerSession) -> None:
+        while not session.is_closed:
             await asyncio.sleep(PING_SECS)
-            if time.monotonic() - port.heard_at > SILENCE_SECS and port is meeting.port:
-                await self._replace(meeting, port)
-                return
-            port.say({"kind": "ping"})
+            if not session.ping():
+                self.tell(run, life.Silent(session.id))
 
-    async def _replace(self, meeting: Meeting, port: Port) -> None:
-        # When it wakes up, its epoch is an old one: it is refused, and ends.
-        before = meeting.entry.state
-        meeting.port = None
-        meeting.tell_error("restarted", f"its trainer was silent for {SILENCE_SECS:.0f} s and is replaced")
-        await self.start(meeting, plays=before is State.RUNNING)
-        port.close(f"run {meeting.id}'s trainer was silent and is replaced")
+    # -- what a trainer sends
 
-    def _may_restart(self, meeting: Meeting) -> bool:
-        if self._is_closing or meeting.is_deleted:
+    def receive(self, run: LiveRun, session: TrainerSession, data: bytes | str) -> None:
+        """Take a trainer's message. Raises ProtocolError or StaleEpoch."""
+        session.unanswered_pings = 0
+        if session.is_closed:
+            raise StaleEpoch(session.reason)
+        arrival = _frame(run, session, data) if isinstance(data, bytes) else _message(run, session, data)
+        if arrival is None:
+            return
+        session.hold(len(arrival.encoded))
+
+        def then(arrivals: list[Arrival], result: Appended | Broken) -> None:
+            self._appended(run, session.epoch, arrivals, result)
+            session.release(sum(len(each.encoded) for each in arrivals))
+
+        self._committer.append(run.id, session.epoch, _item(run, arrival), arrival, then)
+        if isinstance(arrival.message, Answer | Refusal):
+            run.commands.heard(arrival.message)
+            self.note_trouble(run)
+
+    def note_trouble(self, run: LiveRun) -> None:
+        """Answer what can be answered while the log cannot be written, and say why the rest is not."""
+        if (trouble := self._committer.trouble) is not None:
+            run.commands.while_unlogged(unlogged(trouble))
+
+    def _appended(self, run: LiveRun, epoch: int, arrivals: list[Arrival], result: Appended | Broken) -> None:
+        if isinstance(result, Broken):
+            _log.error("what run %s's trainer sent cannot be stored", run.id, exc_info=result.error)
+            self.tell(run, life.Broke(epoch, f"what its trainer sent cannot be stored: {result.error}"))
+            return
+        if result.is_stale:
+            return
+        for arrival, taken in zip(arrivals, result.taken, strict=True):
+            self._publish(run, epoch, arrival, taken)
+        self.tell(run, life.Logged(epoch, result.last_step, result.seq))
+        if run.session is not None and run.session.epoch == epoch:
+            run.session.acknowledge(result.last_step, result.seq)
+        if result.gap is not None:
+            self.tell(run, life.Broke(epoch, result.gap))
+
+    def _publish(self, run: LiveRun, epoch: int, arrival: Arrival, taken: Item | None) -> None:
+        said, frame, now = arrival.message, arrival.frame, run.life
+        seq = now.seq if taken is None or taken.number is None else taken.number
+        if isinstance(said, Answer | Refusal):
+            run.commands.answer(said)
+        elif frame is not None and frame.kind == PHASE:
+            run.publish_picture(frame, arrival.encoded)
+        elif isinstance(said, Status) and taken is not None:
+            run.note_status(said)
+            status = life.Status(said.state, None, said.goal, said.lr, said.pace)
+            self.tell(run, life.Logged(epoch, now.last_step, seq, status))
+        elif isinstance(said, Failure) and taken is not None:
+            failed = life.Status(State.FAILED, said.reason, now.goal, now.lr, now.pace)
+            self.tell(run, life.Logged(epoch, now.last_step, seq, failed))
+        elif taken is not None and taken.frame is not None:
+            is_whole = taken.frame is frame
+            run.publish(taken.frame, arrival.encoded if is_whole else encode(taken.frame))
+            self.tell(run, life.Logged(epoch, taken.frame.last, seq))
+
+    # -- the server's own end
+
+    async def close(self, runs: Iterable[LiveRun]) -> None:
+        """Stop every trainer: ask, wait a moment, kill."""
+        self._closing.set()
+        ours = list(runs)
+        for run in ours:
+            self.tell(run, life.Closing())
+        if not await self._wait_until_gone(ours):
+            await self._launcher.end_all()
+            await self._wait_until_gone(ours)
+
+    async def _wait_until_gone(self, runs: list[LiveRun]) -> bool:
+        try:
+            async with asyncio.timeout(STOP_SECS):
+                while any(run.life.trainer is not Trainer.NONE for run in runs):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
             return False
-        steps = self._restarts[meeting.id]
-        if len(steps) == RESTARTS and set(steps) == {meeting.step}:
-            return False
-        steps.append(meeting.step)
         return True
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def unlogged(trouble: str) -> LogError:
+    """Return the error of whoever asks for what would have to be logged, while nothing can be."""
+    return LogError(f"the run log cannot be written: {trouble}. Training waits, and goes on by itself")
+
+
+def _why_unanswered(run: LiveRun, reason: str) -> LivegradError:
+    if run.life.is_deleted:
+        return UnknownThing(f"run {run.id} was deleted")
+    if run.life.state is State.FINISHED:
+        return Forbidden(f"run {run.id} is finished")
+    return TrainerError(f"run {run.id}'s trainer ended: {reason}")
+
+
+def _frame(run: LiveRun, session: TrainerSession, data: bytes) -> Arrival:
+    frame = decode(data, record_bytes(run.columns))
+    if frame.epoch != session.epoch:
+        raise StaleEpoch(f"expected frames of epoch {session.epoch}, received one of {frame.epoch}")
+    return Arrival(session.number(may_come_again=frame.kind == PHASE), frame, data)
+
+
+def _message(run: LiveRun, session: TrainerSession, text: str) -> Arrival | None:
+    said = message(text)
+    if isinstance(said, Pong):
+        return None
+    if isinstance(said, Hello):
+        raise ProtocolError("expected 'hello' once, received it again")
+    expected = len(run.grad_states)
+    if isinstance(said, Status) and len(said.grad_states) != expected:
+        raise ProtocolError(f"expected {expected} grad_states, received {len(said.grad_states)}")
+    return Arrival(session.number(may_come_again=said.kind == "standing"), message=said)
+
+
+def _item(run: LiveRun, arrival: Arrival) -> Item:
+    frame = arrival.frame if arrival.frame is not None and arrival.frame.kind != PHASE else None
+    return Item(arrival.number, frame, _note(arrival.message))
+
+
+def _note(said: Message | None) -> Note | None:
+    match said:
+        case Status():
+            return Note(said.step, said.state, None, said.goal, said.lr, said.pace)
+        case Failure(reason=reason):
+            return Note(0, State.FAILED, reason)
+    return None

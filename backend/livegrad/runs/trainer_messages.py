@@ -3,30 +3,81 @@
 Its records are frames, which `protocol` reads.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
 from livegrad.errors import ProtocolError
 from livegrad.lifecycle import State
 
 _Step = Annotated[int, Field(ge=0, le=2**53)]
+_Epoch = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Scalar = _Number | Literal["nan", "inf", "-inf"]
 _Phase = Literal["zero_grad", "forward", "loss", "backward", "step"]
 _Reason = Annotated[str, Field(max_length=10_000)]
+_Id = Annotated[str, Field(max_length=100)]
+_Name = Annotated[str, Field(max_length=200)]
+_Values = Annotated[list[_Scalar], Field(max_length=100_000)]
 
 
-class _Hello(BaseModel):
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class Axis(_Message):
+    """What an axis of the data is called, its unit, and the factor by which the model is fed."""
+
+    name: _Name
+    unit: _Name
+    scale: _Number
+
+
+class Points(_Message):
+    """Pairs of numbers, x[i] with y[i]."""
+
+    x: _Values
+    y: _Values
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"expected as many y as x, {len(self.x)}, received {len(self.y)}")
+        return self
+
+
+class Data(_Message):
+    """The points that a run is trained on and validated by, with names and units."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: _Name
+    train: Points
+    validation: Points
+    x: Axis
+    y: Axis
+
+
+class NoData(_Message):
+    """A trainer that has no points to show."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Hello(_Message):
+    """A trainer's first message: which one it is, what its records hold, what it is fed."""
+
     kind: Literal["hello"]
-    epoch: int
-    columns: list[dict[str, Any]]
-    data: dict[str, Any]
+    epoch: _Epoch
+    columns: list[dict[str, JsonValue]]
+    data: Data | NoData
 
 
-class _Status(BaseModel):
-    kind: Literal["state"]
-    state: State
+class Status(_Message):
+    """How the run stands. `standing`: said again after a reconnect; it is logged already."""
+
+    kind: Literal["state", "standing"]
+    state: Annotated[State, Field(strict=False)]
     phase: _Phase
     step: _Step
     loss: _Scalar
@@ -37,39 +88,47 @@ class _Status(BaseModel):
     grad_states: list[Literal["none", "fresh", "stale"]]
 
 
-class _Answer(BaseModel):
+class Answer(_Message):
+    """What became of a command."""
+
     kind: Literal["answer"]
-    id: int
+    id: _Id
     applied_at_step: _Step
-    state: State
+    state: Annotated[State, Field(strict=False)]
     phase: _Phase
     step: _Step
 
 
-class _Refusal(BaseModel):
+class Refusal(_Message):
+    """The state was against a command."""
+
     kind: Literal["refusal"]
-    id: int
-    state: State
-    command: str
+    id: _Id
+    state: Annotated[State, Field(strict=False)]
+    command: _Name
 
 
-class _Failure(BaseModel):
+class Failure(_Message):
+    """The training code raised an error."""
+
     kind: Literal["failed"]
     reason: _Reason
 
 
-class _Pong(BaseModel):
+class Pong(_Message):
+    """The answer to a ping."""
+
     kind: Literal["pong"]
 
 
-_Message = Annotated[_Hello | _Status | _Answer | _Refusal | _Failure | _Pong, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[_Message] = TypeAdapter(_Message)
+Message = Hello | Status | Answer | Refusal | Failure | Pong
+_ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 
-def message(text: str) -> dict[str, Any]:
-    """Return the trainer's message in `text`, with the fields that its kind has. Raises ProtocolError."""
+def message(text: str) -> Message:
+    """Return the trainer's message in `text`. Raises ProtocolError."""
     try:
-        return _ADAPTER.validate_json(text).model_dump(mode="json")
+        return _ADAPTER.validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "message"

@@ -1,83 +1,116 @@
-"""The server's end of one trainer's connection: what it is still to be told, and which answers are awaited.
+"""The server's end of one trainer's connection: what it is still to be told, and how much of what it sent waits.
 
 Knows nothing of sockets: `api.trainers` sends what `next` returns. Commands are lossless; of acknowledgements only the
 newest counts.
 """
 
 import asyncio
-import time
+import json
 from collections import deque
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
-from livegrad.errors import Forbidden, TrainerError
+from livegrad.protocol import Frame
+from livegrad.runs.trainer_messages import Message
 
-WAITING_COMMANDS = 64
-Message = dict[str, Any]
+UNLOGGED_BYTES = 16 * 1024 * 1024  # beyond it, nothing more is read from the trainer until some is logged
+UNANSWERED_PINGS = 5  # so many, one every few seconds: the trainer is silent
+_ids = count(1)
 
 
-class Port:
-    """One trainer's mailbox, with the answers that its commands will get."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something the trainer sent: a frame with its bytes as they came, or a message.
+
+    `number`: its place among the messages of the trainer's epoch, from 1; None for what may come again.
+    """
+
+    number: int | None
+    frame: Frame | None = None
+    encoded: bytes = b""
+    message: Message | None = None
+
+
+class TrainerSession:
+    """One connection of a trainer of `epoch`. Belongs to the event loop's thread."""
 
     def __init__(self, epoch: int) -> None:
+        self.id = next(_ids)
         self.epoch = epoch
-        self._messages: deque[Message] = deque()
-        self._acknowledged = -1  # newest step committed
-        self._told = -1  # newest step that the trainer was told of
-        self._answers: dict[int, asyncio.Future[Message]] = {}
-        self._next_id = 1
+        self.is_closed = False  # of no more use
+        self.reason = ""  # why it was closed
+        self.unanswered_pings = 0
+        self.has_room = asyncio.Event()  # may more be read from the trainer?
+        self.has_room.set()
+        self._unlogged_bytes = 0
+        self._number = 0  # of the last message that came
+        self._messages: deque[dict[str, Any]] = deque()
+        self._acknowledged = (-1, 0)  # newest step and message that are logged
+        self._told = (-1, 0)  # of which the trainer was told
         self._changed = asyncio.Event()
-        self._closed = False
-        self.heard_at = time.monotonic()  # when the trainer last sent anything
 
-    @property
-    def is_closed(self) -> bool:
-        """Return whether it is of no more use."""
-        return self._closed
+    # -- to the trainer
 
-    def say(self, message: Message) -> None:
+    def welcome(self, step: int, seq: int) -> None:
+        """Say what is logged: the trainer goes on from there, and its messages are counted from there."""
+        self._number = seq
+        self._acknowledged = self._told = (step, seq)
+        self.say({"kind": "welcome", "step": step, "seq": seq})
+
+    def say(self, message: dict[str, Any]) -> None:
         """Send `message`."""
         self._messages.append(message)
         self._changed.set()
 
-    def acknowledge(self, step: int) -> None:
-        """Say that every record up to `step` is committed."""
-        self._acknowledged = max(self._acknowledged, step)
+    def ping(self) -> bool:
+        """Ask for a sign of life; return whether the trainer has given one in time, or is gone anyway."""
+        if self.is_closed:
+            return True
+        self.unanswered_pings += 1
+        self.say({"kind": "ping"})
+        return self.unanswered_pings <= UNANSWERED_PINGS
+
+    def acknowledge(self, step: int, seq: int) -> None:
+        """Say that every record up to `step`, and every message up to `seq`, is logged."""
+        self._acknowledged = max(self._acknowledged, (step, seq))
         self._changed.set()
-
-    def command(self, command: Message) -> asyncio.Future[Message]:
-        """Send a command; the answer is the trainer's. Raises Forbidden when too many wait already."""
-        if len(self._answers) >= WAITING_COMMANDS:
-            raise Forbidden(f"{WAITING_COMMANDS} commands are waiting for this run's trainer already")
-        number = self._next_id
-        self._next_id += 1
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
-        self.say({"kind": "command", "id": number, "command": command})
-        return answer
-
-    def answer(self, message: Message) -> None:
-        """Hand the trainer's answer, or refusal, to whoever waits for it."""
-        future = self._answers.pop(message.get("id", 0), None)
-        if future is not None and not future.done():
-            future.set_result(message)
 
     def close(self, reason: str) -> None:
-        """End it: whoever still waits is told `reason`."""
-        self._closed = True
-        for future in self._answers.values():
-            if not future.done():
-                future.set_exception(TrainerError(reason))
-        self._answers.clear()
+        """End it."""
+        self.is_closed, self.reason = True, self.reason or reason
         self._changed.set()
+        self.has_room.set()
 
-    async def next(self) -> Message | None:
+    async def next(self) -> str | None:
         """Return what to send next, waiting for it; None once closed."""
-        while not self._closed:
+        while not self.is_closed:
             if self._messages:
-                return self._messages.popleft()
+                return json.dumps(self._messages.popleft())
             if self._told < self._acknowledged:
-                self._told = self._acknowledged
-                return {"kind": "ack", "step": self._told}
+                self._told = step, seq = self._acknowledged
+                return json.dumps({"kind": "ack", "step": step, "seq": seq})
             self._changed.clear()
             await self._changed.wait()
         return None
+
+    # -- from the trainer
+
+    def number(self, may_come_again: bool) -> int | None:
+        """Return the number of the message that has come."""
+        if may_come_again:
+            return None
+        self._number += 1
+        return self._number
+
+    def hold(self, size: int) -> None:
+        """Note that `size` more bytes wait to be logged."""
+        self._unlogged_bytes += size
+        if self._unlogged_bytes > UNLOGGED_BYTES:
+            self.has_room.clear()
+
+    def release(self, size: int) -> None:
+        """Note that `size` bytes less wait to be logged."""
+        self._unlogged_bytes -= size
+        if self._unlogged_bytes <= UNLOGGED_BYTES:
+            self.has_room.set()

@@ -12,7 +12,8 @@ import numpy as np
 from livegrad.protocol import Column, Frame, join
 from livegrad.store import element_summary
 from livegrad.store.compression import pack
-from livegrad.store.log import RunLog, insert
+from livegrad.store.frames import insert
+from livegrad.store.log import RunLog
 from livegrad.store.summary import BLOCK, FOLD, SIZES, digest, fold
 
 BLOCKS_AT_ONCE = 16  # in one transaction: an append waits for it

@@ -31,6 +31,7 @@ CREATE TABLE runs (
     lr REAL NOT NULL,
     pace REAL,
     goal INTEGER,
+    seq INTEGER NOT NULL DEFAULT 0,
     last_step INTEGER NOT NULL DEFAULT -1,
     settled INTEGER NOT NULL DEFAULT 0,
     parent TEXT,

@@ -5,87 +5,19 @@ its trainer's epoch and is refused inside the same transaction when a newer trai
 """
 
 import json
-import sqlite3
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from livegrad.errors import LogError, UnknownThing
-from livegrad.lifecycle import State
-from livegrad.protocol import RECORDS, Column, Frame, columns_from_json, record_bytes
-from livegrad.store.compression import unpack
+from livegrad.protocol import Column, Frame, columns_from_json
 from livegrad.store.database import Database, damaged
-from livegrad.store.summary import BLOCK
+from livegrad.store.entry import FIELDS, Entry, entry_of
+from livegrad.store.frames import FRAME_FIELDS, frame_of
+from livegrad.store.writes import Result, Write, apply
 
 FRAMES_AT_ONCE = 16  # read in one go: whoever reads slowly must not hold the file's past
-
-
-@dataclass(slots=True)
-class Entry:
-    """A run as the log keeps it. `last_step` is one less than `first_step` before the first record."""
-
-    id: str
-    name: str
-    config: dict[str, Any]
-    created_at: float
-    state: State
-    reason: str | None
-    epoch: int
-    secret: str
-    lr: float
-    pace: float | None
-    columns: tuple[Column, ...]
-    data: dict[str, Any]
-    last_step: int
-    parent: str | None = None  # the run that it continues, even when that is deleted
-    parent_step: int | None = None
-    goal: int | None = None  # the step at which a `step` command under way is done
-
-    @property
-    def first_step(self) -> int:
-        """Return the step of its first record: 0, or the one at which it left its parent."""
-        return self.parent_step or 0
-
-    @property
-    def record_bytes(self) -> int:
-        """Return the length of one of its records; 0 before they are known."""
-        return record_bytes(self.columns)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to a run at `step`: a state, a tuning, a new trainer."""
-
-    step: int
-    kind: str
-    detail: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one run has to append: frames and events of one epoch, and its row's new values."""
-
-    run: str
-    epoch: int
-    frames: list[Frame] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    changes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of a batch: these frames newly stored, up to `last_step`; or refused as a whole.
-
-    It is refused for its epoch, or for a `gap`, in words: steps were left out.
-    """
-
-    run: str
-    refused: bool
-    frames: list[Frame]
-    last_step: int
-    gap: str | None = None
 
 
 class RunLog(Database):
@@ -102,91 +34,20 @@ class RunLog(Database):
 
     # -- runs
 
-    def create(self, entry: Entry) -> None:
-        """Add a run without records."""
-        with self.transaction() as db:
-            db.execute(
-                "INSERT INTO runs (id, name, config, created_at, state, epoch, lr, pace, last_step, "
-                "parent, parent_step, settled) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    entry.id,
-                    entry.name,
-                    json.dumps(entry.config),
-                    entry.created_at,
-                    entry.state,
-                    entry.epoch,
-                    entry.lr,
-                    entry.pace,
-                    entry.last_step,
-                    entry.parent,
-                    entry.parent_step,
-                    entry.first_step // BLOCK * BLOCK,
-                ),
-            )
-
-    def delete(self, run: str) -> None:
-        """Remove a run and its whole history."""
-        with self.transaction() as db:
-            db.execute("DELETE FROM runs WHERE id = ?", (run,))
-
     def runs(self) -> list[Entry]:
         """Return every run, newest first."""
-        rows = self.rows(f"SELECT {_FIELDS} FROM runs ORDER BY created_at DESC, rowid DESC")
-        return [_entry(row) for row in rows]
+        rows = self.rows(f"SELECT {FIELDS} FROM runs ORDER BY created_at DESC, rowid DESC")
+        return [entry_of(row) for row in rows]
 
     def columns(self, run: str) -> tuple[Column, ...]:
         """Return the columns of the run's records; none when there is no such run."""
         row = self.row("SELECT columns FROM runs WHERE id = ?", (run,))
         return columns_from_json(json.loads(row[0])) if row else ()
 
-    def begin_epoch(self, run: str, secret: str) -> int:
-        """Count one more trainer for the run, known by the hash `secret`; return its epoch."""
+    def apply(self, writes: Sequence[Write]) -> list[Result]:
+        """Carry out all writes, in order and in one transaction; return what became of each."""
         with self.transaction() as db:
-            row = db.execute(
-                "UPDATE runs SET epoch = epoch + 1, secret = ? WHERE id = ? RETURNING epoch", (secret, run)
-            ).fetchone()
-        if row is None:
-            raise UnknownThing(f"there is no run {run!r}")
-        return int(row[0])
-
-    # -- appending
-
-    def append(self, batches: Sequence[Batch]) -> list[Appended]:
-        """Store what all runs have to append, in one transaction; what is already there is left out.
-
-        A batch of an older epoch than its run's is refused as a whole; the others are not touched by that.
-        """
-        with self.transaction() as db:
-            return [self._append_one(db, batch) for batch in batches]
-
-    def _append_one(self, db: sqlite3.Connection, batch: Batch) -> Appended:
-        row = db.execute("SELECT epoch, last_step FROM runs WHERE id = ?", (batch.run,)).fetchone()
-        if row is None or row[0] != batch.epoch:
-            return Appended(batch.run, True, [], -1)
-        last_step = int(row[1])
-        if (gap := _gap(batch.frames, last_step)) is not None:
-            return Appended(batch.run, True, [], last_step, gap)
-        stored: list[Frame] = []
-        for frame in batch.frames:
-            if frame.last <= last_step:
-                continue
-            fresh = frame.since(last_step + 1)
-            insert(db, batch.run, fresh)
-            last_step = fresh.last
-            stored.append(fresh)
-        self._write_rest(db, batch, last_step)
-        return Appended(batch.run, False, stored, last_step)
-
-    def _write_rest(self, db: sqlite3.Connection, batch: Batch, last_step: int) -> None:
-        now = time.time()
-        for event in batch.events:
-            db.execute(
-                "INSERT INTO events VALUES (?,?,?,?,?,?)",
-                (batch.run, event.step, batch.epoch, now, event.kind, json.dumps(event.detail)),
-            )
-        changes = batch.changes | {"last_step": last_step}
-        assignments = ", ".join(f"{name} = ?" for name in changes)
-        db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*changes.values(), batch.run))
+            return apply(db, writes)
 
     # -- reading
 
@@ -282,49 +143,3 @@ class History:
             "ORDER BY first",
             (self.run, size, first - size, last),
         )
-
-
-FRAME_FIELDS = "first, count, epoch, time, is_packed, payload"
-
-
-def frame_of(row: Any) -> Frame:
-    """Return the frame that a row of chunks, FRAME_FIELDS, holds. Raises LogError."""
-    first, count, epoch, finished_at, is_packed, payload = row
-    return Frame(
-        RECORDS, count, first, epoch, 0, finished_at, unpack(payload, count) if is_packed else payload
-    )
-
-
-def insert(db: sqlite3.Connection, run: str, frame: Frame, is_packed: bool = False) -> None:
-    """Store a frame; its payload is packed already if it says so. One that is not is parted at its blocks' ends."""
-    end = frame.first // BLOCK * BLOCK + BLOCK - 1
-    rest = frame
-    while not is_packed and rest.last > end:
-        insert(db, run, rest.until(end))
-        rest, end = rest.since(end + 1), end + BLOCK
-    db.execute(
-        "INSERT INTO chunks (run, first, count, epoch, time, is_packed, payload) VALUES (?,?,?,?,?,?,?)",
-        (run, rest.first, rest.count, rest.epoch, rest.time, is_packed, rest.payload),
-    )
-
-
-def _gap(frames: Sequence[Frame], last_step: int) -> str | None:
-    for frame in frames:
-        if frame.first > last_step + 1:
-            return f"step {last_step + 1} is missing before step {frame.first}"
-        last_step = max(last_step, frame.last)
-    return None
-
-
-_FIELDS = (
-    "id, name, config, created_at, state, reason, epoch, secret, lr, pace, columns, data, last_step, "
-    "parent, parent_step, goal"
-)
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    entry = Entry(*row)
-    entry.config, entry.data = json.loads(row[2]), json.loads(row[11])
-    entry.state = State(entry.state)
-    entry.columns = columns_from_json(json.loads(row[10]))
-    return entry

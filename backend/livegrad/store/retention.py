@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from livegrad.store.log import FRAME_FIELDS, RunLog, frame_of, insert
+from livegrad.store.frames import FRAME_FIELDS, frame_of, insert
+from livegrad.store.log import RunLog
 from livegrad.store.summary import BLOCK, LOW, LOW_STEP, SIZES, names, read, spans
 
 EXACT_STEPS = 1024

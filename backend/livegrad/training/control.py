@@ -55,21 +55,21 @@ class Control:
         self._max_steps = max_steps
         self._say, self._show, self._describe, self._set_lr = say, show, describe, set_lr
         self._wait_for = wait_for
-        self._commands: deque[tuple[int, Mapping[str, Any]]] = deque()
+        self._commands: deque[tuple[str, Mapping[str, Any]]] = deque()
         self._arrived = Event()
         self._stop = False
         self._goal: int | None = None  # the step at which a `step` command is done
         self._phase_goal = False  # hold at the next phase boundary
         self._pending: list[
-            tuple[int, int]
+            tuple[str, int]
         ] = []  # (command id, step at which it was applied) to answer when holding
         self._due = 0.0  # monotonic time of the next step under a pace
 
     # -- any thread
 
-    def submit(self, number: int, command: Mapping[str, Any]) -> None:
-        """Hand over a command; its answer carries `number`."""
-        self._commands.append((number, command))
+    def submit(self, name: str, command: Mapping[str, Any]) -> None:
+        """Hand over a command; its answer carries the id `name`."""
+        self._commands.append((name, command))
         self._arrived.set()
 
     def stop(self) -> None:
@@ -102,6 +102,13 @@ class Control:
         elif self._phase_goal:
             self._hold()
 
+    def heed(self) -> None:
+        """Take commands up although the loop is held for another reason, between two iterations."""
+        if self._observer.step < self._max_steps and self._arrived.is_set():
+            self._take_commands()
+            if self._is_due_to_hold():
+                self._hold()
+
     def _after_step(self) -> None:
         if self._observer.step >= self._max_steps:
             return  # the loop ends by itself; `finish` says so
@@ -121,8 +128,8 @@ class Control:
         self._say(self._describe(self.state))
         self._answer_pending()
         while self._commands:
-            number, command = self._commands.popleft()
-            self._refuse(number, command)
+            name, command = self._commands.popleft()
+            self._refuse(name, command)
 
     def _hold(self) -> None:
         self._goal, self._phase_goal = None, False
@@ -150,41 +157,41 @@ class Control:
         if self._stop:
             raise Stopped
         while self._commands:
-            number, command = self._commands.popleft()
+            name, command = self._commands.popleft()
             if judge(self.state, command["kind"]) is Verdict.SEND:
-                self._apply(number, command)
+                self._apply(name, command)
             else:
-                self._refuse(number, command)
+                self._refuse(name, command)
 
-    def _apply(self, number: int, command: Mapping[str, Any]) -> None:
+    def _apply(self, name: str, command: Mapping[str, Any]) -> None:
         step = self._observer.step
         match command["kind"]:
             case "play":
                 self._goal, self._phase_goal = None, False
                 self._go()
-                self._answer(number, step)
+                self._answer(name, step)
             case "pause":
-                self._pause(number)
+                self._pause(name)
             case "step":
                 self._goal = min(step + command["count"], self._max_steps)
-                self._pending.append((number, step))
+                self._pending.append((name, step))
                 self._go()
             case "phase":
                 self._phase_goal = True
-                self._pending.append((number, step))
+                self._pending.append((name, step))
                 self._go(phases=True)
             case "tune":
                 self._tune(command)
                 self._say(self._describe(self.state))
-                self._answer(number, step)
+                self._answer(name, step)
 
-    def _pause(self, number: int) -> None:
+    def _pause(self, name: str) -> None:
         if self.state is State.PAUSED:
-            self._answer(number, self._observer.step)
+            self._answer(name, self._observer.step)
             return
         is_between = self._observer.phase == "step"
         self._goal = self._observer.step + (0 if is_between else 1)
-        self._pending.append((number, self._goal))
+        self._pending.append((name, self._goal))
 
     def _tune(self, command: Mapping[str, Any]) -> None:
         if command.get("lr") is not None:
@@ -205,11 +212,11 @@ class Control:
 
     # -- answers
 
-    def _answer(self, number: int, applied_at: int) -> None:
+    def _answer(self, name: str, applied_at: int) -> None:
         self._say(
             {
                 "kind": "answer",
-                "id": number,
+                "id": name,
                 "applied_at_step": applied_at,
                 "state": self.state,
                 "phase": self._observer.phase,
@@ -218,9 +225,9 @@ class Control:
         )
 
     def _answer_pending(self) -> None:
-        for number, applied_at in self._pending:
-            self._answer(number, applied_at)
+        for name, applied_at in self._pending:
+            self._answer(name, applied_at)
         self._pending.clear()
 
-    def _refuse(self, number: int, command: Mapping[str, Any]) -> None:
-        self._say({"kind": "refusal", "id": number, "state": self.state, "command": command["kind"]})
+    def _refuse(self, name: str, command: Mapping[str, Any]) -> None:
+        self._say({"kind": "refusal", "id": name, "state": self.state, "command": command["kind"]})

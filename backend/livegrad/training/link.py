@@ -2,9 +2,9 @@
 
 Knows nothing of PyTorch. The training thread does the sending and receiving itself, between two steps: a thread for it
 would take turns with training at the interpreter's lock, which cost a tenth of the speed. Another thread connects, and
-stands in while an iteration takes long. Sent frames are kept until the server has committed them; after a lost
-connection they are sent again. Bounded: with too much unacknowledged nothing more is taken out of the ring, and
-training waits.
+stands in while an iteration takes long. Records and messages are kept, in order, until the server has logged them;
+after a lost connection those that it has not are sent again, so that each is logged exactly once. Bounded: with too
+much unacknowledged nothing more is taken out of the ring, and training waits.
 """
 
 import json
@@ -53,10 +53,11 @@ class Link:
         self._on_message, self._on_end = on_message, on_end
         self._next_step = first_step  # step of the next record to come out of the ring
         self._outbox: deque[Message | Frame] = deque()  # said by the training thread, not yet sent
-        self._unacknowledged: deque[Frame] = deque()
-        self._unacknowledged_bytes = 0
+        self._unacknowledged: deque[Frame | Message] = deque()  # sent and not yet logged, in order
+        self._unacknowledged_bytes = 0  # of the frames among them
+        self._logged = 0  # how many of this trainer's records' frames and messages are logged
         self._last_status: Message | None = None  # said again after a reconnect
-        self._last_picture: Frame | None = None
+        self._last_picture: Frame | None = None  # of a half-done iteration; nothing was sent after it
         self._closing = False
         self._turn = threading.RLock()  # held by the thread that sends and receives
         self._connection: Connection | None = (
@@ -86,12 +87,16 @@ class Link:
         self._outbox.append(picture)
         self._take_turn()
 
-    def tend(self) -> None:
-        """Send and receive what is due; wait while there is no room for another record. Cheap when nothing is due."""
+    def tend(self, while_waiting: Callable[[], None] = lambda: None) -> None:
+        """Send and receive what is due; wait while there is no room for another record. Cheap when nothing is due.
+
+        `while_waiting()` is called again and again during the wait.
+        """
         if time.monotonic() >= self._turn_due:
             self._take_turn()
         while self._ring.is_full:
             self._wait_a_turn(TURN_SECS)
+            while_waiting()
 
     def wait_for(self, event: threading.Event, secs: float | None) -> bool:
         """Send and receive until `event` is set, for `secs` at most (None: for ever). Return whether it is set."""
@@ -177,13 +182,13 @@ class Link:
         if self._has_ended:
             raise Lost("the link was closed meanwhile")
         welcome, *rest = (json.loads(text) for text in texts)
-        self._acknowledge(welcome["step"])
-        for frame in self._unacknowledged:
-            connection.send(encode(frame))
+        self._acknowledge(welcome["seq"])
+        for each in self._unacknowledged:
+            connection.send(_encoded(each))
         if self._last_picture is not None:
             connection.send(encode(self._last_picture))
         if self._last_status is not None:
-            connection.send(json.dumps(self._last_status))
+            connection.send(json.dumps(self._last_status | {"kind": "standing"}))
         for message in rest:
             self._hear(connection, message)
         self._connection = connection
@@ -212,7 +217,7 @@ class Link:
         try:
             for text in connection.receive():
                 self._hear(connection, json.loads(text))
-            if not self._is_held_up():
+            if not self._is_held_up() or self._has_answer(connection):
                 self._send(connection, now)
         except Lost as loss:
             connection.drop()
@@ -222,15 +227,17 @@ class Link:
     def _hear(self, connection: Connection, message: Message) -> None:
         match message["kind"]:
             case "ack":
-                self._acknowledge(message["step"])
+                self._acknowledge(message["seq"])
             case "ping":
                 connection.send('{"kind": "pong"}')
             case _:
                 self._on_message(message)
 
-    def _acknowledge(self, step: int) -> None:
-        while self._unacknowledged and self._unacknowledged[0].last <= step:
-            self._unacknowledged_bytes -= len(self._unacknowledged.popleft().payload)
+    def _acknowledge(self, seq: int) -> None:
+        while self._unacknowledged and self._logged < seq:
+            self._logged += 1
+            if isinstance(logged := self._unacknowledged.popleft(), Frame):
+                self._unacknowledged_bytes -= len(logged.payload)
 
     def _send(self, connection: Connection, now: float) -> None:
         # Records may wait for more of them; an answer to a command may not. Counted first: what was said before
@@ -239,12 +246,15 @@ class Link:
         if said or now >= self._records_due or self._closing or self._ring.is_full:
             self._send_records(connection)
         for _ in range(said):
-            self._send_said(connection, self._outbox[0])
-            self._outbox.popleft()
+            self._send_said(connection, self._outbox.popleft())
 
     def _is_held_up(self) -> bool:
         is_choked = self._connection is not None and self._connection.is_choked
         return is_choked or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES
+
+    def _has_answer(self, connection: Connection) -> bool:
+        # While the log cannot be written, the answer to a command still goes out, with the few records before it.
+        return bool(self._outbox) and not connection.is_choked
 
     def _is_empty(self) -> bool:
         return not self._outbox and not self._ring and not self._unacknowledged
@@ -268,7 +278,12 @@ class Link:
             return
         if said["kind"] == "state":
             self._last_status = said
+        self._unacknowledged.append(said)
         connection.send(json.dumps(said))
+
+
+def _encoded(sent: Message | Frame) -> str | bytes:
+    return encode(sent) if isinstance(sent, Frame) else json.dumps(sent)
 
 
 def _first_words(connection: Connection) -> list[str]:

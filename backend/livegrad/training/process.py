@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import traceback
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from livegrad.training.loop import train
 from livegrad.training.observer import Observer
 
 FLUSH_SECS = 5.0
+COMMANDS_KNOWN = 1000  # more than can wait at once
 
 
 def main(assignment: Assignment) -> None:
@@ -43,6 +45,7 @@ class Trainer:
         self._epoch = assignment.address.epoch
         self._origin = origin = assignment.origin
         self._assignment = assignment
+        self._commands_seen: deque[str] = deque(maxlen=COMMANDS_KNOWN)  # by their ids, the newest
         self._first_step = origin.step if origin else 0
         self.points = split(config)
         self.model = network.build(config)
@@ -101,7 +104,7 @@ class Trainer:
 
     def _at_boundary(self, phase: str) -> None:
         if phase == "step":
-            self.link.tend()
+            self.link.tend(self.control.heed)
         elif phase == "zero_grad" and not self.config.zero_grad:
             return  # there is nothing to clear yet at the first step, and no line that would have cleared it
         self.control.boundary(phase)
@@ -109,9 +112,15 @@ class Trainer:
     def _on_message(self, message: Message) -> None:
         match message["kind"]:
             case "command":
-                self.control.submit(message["id"], message["command"])
+                self._take_command(message["id"], message["command"])
             case "stop":
                 self.control.stop()
+
+    def _take_command(self, name: str, command: Message) -> None:
+        # After a reconnect a command is sent again: it may be the command or its answer that was lost.
+        if name not in self._commands_seen:
+            self._commands_seen.append(name)
+            self.control.submit(name, command)
 
     def _on_server_gone(self) -> None:
         os._exit(1)  # training may be waiting for the link: nobody is left to tell

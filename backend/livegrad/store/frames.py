@@ -1,0 +1,31 @@
+"""Frames of records as rows of the table chunks. Knows nothing of runs."""
+
+import sqlite3
+from typing import Any
+
+from livegrad.protocol import RECORDS, Frame
+from livegrad.store.compression import unpack
+from livegrad.store.summary import BLOCK
+
+FRAME_FIELDS = "first, count, epoch, time, is_packed, payload"
+
+
+def frame_of(row: Any) -> Frame:
+    """Return the frame that a row of chunks, FRAME_FIELDS, holds. Raises LogError."""
+    first, count, epoch, finished_at, is_packed, payload = row
+    return Frame(
+        RECORDS, count, first, epoch, 0, finished_at, unpack(payload, count) if is_packed else payload
+    )
+
+
+def insert(db: sqlite3.Connection, run: str, frame: Frame, is_packed: bool = False) -> None:
+    """Store a frame; its payload is packed already if it says so. One that is not is parted at its blocks' ends."""
+    end = frame.first // BLOCK * BLOCK + BLOCK - 1
+    rest = frame
+    while not is_packed and rest.last > end:
+        insert(db, run, rest.until(end))
+        rest, end = rest.since(end + 1), end + BLOCK
+    db.execute(
+        "INSERT INTO chunks (run, first, count, epoch, time, is_packed, payload) VALUES (?,?,?,?,?,?,?)",
+        (run, rest.first, rest.count, rest.epoch, rest.time, is_packed, rest.payload),
+    )
