@@ -3,7 +3,6 @@
 The records are real ones, of a run that was trained for it, over and over.
 """
 
-import json
 import random
 import tempfile
 import time
@@ -19,7 +18,9 @@ from livegrad.config import RunConfig
 from livegrad.lifecycle import State
 from livegrad.protocol import HEADER, RECORDS, Column, Frame, columns_from_json, decode, record_bytes
 from livegrad.store.compaction import settle
-from livegrad.store.log import Batch, Entry, RunLog
+from livegrad.store.entry import Entry
+from livegrad.store.log import RunLog
+from livegrad.store.writes import Append, Create, Describe
 from tests.running import Server, serving
 from tests.viewer import viewing
 
@@ -69,9 +70,8 @@ def _written(
     folder.mkdir()
     log = RunLog(folder / "livegrad.sqlite3")
     config = RunConfig().model_dump(mode="json")
-    log.create(Entry(RUN, RUN, config, time.time(), State.INTERRUPTED, None, 1, "", 0.1, None, (), {}, -1))
-    plain = json.dumps([column.as_json() for column in columns])
-    log.append([Batch(RUN, 1, changes={"columns": plain})])
+    entry = Entry(RUN, RUN, config, time.time(), State.INTERRUPTED, None, 1, "", 0.1, None, (), {}, -1)
+    log.apply([Create(entry), Describe(RUN, 1, columns, "{}")])
     appending, settling = _append(log, records, record_bytes(columns), steps)
     log.close()
     size, raw = (folder / "livegrad.sqlite3").stat().st_size, steps * record_bytes(columns)
@@ -90,7 +90,7 @@ def _append(log: RunLog, records: bytes, length: int, steps: int) -> tuple[float
         count = min(AT_ONCE, steps - first)
         payload = records[low * length : (low + count) * length]
         begun = time.process_time()
-        log.append([Batch(RUN, 1, [Frame(RECORDS, count, first, 1, 0, time.time(), payload)])])
+        log.apply([Append.frames(RUN, 1, Frame(RECORDS, count, first, 1, 0, time.time(), payload))])
         between = time.process_time()
         while settle(log):
             pass

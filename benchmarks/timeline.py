@@ -13,7 +13,8 @@ from benchmarks.sampling import Effort, percentile
 from benchmarks.table import Row
 from livegrad.protocol import RECORDS, Frame
 from livegrad.store.compaction import settle
-from livegrad.store.log import Batch, RunLog
+from livegrad.store.log import RunLog
+from livegrad.store.writes import Append
 from tests.running import serving
 
 SUBJECT = "timeline"
@@ -118,4 +119,4 @@ def _extend(log: RunLog, run: str, steps: int) -> None:
         count = min(AT_ONCE, steps + 1 - first)
         drift = chance.normal(scale=1e-3, size=(count, len(row))).astype(np.float32)
         payload = (row * (1 + drift)).astype(np.float32).tobytes()
-        log.append([Batch(run, epoch, [Frame(RECORDS, count, first, epoch, 0, 1.0, payload)])])
+        log.apply([Append.frames(run, epoch, Frame(RECORDS, count, first, epoch, 0, 1.0, payload))])

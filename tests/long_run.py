@@ -11,7 +11,9 @@ from livegrad.config import RunConfig
 from livegrad.lifecycle import State
 from livegrad.protocol import Column, Frame, columns_of, record_bytes
 from livegrad.store.compaction import settle
-from livegrad.store.log import Batch, Entry, RunLog
+from livegrad.store.entry import Entry
+from livegrad.store.log import RunLog
+from livegrad.store.writes import Append, Create, Describe
 
 SHAPES = [
     ("hidden_linear.weight", (13, 1)),
@@ -27,31 +29,25 @@ def write_run(folder: Path, steps: int) -> str:
     config = RunConfig(name="long", pace=None, max_steps=steps).model_dump(mode="json")
     log = RunLog(folder / "livegrad.sqlite3")
     entry = Entry(
-        "10000000", "long", config, time.time(), State.FINISHED, None, 0, "", 0.001, None, columns, {}, -1
+        "10000000", "long", config, time.time(), State.FINISHED, None, 1, "", 0.001, None, columns, {}, -1
     )
-    log.create(entry)
-    epoch = log.begin_epoch(entry.id, "")
     axis = {"name": "x", "unit": "", "scale": 1.0}
     points = {"x": [0.0, 1.0], "y": [0.0, 1.0]}
-    facts = {
-        "columns": json.dumps([column.as_json() for column in columns]),
-        "data": json.dumps({"dataset": "line", "train": points, "validation": points, "x": axis, "y": axis}),
-        "state": "finished",
-    }
+    data = {"dataset": "line", "train": points, "validation": points, "x": axis, "y": axis}
+    log.apply([Create(entry), Describe(entry.id, 1, columns, json.dumps(data))])
     for first in range(0, steps, 50_000):
-        frames = list(_frames(first, min(first + 50_000, steps), columns, epoch))
-        log.append([Batch(entry.id, epoch, frames, changes=facts)])
+        log.apply([Append.frames(entry.id, 1, *_frames(first, min(first + 50_000, steps), columns))])
     while settle(log):
         pass
     log.close()
     return entry.id
 
 
-def _frames(first: int, end: int, columns: tuple[Column, ...], epoch: int) -> Iterator[Frame]:
+def _frames(first: int, end: int, columns: tuple[Column, ...]) -> Iterator[Frame]:
     floats = record_bytes(columns) // 4
     source = np.random.default_rng(first)
     for start in range(first, end, 250):
         count = min(250, end - start)
         values = source.normal(size=(count, floats)).astype(np.float32)
         values[:, 0] = 100 / (1 + np.arange(start, start + count)) ** 0.3
-        yield Frame(1, count, start, epoch, 0, 0.0, values.tobytes())
+        yield Frame(1, count, start, 1, 0, 0.0, values.tobytes())

@@ -135,9 +135,9 @@ def _check_parameters(columns: Sequence[Column]) -> None:
         )
     owners = dict(parameters)
     for column in columns:
-        if (column.role == "state") != (column.slot is not None) or (
-            column.role == "state" and column.shape not in ((), owners.get(column.name))
-        ):
+        is_state = column.role == "state"
+        fits = column.name in owners and column.shape in ((), owners[column.name])
+        if is_state != (column.slot is not None) or (is_state and not fits):
             raise ProtocolError(f"expected state of a parameter, with a slot, received {column!r:.200}")
 
 

@@ -1,6 +1,5 @@
 """Records made up for tests of the run log: any number of steps, without training. Knows nothing of torch."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,9 @@ from numpy.typing import NDArray
 from livegrad.lifecycle import State
 from livegrad.protocol import RECORDS, Frame, columns_of
 from livegrad.store.compaction import settle
-from livegrad.store.log import Batch, Entry, RunLog
+from livegrad.store.entry import Entry
+from livegrad.store.log import RunLog
+from livegrad.store.writes import Append, Create, Describe
 
 COLUMNS = columns_of([("hidden_linear.weight", (3, 1)), ("output_linear.bias", (1,))], [])
 FLOATS = sum(column.size for column in COLUMNS)
@@ -39,14 +40,13 @@ def entry(run: str, parent: str | None = None, step: int | None = None) -> Entry
 
 
 def begin(log: RunLog, run: str, parent: str | None = None, step: int | None = None) -> None:
-    log.create(entry(run, parent, step))
-    log.append([Batch(run, 1, changes={"columns": json.dumps([column.as_json() for column in COLUMNS])})])
+    log.apply([Create(entry(run, parent, step)), Describe(run, 1, COLUMNS, "{}")])
 
 
 def write(log: RunLog, run: str, rows: Rows, first: int = 0, at_once: int = 80, time: float = 1.0) -> None:
     """Append the rows in frames of `at_once`, as a trainer at full speed does; settle what is complete."""
     for low in range(0, len(rows), at_once):
-        log.append([Batch(run, 1, [frame(rows[low : low + at_once], first + low, 1, time + low)])])
+        log.apply([Append.frames(run, 1, frame(rows[low : low + at_once], first + low, 1, time + low))])
     while settle(log):
         pass
 

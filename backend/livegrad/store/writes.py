@@ -79,6 +79,11 @@ class Append:
     epoch: int
     items: tuple[Item, ...]
 
+    @classmethod
+    def frames(cls, run: str, epoch: int, *frames: Frame) -> "Append":
+        """Return the append of records alone, which may come again."""
+        return cls(run, epoch, tuple(Item(frame=frame) for frame in frames))
+
 
 @dataclass(frozen=True, slots=True)
 class End:

@@ -11,36 +11,43 @@ from livegrad.errors import Forbidden
 from livegrad.lifecycle import State
 from livegrad.protocol import PHASE, RECORDS, Frame, columns_of, decode, encode
 from livegrad.runs.feed import Feed
-from livegrad.runs.run import INBOX_BYTES, MAX_VIEWERS, Arrival, Meeting
-from livegrad.store.log import Entry
+from livegrad.runs.run import MAX_VIEWERS, LiveRun
+from livegrad.runs.trainer_messages import Status, message
+from livegrad.store.entry import Entry
 
 COLUMNS = columns_of([("0.weight", (1, 1)), ("0.bias", (1,))], [])
 FLOATS = 3 + 4
 
 
-def meeting(state: State = State.PAUSED) -> Meeting:
+def live_run(state: State = State.PAUSED) -> LiveRun:
     config = RunConfig().model_dump(mode="json")
     entry = Entry("a", "n", config, 0.0, state, None, 1, "", 0.001, 60, COLUMNS, {}, -1)
-    return Meeting(entry, None)
+    return LiveRun(entry, None)
 
 
 def frame(step: int, loss: float = 1.5, kind: int = RECORDS) -> Frame:
     return Frame(kind, 1, step, 1, 0, 0.0, struct.pack(f"<{FLOATS}f", loss, 2.5, *range(FLOATS - 2)))
 
 
-def publish(run: Meeting, one: Frame) -> None:
+def publish(run: LiveRun, one: Frame) -> None:
     run.publish(one, encode(one))
 
 
-def status(phase: str, state: str = "paused", **changes: Any) -> dict[str, Any]:
+def status(phase: str, **changes: Any) -> Status:
     told = {
+        "kind": "state",
         "phase": phase,
-        "state": state,
+        "state": "paused",
+        "step": 0,
         "grad_states": ["stale"] * 2,
         "loss": 0.5,
         "validation_loss": 0.25,
+        "lr": 0.01,
+        "pace": None,
     }
-    return told | {"lr": 0.01, "pace": None} | changes
+    said = message(json.dumps(told | changes))
+    assert isinstance(said, Status)
+    return said
 
 
 def everything(feed: Feed) -> list[Any]:
@@ -51,7 +58,7 @@ def everything(feed: Feed) -> list[Any]:
 
 
 def test_a_viewer_gets_hello_then_the_newest_record_then_what_comes() -> None:
-    run = meeting()
+    run = live_run()
     publish(run, frame(0))
     publish(run, frame(1))
     feed = run.join(acknowledges=False)
@@ -61,7 +68,7 @@ def test_a_viewer_gets_hello_then_the_newest_record_then_what_comes() -> None:
 
 
 def test_a_viewer_who_comes_within_an_iteration_gets_its_picture_after_the_record() -> None:
-    run = meeting()
+    run = live_run()
     publish(run, frame(4))
     picture = frame(4, kind=PHASE)
     run.publish_picture(picture, encode(picture))
@@ -71,7 +78,7 @@ def test_a_viewer_who_comes_within_an_iteration_gets_its_picture_after_the_recor
 
 
 def test_the_next_record_supersedes_a_picture_and_its_phase() -> None:
-    run = meeting()
+    run = live_run()
     publish(run, frame(0))
     picture = frame(0, loss=7.0, kind=PHASE)
     run.publish_picture(picture, encode(picture))
@@ -89,11 +96,11 @@ def test_the_next_record_supersedes_a_picture_and_its_phase() -> None:
 
 def test_a_run_without_a_record_has_no_parameters_and_says_so() -> None:
     with pytest.raises(Forbidden, match="no parameters yet"):
-        meeting(State.STARTING).standing()
+        live_run(State.STARTING).standing()
 
 
 def test_step_0_has_no_loss_and_no_gradients() -> None:
-    run = meeting()
+    run = live_run()
     publish(run, frame(0, loss=float("nan")))
     run.note_status(status("step", loss="nan", validation_loss="nan", grad_states=["none"] * 2))
     told = run.as_json()
@@ -102,29 +109,17 @@ def test_step_0_has_no_loss_and_no_gradients() -> None:
 
 
 def test_a_loss_that_diverged_is_told_as_it_is() -> None:
-    run = meeting()
+    run = live_run()
     publish(run, frame(3, loss=float("inf")))
     assert run.as_json()["loss"] == "inf"
     json.dumps(run.as_json(), allow_nan=False)
 
 
 def test_viewers_are_limited_and_a_place_is_free_again_when_one_leaves() -> None:
-    run = meeting()
+    run = live_run()
     feeds = [run.join(acknowledges=False) for _ in range(MAX_VIEWERS)]
     with pytest.raises(Forbidden, match=f"{MAX_VIEWERS} viewers"):
         run.join(acknowledges=False)
     run.leave(feeds[0])
     run.leave(feeds[0])  # twice is no harm
     assert run.join(acknowledges=False) in run.feeds
-
-
-def test_a_full_inbox_closes_the_door_until_it_is_emptied() -> None:
-    run = meeting()
-    arrival = Arrival(1, frame(0), bytes(INBOX_BYTES // 2 + 1))
-    run.receive(arrival)
-    assert run.room.is_set()
-    run.receive(arrival)
-    assert not run.room.is_set()
-    assert run.take_inbox() == [arrival, arrival]
-    assert run.room.is_set()
-    assert run.take_inbox() == []

@@ -1,52 +1,73 @@
-"""A trainer's mailbox at the server: commands are lossless, of acknowledgements the newest counts."""
+"""The server's end of a trainer's connection: lossless to the trainer, bounded from it."""
 
 import asyncio
+import json
+from typing import Any
 
-import pytest
-
-from livegrad.errors import Forbidden, TrainerError
-from livegrad.runs.trainer_session import WAITING_COMMANDS, Port
+from livegrad.runs.trainer_session import UNANSWERED_PINGS, UNLOGGED_BYTES, TrainerSession
 
 
-async def test_each_command_gets_its_own_answer_in_whatever_order_they_come() -> None:
-    port = Port(1)
-    futures = [port.command({"kind": kind}) for kind in ("pause", "play", "step")]
-    numbers = [(await port.next() or {})["id"] for _ in futures]
-    for number in reversed(numbers):
-        port.answer({"kind": "answer", "id": number})
-    assert [(await future)["id"] for future in futures] == numbers
+async def said(session: TrainerSession) -> dict[str, Any]:
+    text = await session.next()
+    assert text is not None
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+async def test_what_is_said_comes_in_order_before_any_acknowledgement() -> None:
+    session = TrainerSession(1)
+    session.acknowledge(3, 5)
+    for number in range(3):
+        session.say({"kind": "command", "id": number})
+    assert [(await said(session)).get("id") for _ in range(3)] == [0, 1, 2]
+    assert await said(session) == {"kind": "ack", "step": 3, "seq": 5}
 
 
 async def test_only_the_newest_acknowledgement_is_sent_and_never_an_older_one() -> None:
-    port = Port(1)
+    session = TrainerSession(1)
     for step in (1, 5, 3):
-        port.acknowledge(step)
-    assert await port.next() == {"kind": "ack", "step": 5}
-    port.acknowledge(4)
-    waiting = asyncio.create_task(port.next())
-    port.acknowledge(6)
-    assert await waiting == {"kind": "ack", "step": 6}
+        session.acknowledge(step, step)
+    assert await said(session) == {"kind": "ack", "step": 5, "seq": 5}
+    session.acknowledge(4, 4)
+    waiting = asyncio.create_task(said(session))
+    session.acknowledge(5, 6)
+    assert await waiting == {"kind": "ack", "step": 5, "seq": 6}
 
 
-async def test_whoever_waits_when_it_closes_is_told_why() -> None:
-    port = Port(1)
-    future = port.command({"kind": "play"})
-    port.close("its process was killed by SIGKILL")
-    with pytest.raises(TrainerError, match="SIGKILL"):
-        await future
-    assert await port.next() is None
+async def test_messages_are_counted_from_what_is_logged_but_those_that_may_come_again() -> None:
+    session = TrainerSession(1)
+    session.welcome(41, 7)
+    assert await said(session) == {"kind": "welcome", "step": 41, "seq": 7}
+    assert [session.number(may_come_again=again) for again in (False, True, False)] == [8, None, 9]
 
 
-async def test_commands_are_bounded() -> None:
-    port = Port(1)
-    futures = [port.command({"kind": "pause"}) for _ in range(WAITING_COMMANDS)]
-    with pytest.raises(Forbidden, match="waiting"):
-        port.command({"kind": "pause"})
-    port.answer({"kind": "answer", "id": 1})
-    futures.append(port.command({"kind": "pause"}))
-    port.close("over")
-    await asyncio.gather(*futures, return_exceptions=True)
+async def test_it_says_nothing_more_once_it_is_closed_and_keeps_the_first_reason() -> None:
+    session = TrainerSession(1)
+    waiting = asyncio.create_task(session.next())
+    await asyncio.sleep(0)
+    session.close("another trainer takes over")
+    session.close("later")
+    assert await waiting is None
+    assert (session.is_closed, session.reason) == (True, "another trainer takes over")
 
 
-async def test_an_answer_that_nobody_waits_for_is_nobodys() -> None:
-    Port(1).answer({"kind": "answer", "id": 99})
+async def test_nothing_more_is_read_while_too_much_waits_to_be_logged() -> None:
+    session = TrainerSession(1)
+    half = UNLOGGED_BYTES // 2 + 1
+    session.hold(half)
+    assert session.has_room.is_set()
+    session.hold(half)
+    assert not session.has_room.is_set()
+    session.release(half)
+    assert session.has_room.is_set()
+
+
+async def test_a_trainer_is_silent_after_some_pings_without_a_sign_of_life() -> None:
+    session = TrainerSession(1)
+    assert [session.ping() for _ in range(UNANSWERED_PINGS + 1)] == [True] * UNANSWERED_PINGS + [False]
+    session.unanswered_pings = 0
+    assert session.ping()
+
+
+def test_no_two_sessions_have_the_same_id() -> None:
+    assert len({TrainerSession(1).id for _ in range(100)}) == 100

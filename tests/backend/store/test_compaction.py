@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from livegrad.store.compaction import settle
-from livegrad.store.log import Batch, RunLog
+from livegrad.store.log import RunLog
 from livegrad.store.summary import SIZES, digest
+from livegrad.store.writes import Append, Begin
 from tests.backend.recorded import COLUMNS, begin, bytes_by_step, frame, opened, records, write
 
 
@@ -37,7 +38,7 @@ def test_what_was_appended_before_it_was_settled_is_settled_after_a_restart(tmp_
     rows = records(600)
     with opened(tmp_path) as log:
         begin(log, "a")
-        log.append([Batch("a", 1, [frame(rows, 0)])])
+        log.apply([Append.frames("a", 1, frame(rows, 0))])
     with opened(tmp_path) as log:
         assert settle(log)
         assert not settle(log)
@@ -49,9 +50,9 @@ def test_trainers_of_one_block_stay_apart(tmp_path: Path) -> None:
     rows = records(256)
     with opened(tmp_path) as log:
         begin(log, "a")
-        log.append([Batch("a", 1, [frame(rows[:100], 0)])])
-        log.begin_epoch("a", "")
-        log.append([Batch("a", 2, [frame(rows[100:], 100, epoch=2)])])
+        log.apply([Append.frames("a", 1, frame(rows[:100], 0))])
+        log.apply([Begin("a", "")])
+        log.apply([Append.frames("a", 2, frame(rows[100:], 100, epoch=2))])
         assert settle(log)
         assert [(f.first, f.count, f.epoch) for f in log.frames("a", 0, 255)] == [(0, 100, 1), (100, 156, 2)]
         assert bytes_by_step(log, "a", 0, 255) == as_bytes(rows)
@@ -81,7 +82,7 @@ def test_reading_while_blocks_are_settled_misses_nothing(tmp_path: Path) -> None
     with opened(tmp_path) as log:
         begin(log, "a")
         for low in range(0, len(rows), 10):
-            log.append([Batch("a", 1, [frame(rows[low : low + 10], low)])])
+            log.apply([Append.frames("a", 1, frame(rows[low : low + 10], low))])
         found = b""
         for part in log.frames("a", 0, 5999):
             found += part.payload

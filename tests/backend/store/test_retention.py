@@ -7,6 +7,7 @@ import numpy as np
 from livegrad.store.log import RunLog
 from livegrad.store.retention import EXACT_STEPS, Room
 from livegrad.store.summary import BLOCK
+from livegrad.store.writes import Delete
 from tests.backend.recorded import begin, bytes_by_step, opened, records, write
 
 STEPS = 20_000
@@ -86,7 +87,7 @@ def test_a_deleted_run_gives_its_space_back(tmp_path: Path) -> None:
         write(log, "b", records(STEPS))
         full = size(log)
         room = Room(log, 10**9)
-        log.delete("b")
+        log.apply([Delete("b")])
         room.give_back()
         tidy(room)
         assert size(log) <= empty + 100_000 < full / 4

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 from livegrad.assignment import Address
-from livegrad.protocol import Frame, decode
+from livegrad.protocol import RECORDS, Frame, decode
 from livegrad.training.link import Link
 from livegrad.training.observer import Ring
 
@@ -27,6 +27,7 @@ class Hub:
     def __init__(self, *talks: Talk) -> None:
         self.steps: list[float] = []
         self.messages: list[dict[str, Any]] = []
+        self.seq = 0  # how many messages are logged
         self.connections = 0
         self.done = threading.Event()  # set once a message says "done"
         self._talks = talks
@@ -35,20 +36,27 @@ class Hub:
         number, self.connections = self.connections, self.connections + 1
         with suppress(ConnectionClosed):
             assert json.loads(socket.recv()) == GREETING
-            socket.send(json.dumps({"kind": "welcome", "step": len(self.steps) - 1}))
+            socket.send(json.dumps({"kind": "welcome", "step": len(self.steps) - 1, "seq": self.seq}))
             self._talks[min(number, len(self._talks) - 1)](socket)
 
     def take(self, socket: ServerConnection, acknowledges: bool = True) -> None:
         """Take one message in."""
         data = socket.recv()
         if isinstance(data, bytes):
-            self._keep(decode(data))
-            if acknowledges:
-                socket.send(json.dumps({"kind": "ack", "step": len(self.steps) - 1}))
+            if (frame := decode(data)).kind == RECORDS:
+                self._keep(frame)
+                self._log(socket, acknowledges)
             return
         self.messages.append(message := json.loads(data))
+        if message["kind"] not in ("standing", "pong"):
+            self._log(socket, acknowledges)
         if message["kind"] == "done":
             self.done.set()
+
+    def _log(self, socket: ServerConnection, acknowledges: bool) -> None:
+        self.seq += 1
+        if acknowledges:
+            socket.send(json.dumps({"kind": "ack", "step": len(self.steps) - 1, "seq": self.seq}))
 
     def _keep(self, frame: Frame) -> None:
         assert frame.first <= len(self.steps), "a gap"
@@ -151,7 +159,8 @@ def test_without_acknowledgements_training_waits_and_nothing_is_dropped(
                 data = socket.recv(timeout=0.05)
                 assert isinstance(data, bytes)
                 hub._keep(decode(data))
-        socket.send(json.dumps({"kind": "ack", "step": len(hub.steps) - 1}))
+                hub.seq += 1
+        socket.send(json.dumps({"kind": "ack", "step": len(hub.steps) - 1, "seq": hub.seq}))
         hub.take_all(socket)
 
     hub = Hub(talk)
@@ -265,3 +274,70 @@ def test_close_waits_until_the_last_record_is_committed() -> None:
         write_all(ring, link, 50)
         link.close(10)
         assert hub.steps == list(range(50))
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3, 4])
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_after_a_reconnect_each_message_comes_once_more_in_order_unless_it_is_logged(
+    taken: int, acknowledges: bool
+) -> None:
+    def drop(socket: ServerConnection) -> None:
+        for _ in range(taken):
+            hub.take(socket, acknowledges)
+        socket.socket.close()
+
+    hub = Hub(drop, lambda socket: hub.take_all(socket))
+    with linked(hub) as (link, ring, _):
+        for number in range(4):
+            write_all(ring, link, 1)
+            link.say({"kind": "word", "number": number})
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+        assert [said["number"] for said in hub.messages if said["kind"] == "word"] == [0, 1, 2, 3]
+
+
+def test_after_a_reconnect_it_says_how_it_stands_although_that_is_logged() -> None:
+    def drop(socket: ServerConnection) -> None:
+        hub.take(socket)
+        socket.socket.close()
+
+    hub = Hub(drop, lambda socket: hub.take_all(socket))
+    with linked(hub) as (link, _, _):
+        link.say({"kind": "state", "state": "paused"})
+        while hub.connections < 2:
+            time.sleep(0.01)
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+        assert hub.messages[:2] == [
+            {"kind": "state", "state": "paused"},
+            {"kind": "standing", "state": "paused"},
+        ]
+
+
+def test_what_is_said_goes_out_although_nothing_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livegrad.training.link.UNACKNOWLEDGED_BYTES", 4)
+
+    def talk(socket: ServerConnection) -> None:
+        while not hub.done.is_set():
+            hub.take(socket, acknowledges=False)
+        socket.send(json.dumps({"kind": "ack", "step": len(hub.steps) - 1, "seq": hub.seq}))
+        hub.take_all(socket)
+
+    hub = Hub(talk)
+    with linked(hub) as (link, ring, _):
+        said = threading.Event()
+
+        def put() -> None:
+            for number in range(100):
+                ring.put(np.float32(number).tobytes())
+                link.tend(lambda: None if said.is_set() else say())
+
+        def say() -> None:  # the ring is full: nothing is logged, and still a command is answered
+            said.set()
+            link.say({"kind": "done"})
+
+        writer = threading.Thread(target=put, daemon=True)
+        writer.start()
+        assert hub.done.wait(20)
+        writer.join(20)
+        assert not writer.is_alive()
