@@ -435,7 +435,7 @@ def _is_unasked(run: RunState) -> bool:
 
 
 def _can_break(run: RunState) -> bool:
-    return run.state not in FINAL and run.trainer not in (Trainer.BEGINNING, Trainer.ENDING)
+    return run.trainer not in (Trainer.BEGINNING, Trainer.ENDING)
 
 
 def _after_deletion(run: RunState, event: Event) -> Next:
@@ -560,6 +560,8 @@ def _drain(run: RunState, loss: Loss, effects: list[Effect] | None = None) -> Ne
 
 def _broke(run: RunState, reason: str) -> Next:
     closed: list[Effect] = [] if run.session is None else [CloseSession(run.session, reason)]
+    if run.state in FINAL:  # it goes on after its end
+        return replace(run, session=None, trainer=Trainer.NONE), [*closed, EndProcess()]
     return _drain(run, Loss(reason, is_failure=True), [*closed, EndProcess()])
 
 

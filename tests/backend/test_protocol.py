@@ -38,7 +38,7 @@ FRAMES = st.builds(
     st.integers(0, 2**63),
     st.integers(0, 2**32 - 1),
     st.integers(0, 2**32 - 1),
-    st.floats(0, 1e12),
+    st.floats(0, 2e11),
     st.integers(1, 8),
 )
 

@@ -162,20 +162,28 @@ def test_a_server_ends_while_its_disk_is_full_and_goes_on_after_it(tmp_path: Pat
             assert all(found[step] == record for step, record in seen.items())
 
 
-def test_a_run_that_is_made_on_a_full_disk_begins_when_there_is_room(tmp_path: Path) -> None:
+def test_while_the_disk_is_full_a_pause_is_answered_at_once_and_the_rest_is_told_why(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        old = server.create(**CONFIG)
-        server.command(old, "play")
-        with viewing(server, old) as viewer, full(server, "limit"):
+        run = server.create(**CONFIG)
+        server.command(run, "play")
+        with viewing(server, run) as viewer, full(server, "limit"):
             viewer.take_until(lambda message: told(message, "log"))
-            run = server.post("/runs", CONFIG)["id"]
-            answer = server.client.delete(f"/api/runs/{old}")
-            assert answer.status_code == 507
-            assert "see that it has space" in answer.json()["detail"]
-            assert server.get(f"/runs/{run}")["state"] == "starting"
-        server.wait(run, "paused")
-        assert server.command(run, "step", count=5)["step"] == 5
-        assert server.client.delete(f"/api/runs/{old}").status_code == 204
+            begun = time.monotonic()
+            for answer in (
+                server.client.post("/api/runs", json=CONFIG),
+                server.client.delete(f"/api/runs/{run}"),
+                server.client.post(f"/api/runs/{run}/commands", json={"kind": "play"}),
+                server.client.post(f"/api/runs/{run}/commands", json={"kind": "tune", "lr": 0.1}),
+            ):
+                assert answer.status_code == 507
+                assert "see that it has space" in answer.json()["detail"]
+            held = server.command(run, "pause")["step"]
+            assert time.monotonic() - begun < 5
+        viewer_sees = server.wait(run, "paused")
+        assert viewer_sees["step"] == held
+        assert [each["id"] for each in server.get("/runs")].count(run) == 1
+        assert server.command(run, "step", count=5)["step"] == held + 5
+        assert server.client.delete(f"/api/runs/{run}").status_code == 204
 
 
 # -- what a start refuses

@@ -5,10 +5,10 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from livegrad.config import Command, RunConfig
-from livegrad.errors import Forbidden, LogError, TrainerError, UnknownThing
+from livegrad.errors import Forbidden, LivegradError, LogError, TrainerError, UnknownThing
 from livegrad.lifecycle import BeginAsked, Deleted, Opened, State, Verdict, judge
 from livegrad.runs.commands import Reply, Waiting
 from livegrad.runs.committer import Committer
@@ -21,6 +21,7 @@ from livegrad.store.log import RunLog
 from livegrad.store.retention import Room
 from livegrad.store.writes import Create, Delete
 
+T = TypeVar("T")
 START_SECS = 120.0  # torch on a cold disk
 ANSWER_SECS = 600.0  # 10,000 steps of the slowest network
 _log = logging.getLogger("livegrad.hub")
@@ -90,9 +91,33 @@ class Hub:
         if self._tasks is None or self._is_ending.is_set():
             coroutine.close()
             return
-        task = self._tasks.create_task(coroutine)
+        try:
+            task = self._tasks.create_task(coroutine)
+        except RuntimeError:  # the group ends, by an error of another task
+            coroutine.close()
+            return
         self._children.add(task)
         task.add_done_callback(self._children.discard)
+
+    async def _to_its_end(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        # Whoever asked may be gone before it is logged: memory and log must agree all the same.
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        async def carry_out() -> None:
+            try:
+                value = await coroutine
+            except LivegradError as error:
+                if not result.done():
+                    result.set_exception(error)
+            else:
+                if not result.done():
+                    result.set_result(value)
+
+        if self._tasks is None or self._is_ending.is_set():
+            coroutine.close()
+            raise Forbidden("the server is stopping")
+        self._spawn(carry_out())
+        return await result
 
     async def _make_default(self) -> None:
         try:
@@ -157,8 +182,7 @@ class Hub:
             parent=parent,
             parent_step=parent_step,
         )
-        # Whoever asked may be gone before it is logged: then it is there all the same.
-        return await asyncio.shield(asyncio.ensure_future(self._create(entry)))
+        return await self._to_its_end(self._create(entry))
 
     async def _create(self, entry: Entry) -> LiveRun:
         self._creating += 1
@@ -182,7 +206,7 @@ class Hub:
     async def delete(self, run: str) -> None:
         """Remove the run with its whole history, then stop its trainer. Raises UnknownThing; LogError, and it stays."""
         found = self.run(run)
-        await asyncio.shield(asyncio.ensure_future(self._delete(found)))
+        await self._to_its_end(self._delete(found))
 
     async def _delete(self, run: LiveRun) -> None:
         await self._committer.attempt(run.id, Delete(run.id))

@@ -271,6 +271,8 @@ def _append(db: sqlite3.Connection, write: Append) -> Appended:
 def _gap(now: Standing, item: Item) -> str | None:
     if item.number is not None and item.number > now.seq + 1:
         return f"message {now.seq + 1} is missing before message {item.number}"
+    if now.state in FINAL and item.frame is not None and item.frame.last > now.last_step:
+        return f"the run is {now.state}: there is no step after {now.last_step}"
     if item.frame is not None and item.frame.first > now.last_step + 1:
         return f"step {now.last_step + 1} is missing before step {item.frame.first}"
     return None

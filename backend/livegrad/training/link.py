@@ -139,6 +139,14 @@ class Link:
     # -- the link's thread
 
     def _run(self) -> None:
+        try:
+            self._connect_and_attend()
+        except BaseException:  # training would wait for ever for a connection that nobody makes
+            self._end()
+            self._on_end()
+            raise
+
+    def _connect_and_attend(self) -> None:
         lost_at = time.monotonic()
         while time.monotonic() - lost_at < GIVE_UP_SECS:
             try:

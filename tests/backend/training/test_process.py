@@ -25,21 +25,23 @@ class Hub:
     def __init__(self, stops_after: int | None = None) -> None:
         self.frames: list[Frame] = []
         self.messages: list[dict[str, Any]] = []
+        self._seq = 0
         self._stops_after = stops_after
 
     def handle(self, socket: ServerConnection) -> None:
         with suppress(ConnectionClosed):
             self.messages.append(json.loads(socket.recv()))
-            socket.send('{"kind": "welcome", "step": -1}')
+            socket.send('{"kind": "welcome", "step": -1, "seq": 0}')
             while True:
                 self._take(socket, socket.recv())
 
     def _take(self, socket: ServerConnection, data: str | bytes) -> None:
+        self._seq += 1
+        socket.send(json.dumps({"kind": "ack", "step": 0, "seq": self._seq}))
         if isinstance(data, str):
             self.messages.append(json.loads(data))
             return
         self.frames.append(frame := decode(data))
-        socket.send(json.dumps({"kind": "ack", "step": frame.last}))
         if self._stops_after is not None and frame.last >= self._stops_after:
             socket.send('{"kind": "stop"}')
 
