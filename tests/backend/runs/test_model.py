@@ -372,6 +372,7 @@ class World(RuleBasedStateMachine):
             assert entry.state != "failed" or entry.id in self.erred, entry
             rates = [(0, entry.config["optimizer"]["lr"])]
             rates += [(event["step"], event["lr"]) for event in self.log.events(entry.id)]
+            assert [at for at, _ in rates] == sorted(at for at, _ in rates), "a change of the rate came again"
             weight, expected = 1.0, 0
             for frame in self.log.frames(entry.id, 0, 10**9):
                 for place in range(frame.count):
