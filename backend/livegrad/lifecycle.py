@@ -126,6 +126,8 @@ class RunState:
     @property
     def is_live(self) -> bool:
         """Return whether a trainer is at work on the run, or about to be."""
+        if self.state in FINAL:
+            return False
         return self.trainer is not Trainer.NONE or self.state in LIVE
 
 

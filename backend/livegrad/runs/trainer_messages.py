@@ -11,7 +11,6 @@ from livegrad.errors import ProtocolError
 from livegrad.lifecycle import State
 
 _Step = Annotated[int, Field(ge=0, le=2**53)]
-_Epoch = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Scalar = _Number | Literal["nan", "inf", "-inf"]
 _Phase = Literal["zero_grad", "forward", "loss", "backward", "step"]
@@ -68,7 +67,7 @@ class Hello(_Message):
     """A trainer's first message: which one it is, what its records hold, what it is fed."""
 
     kind: Literal["hello"]
-    epoch: _Epoch
+    epoch: int
     columns: list[dict[str, JsonValue]]
     data: Data | NoData
 
