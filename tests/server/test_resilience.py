@@ -138,12 +138,26 @@ def test_a_run_whose_trainer_is_killed_again_and_again_without_a_step_is_left_in
     assert world.server.command(world.run, "step")["step"] == 1
 
 
-def test_a_frozen_trainer_that_was_replaced_is_refused_when_it_wakes_up_and_ends(world: World) -> None:
+def test_a_frozen_trainer_is_replaced_and_ended(world: World) -> None:
     frozen = trainer_of(world.server)
     world.server.command(world.run, "step", count=5)
     frozen.send_signal(signal.SIGSTOP)
+    world.server.wait(world.run, "starting", seconds=60)
+    world.server.wait(world.run, "paused")
+    assert world.server.command(world.run, "step", count=5)["step"] == 10
+    psutil.wait_procs([frozen], timeout=20)
+    assert not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE
+    assert sorted(all_records(world.server, world.run)) == list(range(11))
+
+
+def test_a_frozen_trainer_of_an_earlier_server_is_refused_when_it_wakes_up_and_ends(world: World) -> None:
+    frozen = trainer_of(world.server)
+    world.server.command(world.run, "step", count=5)
+    world.kill_server()
+    world.server.wait(world.run, "paused")
+    frozen.send_signal(signal.SIGSTOP)
     try:
-        world.server.wait(world.run, "starting", seconds=30)
+        world.server.wait(world.run, "starting", seconds=60)
         world.server.wait(world.run, "paused")
         assert world.server.command(world.run, "step", count=5)["step"] == 10
     finally:
