@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from livegrad.store.database import APPLICATION_ID, SCHEMA_VERSION
+from livegrad.store.database import APPLICATION_ID
+from livegrad.store.migrations import VERSION
 from tests.running import Server, serving
 from tests.server.trainers import integrity
 from tests.viewer import stored, viewing
@@ -243,7 +244,7 @@ def test_a_database_of_another_program_is_refused_and_not_touched(tmp_path: Path
 def test_a_log_of_a_newer_livegrad_is_refused_and_not_touched(tmp_path: Path, log_bytes: bytes) -> None:
     path = database(tmp_path, log_bytes)
     db = sqlite3.connect(path)
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    db.execute(f"PRAGMA user_version = {VERSION + 1}")
     assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     db.close()
     before = path.read_bytes()

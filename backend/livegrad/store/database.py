@@ -12,72 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from livegrad.errors import LogError
+from livegrad.store.migrations import SCHEMA, VERSION, migrate, pending
 
 APPLICATION_ID = 0x4C475244  # "LGRD"
-SCHEMA_VERSION = 1
 BUSY_MILLISECONDS = 5000
 MAX_JOURNAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log's file keeps for itself between checkpoints
 _MAGIC = b"SQLite format 3\0"
-
-_SCHEMA = """
-CREATE TABLE runs (
-    id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    created_at REAL NOT NULL,
-    state TEXT NOT NULL,
-    reason TEXT,
-    epoch INTEGER NOT NULL DEFAULT 0,
-    secret TEXT NOT NULL DEFAULT '',
-    lr REAL NOT NULL,
-    pace REAL,
-    goal INTEGER,
-    last_step INTEGER NOT NULL DEFAULT -1,
-    settled INTEGER NOT NULL DEFAULT 0,
-    parent TEXT,
-    parent_step INTEGER,
-    config TEXT NOT NULL,
-    columns TEXT NOT NULL DEFAULT '[]',
-    data TEXT NOT NULL DEFAULT '{}'
-) STRICT;
-CREATE TABLE chunks (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    first INTEGER NOT NULL,
-    count INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    time REAL NOT NULL,
-    is_packed INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    PRIMARY KEY (run, first)
-) STRICT;
-CREATE INDEX chunks_by_age ON chunks (time) WHERE is_packed;
-CREATE TABLE digests (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    size INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    PRIMARY KEY (run, size, first)
-) STRICT;
-CREATE TABLE events (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    step INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    time REAL NOT NULL,
-    kind TEXT NOT NULL,
-    detail TEXT NOT NULL
-) STRICT;
-CREATE INDEX events_by_run ON events (run, step);
-"""
-# Came later. A log without it is not older: blocks that are not in it are read from their records, and a livegrad that
-# does not know of it leaves it alone.
-_ADDED = """
-CREATE TABLE IF NOT EXISTS element_digests (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    size INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    PRIMARY KEY (run, size, first)
-) STRICT;
-"""
 
 
 class Database:
@@ -121,6 +61,8 @@ class Database:
             (verdict,) = db.execute("PRAGMA quick_check('runs')").fetchone()
             if verdict != "ok":
                 raise LogError(damaged(self.path, verdict))
+            if pending(db) is None:
+                raise LogError(_unknown(self.path, version))
 
     def _prepare(self) -> None:
         (tables,) = self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -128,19 +70,14 @@ class Database:
             self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that what is let go can leave the file
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} {_ADDED} PRAGMA application_id = {APPLICATION_ID}; "
-                f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
+                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
+                f"PRAGMA user_version = {VERSION}; COMMIT"
             )
         self.db.execute("BEGIN IMMEDIATE")
-        self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")  # fails where nothing can be written
-        (is_there,) = self.db.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'element_digests'"
-        ).fetchone()
-        if is_there:
-            self.db.rollback()
-        else:
-            self.db.execute(_ADDED)
-            self.db.commit()
+        self.db.execute(f"PRAGMA user_version = {self.db.execute('PRAGMA user_version').fetchone()[0]}")
+        self.db.rollback()  # it fails where nothing can be written
+        if migrations := pending(self.db):
+            migrate(self.db, migrations)
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -202,11 +139,18 @@ class Database:
 def _check_kind(path: Path, application: int, version: int) -> None:
     if application != APPLICATION_ID:
         raise LogError(f"{path} is a database of another program: choose another folder with --data")
-    if version > SCHEMA_VERSION:
+    if version > VERSION:
         raise LogError(
-            f"{path} was written by a newer livegrad (format {version}, this one reads {SCHEMA_VERSION}): "
+            f"{path} was written by a newer livegrad (format {version}, this one reads {VERSION}): "
             "upgrade livegrad, or choose another folder with --data"
         )
+
+
+def _unknown(path: Path, version: int) -> str:
+    return (
+        f"{path} is a run log of a form that this livegrad does not know (format {version}): open it with the livegrad "
+        "that wrote it, or choose another folder with --data"
+    )
 
 
 def in_words(path: Path, error: sqlite3.Error) -> str:

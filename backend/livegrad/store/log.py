@@ -130,8 +130,8 @@ class RunLog(Database):
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
 
     def runs(self) -> list[Entry]:
-        """Return every run, newest first."""
-        rows = self.rows(f"SELECT {_FIELDS} FROM runs ORDER BY created_at DESC, rowid DESC")
+        """Return every run, newest first, whatever the clock said when they were made."""
+        rows = self.rows(f"SELECT {_FIELDS} FROM runs ORDER BY rowid DESC")
         return [_entry(row) for row in rows]
 
     def columns(self, run: str) -> tuple[Column, ...]:

@@ -76,7 +76,7 @@ class Room:
     def _thin(self) -> bool:
         oldest = self._log.rows(
             "SELECT run, first FROM chunks JOIN runs ON id = run "
-            "WHERE is_packed AND first + count + ? <= last_step + 1 ORDER BY chunks.time LIMIT ?",
+            "WHERE is_packed = 1 AND first + count + ? <= last_step + 1 ORDER BY chunks.rowid LIMIT ?",
             (EXACT_STEPS, CHUNKS_AT_ONCE),
         )
         kept = {run: self._kept(run) for run in {run for run, _ in oldest}}
