@@ -5,6 +5,7 @@ its trainer's epoch and is refused inside the same transaction when a newer trai
 """
 
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -12,14 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from livegrad.errors import LogError, UnknownThing
+from livegrad.errors import LivegradError, RunDamaged, UnknownThing
 from livegrad.lifecycle import State
 from livegrad.protocol import RECORDS, Column, Frame, columns_from_json, record_bytes
 from livegrad.store.compression import unpack
-from livegrad.store.database import Database, damaged
+from livegrad.store.database import Database
 from livegrad.store.summary import BLOCK
 
 FRAMES_AT_ONCE = 16  # read in one go: whoever reads slowly must not hold the file's past
+_logger = logging.getLogger("livegrad.store.log")
 
 
 @dataclass(slots=True)
@@ -93,12 +95,34 @@ class RunLog(Database):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        self._damage: dict[str, str] = {}  # by run: why it cannot be read
+        self._lengths: dict[str, int] = {}  # by run: of one of its records, once its columns are known
         try:
-            for entry in self.runs():  # each goes on from its newest record
-                self.frame(entry.id, entry.last_step)
-        except LogError as error:
+            for entry in self.runs():
+                self._check_newest(entry)
+        except BaseException:
             self.close()
-            raise LogError(damaged(path, str(error))) from error
+            raise
+
+    # -- damage
+
+    def damaged_runs(self) -> dict[str, str]:
+        """Return, by run, why it cannot be read: of those found so far. `runs` leaves them out."""
+        return dict(self._damage)
+
+    def note_damage(self, run: str, reason: str) -> None:
+        """Take a run for damaged from now on; it is said once."""
+        if run not in self._damage:
+            self._damage[run] = reason
+            _logger.warning("%s", reason)
+
+    def _check_newest(self, entry: Entry) -> None:
+        # Each goes on from its newest record.
+        try:
+            if self.frame(entry.id, entry.last_step) is None and entry.last_step >= entry.first_step:
+                raise damaged_run(entry.id, f"the record of its newest step, {entry.last_step}, is missing")
+        except RunDamaged as error:
+            self.note_damage(entry.id, str(error))
 
     # -- runs
 
@@ -130,14 +154,19 @@ class RunLog(Database):
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
 
     def runs(self) -> list[Entry]:
-        """Return every run, newest first, whatever the clock said when they were made."""
-        rows = self.rows(f"SELECT {_FIELDS} FROM runs ORDER BY rowid DESC")
-        return [_entry(row) for row in rows]
+        """Return every run that can be read, newest first, whatever the clock said when they were made."""
+        found: list[Entry] = []
+        for row in self.rows(f"SELECT {_FIELDS} FROM runs ORDER BY rowid DESC"):
+            try:
+                found.append(_entry(row))
+            except RunDamaged as error:
+                self.note_damage(row[0], str(error))
+        return [entry for entry in found if entry.id not in self._damage]
 
     def columns(self, run: str) -> tuple[Column, ...]:
-        """Return the columns of the run's records; none when there is no such run."""
+        """Return the columns of the run's records; none when there is no such run. Raises RunDamaged."""
         row = self.row("SELECT columns FROM runs WHERE id = ?", (run,))
-        return columns_from_json(json.loads(row[0])) if row else ()
+        return _columns(run, row[0]) if row else ()
 
     def begin_epoch(self, run: str, secret: str) -> int:
         """Count one more trainer for the run, known by the hash `secret`; return its epoch."""
@@ -191,7 +220,11 @@ class RunLog(Database):
     # -- reading
 
     def frames(self, run: str, first: int, last: int) -> Iterator[Frame]:
-        """Yield what is kept of the records from step `first` to step `last`, both included, in order."""
+        """Yield what is kept of the records from step `first` to step `last`, both included, in order.
+
+        Raises RunDamaged.
+        """
+        length = self._record_bytes(run)
         while first <= last:
             rows = self.rows(
                 f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ?1 AND first <= ?3 AND first >= "
@@ -200,10 +233,16 @@ class RunLog(Database):
             )
             for row in rows:
                 if row[0] + row[1] > first:
-                    yield frame_of(row).since(first).until(last)
+                    yield frame_of(row, run, length).since(first).until(last)
             if len(rows) < FRAMES_AT_ONCE:
                 return
             first = rows[-1][0] + rows[-1][1]
+
+    def _record_bytes(self, run: str) -> int:
+        # 0 as long as its columns are not known; they do not change.
+        if (length := self._lengths.get(run, 0)) == 0 and (length := record_bytes(self.columns(run))):
+            self._lengths[run] = length
+        return length
 
     def frame(self, run: str, step: int) -> Frame | None:
         """Return the record of `step` as a frame, or None when there is none."""
@@ -240,18 +279,18 @@ class RunLog(Database):
             (run, step),
         )
         if row is not None:
-            tuned = json.loads(row[0])
+            tuned = _object(run, "an event", row[0])
             return float(tuned["lr"]), tuned["pace"]
         row = self.row("SELECT config FROM runs WHERE id = ?", (run,))
         if row is None:
             raise UnknownThing(f"there is no run {run!r}")
-        config = json.loads(row[0])
+        config = _object(run, "its configuration", row[0])
         return float(config["optimizer"]["lr"]), config["pace"]
 
     def events(self, run: str) -> list[dict[str, Any]]:
         """Return what happened to the run, in order."""
         rows = self.rows("SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,))
-        return [{"step": s, "time": t, "kind": k, **json.loads(d)} for s, t, k, d in rows]
+        return [{"step": s, "time": t, "kind": k, **_object(run, "an event", d)} for s, t, k, d in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +326,26 @@ class History:
 FRAME_FIELDS = "first, count, epoch, time, is_packed, payload"
 
 
-def frame_of(row: Any) -> Frame:
-    """Return the frame that a row of chunks, FRAME_FIELDS, holds. Raises LogError."""
+def frame_of(row: Any, run: str, length: int) -> Frame:
+    """Return the frame that a row of chunks, FRAME_FIELDS, holds; `length` is a record's, 0 when it is not known.
+
+    Raises RunDamaged.
+    """
     first, count, epoch, finished_at, is_packed, payload = row
-    return Frame(
-        RECORDS, count, first, epoch, 0, finished_at, unpack(payload, count) if is_packed else payload
+    try:
+        whole = unpack(payload, count) if is_packed else payload
+    except RunDamaged as error:
+        raise damaged_run(run, f"the records of step {first} on: {error}") from error
+    if count < 1 or len(whole) % (4 * count) or (length and len(whole) != count * length):
+        raise damaged_run(run, f"the {count} records of step {first} on are {len(whole)} bytes long")
+    return Frame(RECORDS, count, first, epoch, 0, finished_at, whole)
+
+
+def damaged_run(run: str, what: str) -> RunDamaged:
+    """Return the error that says so, and what to do about it."""
+    return RunDamaged(
+        f"run {run} is damaged in the run log ({what}); the other runs are not: delete it, "
+        "or put a copy of the log back"
     )
 
 
@@ -324,7 +378,28 @@ _FIELDS = (
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     entry = Entry(*row)
-    entry.config, entry.data = json.loads(row[2]), json.loads(row[11])
-    entry.state = State(entry.state)
-    entry.columns = columns_from_json(json.loads(row[10]))
+    entry.config = _object(entry.id, "its configuration", row[2])
+    entry.data = _object(entry.id, "its data", row[11])
+    entry.columns = _columns(entry.id, row[10])
+    try:
+        entry.state = State(entry.state)
+    except ValueError as error:
+        raise damaged_run(entry.id, f"its state: {error}") from error
     return entry
+
+
+def _object(run: str, what: str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise damaged_run(run, f"{what}: {error}") from error
+    if not isinstance(found, dict) or not text.isascii():  # as it was written
+        raise damaged_run(run, f"{what} is not as it was written")
+    return found
+
+
+def _columns(run: str, text: str) -> tuple[Column, ...]:
+    try:
+        return columns_from_json(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, LivegradError) as error:
+        raise damaged_run(run, f"its columns: {error}") from error
