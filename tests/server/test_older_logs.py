@@ -12,7 +12,7 @@ from tests.running import serving
 def test_a_run_of_an_older_log_is_shown_read_and_trained_on(tmp_path: Path, form: str) -> None:
     restore(form, tmp_path)
     with serving(tmp_path) as server:
-        [run] = [run["id"] for run in server.get("/runs")["runs"] if run["parent"] is None]
+        [run] = [run["id"] for run in server.get("/runs") if run["parent"] is None]
         assert server.get(f"/runs/{run}")["step"] == STEPS
         assert server.get(f"/runs/{run}/parameters", params={"step": 100})["step"] == 100
         assert server.command(run, "step", count=300)["step"] == STEPS + 300

@@ -46,7 +46,8 @@ class Database:
         self.held_back_bytes = (
             0  # of the write-ahead log, while another program's reading keeps it from the file
         )
-        self._place = Place(path)
+        self._real_path = path.resolve()  # SQLite keeps its other files beside what a link leads to
+        self._place = Place(self._real_path)
         self._token = secrets.token_hex(8)  # says in the file that it is this object that writes it
         self._writing = threading.Lock()
         self._writing_thread: int | None = None  # the thread whose transaction is open
@@ -82,7 +83,7 @@ class Database:
         with self.path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 raise LogError(damaged(self.path, "it is not a database"))
-        with contextlib.closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        with contextlib.closing(sqlite3.connect(f"{self._real_path.as_uri()}?mode=ro", uri=True)) as db:
             (application,) = db.execute("PRAGMA application_id").fetchone()
             (version,) = db.execute("PRAGMA user_version").fetchone()
             (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -96,7 +97,7 @@ class Database:
                 raise LogError(_unknown(self.path, version))
 
     def _prepare(self) -> None:
-        make_file(self.path)
+        make_file(self._real_path)
         self._writer = db = self._connect(WRITER_BUSY_MILLISECONDS)
         db.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint
         db.execute(f"PRAGMA journal_size_limit = {MAX_JOURNAL_BYTES}")
@@ -110,7 +111,7 @@ class Database:
             db.execute("DELETE FROM owner")
             db.execute("INSERT INTO owner (token) VALUES (?)", (self._token,))
         for ending in ENDINGS:
-            keep_from_others(Path(f"{self.path}{ending}"))
+            keep_from_others(Path(f"{self._real_path}{ending}"))
         self._place.settle()
 
     @staticmethod
@@ -135,7 +136,7 @@ class Database:
             _log.warning("the run log keeps the room of what it lets go: %s", error)
 
     def _connect(self, patience: int) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        db = sqlite3.connect(self._real_path, check_same_thread=False, isolation_level=None)
         db.text_factory = _text
         db.execute(f"PRAGMA busy_timeout = {patience}")
         # Safe against kill -9 under WAL; power loss may cost seconds.

@@ -55,20 +55,16 @@ class FolderLock:
         lock = FileLock(self._path, mode=0o600, timeout=0, thread_local=False)
         lock.acquire()
         keep_from_others(self._path)
-        self._file = self._found()
+        self._file, self._folder = _identity(self._path), _identity(self._path.parent)
         return lock
-
-    def _found(self) -> tuple[int, int] | None:
-        with contextlib.suppress(OSError):
-            found = os.stat(self._path)
-            return found.st_dev, found.st_ino
-        return None
 
     def _keep(self) -> None:
         is_lost = False
         while not self._is_released.wait(LOOK_SECS):
-            if self._found() == self._file:
+            if _identity(self._path) == self._file:
                 continue
+            if _identity(self._path.parent) != self._folder:
+                continue  # the folder was moved away, with the lock in it; what is there now is not ours
             try:
                 lock = self._acquire()
                 self._former.append(self._lock)  # not released: that could delete the new one's file
@@ -78,3 +74,10 @@ class FolderLock:
                 if not is_lost:
                     _log.warning("%s is not ours any more: %s", self._path, error)
                 is_lost = True
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    with contextlib.suppress(OSError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return None
