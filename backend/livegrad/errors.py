@@ -13,6 +13,9 @@ LivegradError
 ├── TrainerError        the training process failed, or did not answer
 │   └── NotStarted      the surroundings kept a process from starting
 ├── LogError            the run log cannot be opened, read or written
+│   ├── LogMoved        its files were moved, deleted or replaced while it was open
+│   ├── LogTaken        another livegrad writes to it now
+│   └── RunDamaged      what it has of one run cannot be read; of the others it can
 └── SettingsError       the operator's flags or environment
 """
 
@@ -76,6 +79,18 @@ class NotStarted(TrainerError):
 
 class LogError(LivegradError):
     """The run log cannot be opened, read or written."""
+
+
+class LogMoved(LogError):
+    """The run log's files were moved, deleted or replaced while it was open."""
+
+
+class LogTaken(LogError):
+    """Another livegrad writes to the run log now."""
+
+
+class RunDamaged(LogError):
+    """What the run log has of one run cannot be read. Other runs are not touched by that."""
 
 
 class SettingsError(LivegradError):

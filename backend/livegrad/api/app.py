@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from filelock import FileLock, Timeout
 from starlette.responses import FileResponse
 
 from livegrad import __version__
@@ -21,13 +20,13 @@ from livegrad.export.progress import Board
 from livegrad.runs.hub import Hub
 from livegrad.runs.launcher import Launcher
 from livegrad.settings import Settings
+from livegrad.store.lock import FolderLock
 from livegrad.store.log import RunLog
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 DATABASE = "livegrad.sqlite3"
-LOCK = "livegrad.lock"
 Stop = Callable[[], Awaitable[None]]
 
 
@@ -45,8 +44,12 @@ def create_app(
     `on_crash(error)` is called when a task of the server has ended by an error that nobody expected.
     Raises LogError when the run log cannot be opened.
     """
-    lock = _lock(settings.data)
-    log = RunLog(settings.data / DATABASE)
+    lock = FolderLock(settings.data)
+    try:
+        log = RunLog(settings.data / DATABASE)
+    except LogError:
+        lock.release()
+        raise
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -82,23 +85,6 @@ def create_app(
         await app.state.hub.stop_trainers()
 
     return Guard(app, doorkeeper), stop_trainers
-
-
-def _lock(folder: Path) -> FileLock:
-    # The operating system lets go of it when the process ends, however it ends.
-    lock = FileLock(folder / LOCK)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise LogError(
-            f"another livegrad is at work on {folder}: end it, or choose another folder with --data"
-        ) from error
-    except OSError as error:
-        raise LogError(
-            f"cannot write to the data folder {folder}: {error.strerror}; choose another with --data"
-        ) from error
-    return lock
 
 
 def _add_page(app: FastAPI, folder: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from livegrad.config import Command, RunConfig
-from livegrad.errors import Forbidden, LivegradError, LogError, TrainerError, UnknownThing
+from livegrad.errors import Forbidden, LivegradError, LogError, RunDamaged, TrainerError, UnknownThing
 from livegrad.lifecycle import BeginAsked, Deleted, Opened, State, Verdict, judge
 from livegrad.runs.commands import Reply, Waiting
 from livegrad.runs.committer import Committer
@@ -48,6 +48,7 @@ class Hub:
         self._max_runs = max_runs
         self._on_crash = on_crash
         self._runs: dict[str, LiveRun] = {}  # newest first
+        self._damaged: dict[str, LiveRun] = {}  # stand-ins for runs that the log cannot read
         self._creating = 0  # runs that are being written to the log
         self._room = Room(log, keep)
         self._committer = Committer(log, self._room, self._tell_trouble, self._tell_shortage)
@@ -64,6 +65,8 @@ class Hub:
         for entry in reversed(await asyncio.to_thread(self.log.runs)):
             newest = await asyncio.to_thread(self.log.frame, entry.id, entry.last_step)
             self._add(LiveRun(entry, newest))
+        for damaged, reason in self.log.damaged_runs().items():
+            self._damaged[damaged] = _stand_in(damaged, reason)
         is_ready = asyncio.Event()
         self._life = asyncio.create_task(self._live(is_ready))
         await is_ready.wait()
@@ -72,7 +75,7 @@ class Hub:
         live = [run for run in self.runs() if run.life.is_live]
         for place, run in enumerate(live):
             self.supervisor.tell(run, Opened(may_train=place < self._max_runs))
-        if not self._runs:
+        if not self._runs and not self._damaged:
             self._spawn(self._make_default())
 
     async def _live(self, is_ready: asyncio.Event) -> None:
@@ -144,11 +147,13 @@ class Hub:
     # -- runs
 
     def runs(self) -> Iterable[LiveRun]:
-        """Return every run, newest first."""
-        return self._runs.values()
+        """Return every run, newest first; behind them those that cannot be read."""
+        return [*self._runs.values(), *self._damaged.values()]
 
     def run(self, run: str) -> LiveRun:
-        """Return the run. Raises UnknownThing."""
+        """Return the run. Raises UnknownThing; RunDamaged for one that cannot be read."""
+        if (damaged := self._damaged.get(run)) is not None:
+            raise RunDamaged(damaged.life.reason)
         if (found := self._runs.get(run)) is None:
             raise UnknownThing(f"there is no run {run!r:.100}")
         return found
@@ -205,7 +210,7 @@ class Hub:
 
     async def delete(self, run: str) -> None:
         """Remove the run with its whole history, then stop its trainer. Raises UnknownThing; LogError, and it stays."""
-        found = self.run(run)
+        found = self._damaged.get(run) or self.run(run)
         await self._to_its_end(self._delete(found))
 
     async def _delete(self, run: LiveRun) -> None:
@@ -220,6 +225,7 @@ class Hub:
 
     def _forget(self, run: LiveRun) -> None:
         self._runs.pop(run.id, None)
+        self._damaged.pop(run.id, None)
 
     # -- the log's troubles
 
@@ -282,6 +288,14 @@ class Hub:
         if not done:
             raise TrainerError(f"run {run.id}'s trainer did not answer in {ANSWER_SECS:.0f} s")
         return waiting.future.result()
+
+
+def _stand_in(run: str, reason: str) -> LiveRun:
+    # What is listed of a run whose row, or newest record, cannot be read. Nothing but its id is known for certain.
+    config = RunConfig(name=f"damaged run {run}").model_dump(mode="json")
+    return LiveRun(
+        Entry(run, config["name"], config, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1), None
+    )
 
 
 def _plain(command: Command) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
+from livegrad.errors import RunDamaged
 from livegrad.protocol import Column, Frame, join
 from livegrad.store import element_summary
 from livegrad.store.compression import pack
+from livegrad.store.damage import damaged_run
 from livegrad.store.frames import insert
 from livegrad.store.log import RunLog
 from livegrad.store.summary import BLOCK, FOLD, SIZES, digest, fold
@@ -21,22 +23,42 @@ Columns = tuple[Column, ...]
 
 
 def settle(log: RunLog) -> bool:
-    """Settle some blocks of one run that has any. Return whether there may be more. Raises LogError."""
-    found = log.row("SELECT id, settled, last_step FROM runs WHERE last_step + 1 >= settled + ?", (BLOCK,))
+    """Settle some blocks of one run that has any. Return whether there may be more. Raises LogError.
+
+    A run whose blocks cannot be read is noted as damaged, and left as it is from then on.
+    """
+    due = log.rows(
+        "SELECT id, settled, last_step, coalesce(parent_step, 0) FROM runs WHERE last_step + 1 >= settled + ?",
+        (BLOCK,),
+    )
+    damaged = log.damaged_runs()
+    found = next((row for row in due if row[0] not in damaged), None)
     if found is None:
         return False
-    run, settled, last_step = found
+    try:
+        _settle_run(log, *found)
+    except RunDamaged as error:
+        log.note_damage(found[0], str(error))
+    return True
+
+
+def _settle_run(log: RunLog, run: str, settled: int, last_step: int, started: int) -> None:
     columns = log.columns(run)
     complete = range(settled, last_step + 2 - BLOCK, BLOCK)[:BLOCKS_AT_ONCE]
     with log.transaction() as db:
         for block in complete:
-            _settle(log, db, run, columns, block)
+            try:
+                _settle(log, db, run, columns, block, started)
+            except (ValueError, IndexError, sqlite3.IntegrityError) as error:
+                raise damaged_run(run, f"steps {block} to {block + BLOCK - 1}: {error}") from error
         db.execute("UPDATE runs SET settled = ? WHERE id = ?", (complete[-1] + BLOCK, run))
-    return True
 
 
-def _settle(log: RunLog, db: sqlite3.Connection, run: str, columns: Columns, block: int) -> None:
+def _settle(
+    log: RunLog, db: sqlite3.Connection, run: str, columns: Columns, block: int, started: int
+) -> None:
     frames = list(log.frames(run, block, block + BLOCK - 1))
+    _check_whole(frames, max(block, started), block + BLOCK)
     floats = sum(column.size for column in columns)
     rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(-1, floats)
     _insert_digest(db, run, BLOCK, block, digest(rows, columns, frames[0].first))
@@ -47,6 +69,15 @@ def _settle(log: RunLog, db: sqlite3.Connection, run: str, columns: Columns, blo
             _fold(db, run, columns, smaller, size, block + BLOCK - size)
             _fold_elements(db, run, smaller, size, block + BLOCK - size)
     _pack(db, run, block, frames)
+
+
+def _check_whole(frames: list[Frame], first: int, end: int) -> None:
+    for frame in frames:
+        if frame.first != first:
+            break
+        first += frame.count
+    if first != end:
+        raise ValueError(f"the record of step {first} is missing")
 
 
 def _fold(db: sqlite3.Connection, run: str, columns: Columns, smaller: int, size: int, first: int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
-from livegrad.errors import LogError
+from livegrad.errors import RunDamaged
 
 LEVEL = 3
 Bits = NDArray[np.int32]
@@ -29,24 +29,24 @@ def pack(payload: bytes, count: int) -> bytes:
 def unpack_numbers(packed: Sequence[bytes], count: int, numbers: slice) -> Bits:
     """Return, of several packed payloads of `count` records each, some of the numbers: (payloads, numbers, count).
 
-    To do it at once for thousands takes a tenth of the time. Raises LogError for bytes that are not what `pack` made.
+    To do it at once for thousands takes a tenth of the time. Raises RunDamaged for bytes that are not what `pack` made.
     """
     decompress = ZstdDecompressor().decompress
     try:
         whole = np.frombuffer(b"".join(map(decompress, packed)), np.uint8).reshape(len(packed), 4, -1, count)
     except (ZstdError, ValueError) as error:
-        raise LogError(f"digests of the run log are damaged: {error}") from error
+        raise RunDamaged(f"digests of the run log are damaged: {error}") from error
     folded = np.ascontiguousarray(np.moveaxis(whole[:, :, numbers], 1, -1)).view(np.uint32)[..., 0]
     change: Bits = (folded >> 1).view(np.int32) ^ -(folded & 1).view(np.int32)
     return np.add.accumulate(change, axis=2, dtype=np.int32)
 
 
 def unpack(packed: bytes, count: int) -> bytes:
-    """Return the records that `pack` was given. Raises LogError for bytes that are not what it made."""
+    """Return the records that `pack` was given. Raises RunDamaged for bytes that are not what it made."""
     try:
         planes = np.frombuffer(ZstdDecompressor().decompress(packed), np.uint8).reshape(4, -1)
         folded = np.ascontiguousarray(planes.T).view(np.uint32).reshape(-1, count).T
     except (ZstdError, ValueError) as error:
-        raise LogError(f"{count} records of the run log are damaged: {error}") from error
+        raise RunDamaged(f"{count} records of the run log are damaged: {error}") from error
     change: Bits = (folded >> 1).view(np.int32) ^ -(folded & 1).view(np.int32)
     return np.add.accumulate(change, axis=0, dtype=np.int32).tobytes()

@@ -1,88 +1,40 @@
 """The run log's file: opened, checked, and used one transaction at a time. Knows the tables, not what is in them.
 
-Whatever SQLite says against it becomes a LogError that tells what to do.
+Whatever SQLite says against it becomes a LogError that tells what to do. One connection writes; a few read.
 """
 
 import contextlib
+import logging
+import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from livegrad.errors import LogError
+from livegrad.errors import LogError, LogTaken
+from livegrad.store.migrations import SCHEMA, VERSION, migrate, pending
+from livegrad.store.place import ENDINGS, Place, keep_from_others, make_file
+from livegrad.store.readers import Readers
 
 APPLICATION_ID = 0x4C475244  # "LGRD"
-SCHEMA_VERSION = 1
-BUSY_MILLISECONDS = 5000
+WRITER_BUSY_MILLISECONDS = (
+    500  # then it is told that another program holds the file, and tried again from outside
+)
+READER_BUSY_MILLISECONDS = 5000
+READERS = 4
 MAX_JOURNAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log's file keeps for itself between checkpoints
+CHECKPOINT_BYTES = 4 * 1024 * 1024  # of the write-ahead log: so much more, or
+CHECKPOINT_SECS = 1.0  # so long after the last one, they are moved into the file
+TRUNCATE_MILLISECONDS = 200  # that the readers of this process have to finish
 _MAGIC = b"SQLite format 3\0"
-
-_SCHEMA = """
-CREATE TABLE runs (
-    id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    created_at REAL NOT NULL,
-    state TEXT NOT NULL,
-    reason TEXT,
-    epoch INTEGER NOT NULL DEFAULT 0,
-    secret TEXT NOT NULL DEFAULT '',
-    lr REAL NOT NULL,
-    pace REAL,
-    goal INTEGER,
-    seq INTEGER NOT NULL DEFAULT 0,
-    last_step INTEGER NOT NULL DEFAULT -1,
-    settled INTEGER NOT NULL DEFAULT 0,
-    parent TEXT,
-    parent_step INTEGER,
-    config TEXT NOT NULL,
-    columns TEXT NOT NULL DEFAULT '[]',
-    data TEXT NOT NULL DEFAULT '{}'
-) STRICT;
-CREATE TABLE chunks (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    first INTEGER NOT NULL,
-    count INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    time REAL NOT NULL,
-    is_packed INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    PRIMARY KEY (run, first)
-) STRICT;
-CREATE INDEX chunks_by_age ON chunks (time) WHERE is_packed;
-CREATE TABLE digests (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    size INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    PRIMARY KEY (run, size, first)
-) STRICT;
-CREATE TABLE events (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    step INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    time REAL NOT NULL,
-    kind TEXT NOT NULL,
-    detail TEXT NOT NULL
-) STRICT;
-CREATE INDEX events_by_run ON events (run, step);
-"""
-# Came later. A log without it is not older: blocks that are not in it are read from their records, and a livegrad that
-# does not know of it leaves it alone.
-_ADDED = """
-CREATE TABLE IF NOT EXISTS element_digests (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    size INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    payload BLOB NOT NULL,
-    PRIMARY KEY (run, size, first)
-) STRICT;
-"""
+_log = logging.getLogger("livegrad.store.database")
 
 
 class Database:
-    """The file `path`: a connection for each thread that asks, one thread writing at a time.
+    """The file `path`, for several threads, one of them writing at a time.
 
     Raises:
         LogError: the file is not a run log, is damaged, belongs to a newer livegrad, or cannot be opened. It is left
@@ -91,9 +43,17 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()  # one connection a thread
-        self._opened: list[sqlite3.Connection] = []
+        self.held_back_bytes = (
+            0  # of the write-ahead log, while another program's reading keeps it from the file
+        )
+        self._real_path = path.resolve()  # SQLite keeps its other files beside what a link leads to
+        self._place = Place(self._real_path)
+        self._token = secrets.token_hex(8)  # says in the file that it is this object that writes it
         self._writing = threading.Lock()
+        self._writing_thread: int | None = None  # the thread whose transaction is open
+        self._checkpointed_at, self._checkpointed_bytes = time.monotonic(), 0
+        self._writer: sqlite3.Connection | None = None
+        self._readers = Readers(self._connect_reader, READERS)
         try:
             self._check()
             self._prepare()
@@ -101,9 +61,20 @@ class Database:
             self.close()
             raise LogError(in_words(path, error)) from error
         except OSError as error:
+            self.close()
             raise LogError(
                 f"{path} cannot be read: {error.strerror}; choose another folder with --data"
             ) from error
+
+    def close(self) -> None:
+        """Close every connection, once what is being read and written is through."""
+        self._readers.close()
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+            self._writer = None
+
+    # -- opening
 
     def _check(self) -> None:
         # By a connection that cannot write: a file that is refused is not touched.
@@ -112,7 +83,7 @@ class Database:
         with self.path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 raise LogError(damaged(self.path, "it is not a database"))
-        with contextlib.closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        with contextlib.closing(sqlite3.connect(f"{self._real_path.as_uri()}?mode=ro", uri=True)) as db:
             (application,) = db.execute("PRAGMA application_id").fetchone()
             (version,) = db.execute("PRAGMA user_version").fetchone()
             (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -122,75 +93,164 @@ class Database:
             (verdict,) = db.execute("PRAGMA quick_check('runs')").fetchone()
             if verdict != "ok":
                 raise LogError(damaged(self.path, verdict))
+            if pending(db) is None:
+                raise LogError(_unknown(self.path, version))
 
     def _prepare(self) -> None:
-        (tables,) = self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables == 0:
-            self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that what is let go can leave the file
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} {_ADDED} PRAGMA application_id = {APPLICATION_ID}; "
-                f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
-            )
-        self.db.execute("BEGIN IMMEDIATE")
-        self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")  # fails where nothing can be written
-        (is_there,) = self.db.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'element_digests'"
-        ).fetchone()
-        if is_there:
-            self.db.rollback()
-        else:
-            self.db.execute(_ADDED)
-            self.db.commit()
+        make_file(self._real_path)
+        self._writer = db = self._connect(WRITER_BUSY_MILLISECONDS)
+        db.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint
+        db.execute(f"PRAGMA journal_size_limit = {MAX_JOURNAL_BYTES}")
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+            self._create(db)
+        elif migrations := pending(db):
+            migrate(db, migrations)
+            self._give_room_back(db)
+        db.execute("PRAGMA journal_mode = WAL")
+        with self.transaction(takes_over=True) as db:  # fails where nothing can be written
+            db.execute("DELETE FROM owner")
+            db.execute("INSERT INTO owner (token) VALUES (?)", (self._token,))
+        for ending in ENDINGS:
+            keep_from_others(Path(f"{self._real_path}{ending}"))
+        self._place.settle()
 
-    @property
-    def db(self) -> sqlite3.Connection:
-        """Return this thread's connection."""
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
-            db.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-            # Safe against kill -9 under WAL; power loss may cost seconds.
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute(f"PRAGMA journal_size_limit = {MAX_JOURNAL_BYTES}")
-            self._local.db = db
-            self._opened.append(db)
+    @staticmethod
+    def _create(db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that what is let go can leave the file
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(
+            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {VERSION}; COMMIT"
+        )
+
+    @staticmethod
+    def _give_room_back(db: sqlite3.Connection) -> None:
+        # The first logs could not get smaller. It takes the file's size once more, so it may fail.
+        if db.execute("PRAGMA auto_vacuum").fetchone() == (2,):
+            return
+        try:
+            db.execute("PRAGMA journal_mode = DELETE")  # under WAL it cannot be changed
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            db.execute("VACUUM")
+        except sqlite3.Error as error:
+            _log.warning("the run log keeps the room of what it lets go: %s", error)
+
+    def _connect(self, patience: int) -> sqlite3.Connection:
+        db = sqlite3.connect(self._real_path, check_same_thread=False, isolation_level=None)
+        db.text_factory = _text
+        db.execute(f"PRAGMA busy_timeout = {patience}")
+        # Safe against kill -9 under WAL; power loss may cost seconds.
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
         return db
 
-    def close(self) -> None:
-        """Close every connection. No other thread may be using the file."""
-        for db in self._opened:
+    def _connect_reader(self) -> sqlite3.Connection:
+        # It goes by the path: had the file been replaced, it would read the new one.
+        self._place.check()
+        db = self._connect(READER_BUSY_MILLISECONDS)
+        try:
+            db.execute("PRAGMA query_only = ON")
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._place.check()
+        except BaseException:
             db.close()
-        self._opened.clear()
+            raise
+        return db
+
+    # -- writing
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Do it all or nothing. Raises LogError."""
+    def transaction(self, takes_over: bool = False) -> Iterator[sqlite3.Connection]:
+        """Do it all or nothing.
+
+        Raises LogError; LogMoved when the file is not in its place any more, LogTaken when another livegrad writes it.
+        """
         with self._writing, self._told():
-            db = self.db
+            db = self._open_writer()
             db.execute("BEGIN IMMEDIATE")
+            self._writing_thread = threading.get_ident()
             try:
+                if not takes_over:
+                    self._check_owner(db)
                 yield db
+                self._place.check()
                 db.commit()
             except BaseException:
                 db.rollback()
                 raise
-
-    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Return what a query finds. Raises LogError."""
-        with self._told():
-            return self.db.execute(query, values).fetchall()
-
-    def row(self, query: str, values: Sequence[Any] = ()) -> Any:
-        """Return the first row that a query finds, or None. Raises LogError."""
-        with self._told():
-            return self.db.execute(query, values).fetchone()
+            finally:
+                self._writing_thread = None
+            self._checkpoint(db)
 
     def run(self, command: str) -> None:
         """Carry out a command that makes its own transaction. Raises LogError."""
         with self._writing, self._told():
-            self.db.executescript(command)  # which goes on to the command's end even when it returns no rows
+            db = self._open_writer()
+            self._check_owner(db)
+            self._place.check()
+            db.executescript(command)  # which goes on to the command's end even when it returns no rows
+            self._checkpoint(db)
+
+    def truncate(self) -> bool:
+        """Move the whole write-ahead log into the file, which may get shorter; return whether that was possible."""
+        with self._writing, self._told():
+            db = self._open_writer()
+            self._check_owner(db)
+            self._place.check()
+            db.execute(f"PRAGMA busy_timeout = {TRUNCATE_MILLISECONDS}")
+            try:
+                (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                db.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MILLISECONDS}")
+            if not busy:
+                self.held_back_bytes = self._checkpointed_bytes = 0
+            return not busy
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
+            raise LogError("the run log is closed: livegrad ends")
+        return self._writer
+
+    def _check_owner(self, db: sqlite3.Connection) -> None:
+        if db.execute("SELECT token FROM owner").fetchone() != (self._token,):
+            raise LogTaken(
+                f"another livegrad has taken over {self.path}: end this one, or the other and start this one again"
+            )
+
+    def _checkpoint(self, db: sqlite3.Connection) -> None:
+        # SQLite's own comes after each commit as long as a reader stands in its way, and looks at all of the
+        # write-ahead log each time. It waits for nobody, and neither does this one.
+        now, size = time.monotonic(), self._place.wal_bytes
+        is_due = now - self._checkpointed_at >= CHECKPOINT_SECS
+        if not is_due and size - self._checkpointed_bytes < CHECKPOINT_BYTES:
+            return
+        try:
+            (_, pages, moved) = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:  # what was committed is safe where it is
+            _log.warning("the write-ahead log stays as it is: %s", in_words(self.path, error))
+            pages = moved = 0
+        self._checkpointed_at, self._checkpointed_bytes = time.monotonic(), size
+        self.held_back_bytes = size if moved < pages else 0
+
+    # -- reading
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return what a query finds. Raises LogError."""
+        with self._told(), self._reading() as db, contextlib.closing(db.execute(query, values)) as cursor:
+            return cursor.fetchall()
+
+    def row(self, query: str, values: Sequence[Any] = ()) -> Any:
+        """Return the first row that a query finds, or None. Raises LogError."""
+        with self._told(), self._reading() as db, contextlib.closing(db.execute(query, values)) as cursor:
+            return cursor.fetchone()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        if self._writing_thread == threading.get_ident():
+            yield self._open_writer()  # so that a transaction sees what it has done
+            return
+        with self._readers.lent() as db:
+            yield db
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -200,14 +260,26 @@ class Database:
             raise LogError(in_words(self.path, error)) from error
 
 
+def _text(stored: bytes) -> str:
+    # One text that is damaged must not keep its query's other rows from being read.
+    return stored.decode(errors="replace")
+
+
 def _check_kind(path: Path, application: int, version: int) -> None:
     if application != APPLICATION_ID:
         raise LogError(f"{path} is a database of another program: choose another folder with --data")
-    if version > SCHEMA_VERSION:
+    if version > VERSION:
         raise LogError(
-            f"{path} was written by a newer livegrad (format {version}, this one reads {SCHEMA_VERSION}): "
+            f"{path} was written by a newer livegrad (format {version}, this one reads {VERSION}): "
             "upgrade livegrad, or choose another folder with --data"
         )
+
+
+def _unknown(path: Path, version: int) -> str:
+    return (
+        f"{path} is a run log of a form that this livegrad does not know (format {version}): open it with the livegrad "
+        "that wrote it, or choose another folder with --data"
+    )
 
 
 def in_words(path: Path, error: sqlite3.Error) -> str:

@@ -1,11 +1,11 @@
 """A run as the run log keeps it: one row of its table. Knows nothing of who reads or writes it."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from livegrad.lifecycle import State
-from livegrad.protocol import Column, columns_from_json, record_bytes
+from livegrad.protocol import Column, record_bytes
+from livegrad.store.damage import columns_of_text, damaged_run, object_of
 
 
 @dataclass(slots=True)
@@ -48,12 +48,13 @@ FIELDS = (
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
-    """Return the run that a row of runs, FIELDS, holds.
-
-    Raises ValueError or ProtocolError when it is damaged.
-    """
+    """Return the run that a row of runs, FIELDS, holds. Raises RunDamaged."""
     entry = Entry(*row)
-    entry.config, entry.data = json.loads(row[2]), json.loads(row[11])
-    entry.state = State(entry.state)
-    entry.columns = columns_from_json(json.loads(row[10]))
+    entry.config = object_of(entry.id, "its configuration", row[2])
+    entry.data = object_of(entry.id, "its data", row[11])
+    entry.columns = columns_of_text(entry.id, row[10])
+    try:
+        entry.state = State(entry.state)
+    except ValueError as error:
+        raise damaged_run(entry.id, f"its state: {error}") from error
     return entry

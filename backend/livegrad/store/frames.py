@@ -3,19 +3,28 @@
 import sqlite3
 from typing import Any
 
+from livegrad.errors import RunDamaged
 from livegrad.protocol import RECORDS, Frame
 from livegrad.store.compression import unpack
+from livegrad.store.damage import damaged_run
 from livegrad.store.summary import BLOCK
 
 FRAME_FIELDS = "first, count, epoch, time, is_packed, payload"
 
 
-def frame_of(row: Any) -> Frame:
-    """Return the frame that a row of chunks, FRAME_FIELDS, holds. Raises LogError."""
+def frame_of(row: Any, run: str, length: int) -> Frame:
+    """Return the frame that a row of chunks, FRAME_FIELDS, holds; `length` is a record's, 0 when it is not known.
+
+    Raises RunDamaged.
+    """
     first, count, epoch, finished_at, is_packed, payload = row
-    return Frame(
-        RECORDS, count, first, epoch, 0, finished_at, unpack(payload, count) if is_packed else payload
-    )
+    try:
+        whole = unpack(payload, count) if is_packed else payload
+    except RunDamaged as error:
+        raise damaged_run(run, f"the records of step {first} on: {error}") from error
+    if count < 1 or len(whole) % (4 * count) or (length and len(whole) != count * length):
+        raise damaged_run(run, f"the {count} records of step {first} on are {len(whole)} bytes long")
+    return Frame(RECORDS, count, first, epoch, 0, finished_at, whole)
 
 
 def insert(db: sqlite3.Connection, run: str, frame: Frame, is_packed: bool = False) -> None:

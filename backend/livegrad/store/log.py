@@ -4,20 +4,22 @@ A row of chunks is a frame's payload, as the trainer sent it, until its block of
 its trainer's epoch and is refused inside the same transaction when a newer trainer has been started.
 """
 
-import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from livegrad.errors import LogError, UnknownThing
-from livegrad.protocol import Column, Frame, columns_from_json
-from livegrad.store.database import Database, damaged
+from livegrad.errors import RunDamaged, UnknownThing
+from livegrad.protocol import Column, Frame, record_bytes
+from livegrad.store.damage import columns_of_text, damaged_run, object_of
+from livegrad.store.database import Database
 from livegrad.store.entry import FIELDS, Entry, entry_of
 from livegrad.store.frames import FRAME_FIELDS, frame_of
 from livegrad.store.writes import Result, Write, apply
 
 FRAMES_AT_ONCE = 16  # read in one go: whoever reads slowly must not hold the file's past
+_logger = logging.getLogger("livegrad.store.log")
 
 
 class RunLog(Database):
@@ -25,24 +27,51 @@ class RunLog(Database):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        self._damage: dict[str, str] = {}  # by run: why it cannot be read
+        self._lengths: dict[str, int] = {}  # by run: of one of its records, once its columns are known
         try:
-            for entry in self.runs():  # each goes on from its newest record
-                self.frame(entry.id, entry.last_step)
-        except LogError as error:
+            for entry in self.runs():
+                self._check_newest(entry)
+        except BaseException:
             self.close()
-            raise LogError(damaged(path, str(error))) from error
+            raise
+
+    # -- damage
+
+    def damaged_runs(self) -> dict[str, str]:
+        """Return, by run, why it cannot be read: of those found so far. `runs` leaves them out."""
+        return dict(self._damage)
+
+    def note_damage(self, run: str, reason: str) -> None:
+        """Take a run for damaged from now on; it is said once."""
+        if run not in self._damage:
+            self._damage[run] = reason
+            _logger.warning("%s", reason)
+
+    def _check_newest(self, entry: Entry) -> None:
+        # Each goes on from its newest record.
+        try:
+            if self.frame(entry.id, entry.last_step) is None and entry.last_step >= entry.first_step:
+                raise damaged_run(entry.id, f"the record of its newest step, {entry.last_step}, is missing")
+        except RunDamaged as error:
+            self.note_damage(entry.id, str(error))
 
     # -- runs
 
     def runs(self) -> list[Entry]:
-        """Return every run, newest first."""
-        rows = self.rows(f"SELECT {FIELDS} FROM runs ORDER BY created_at DESC, rowid DESC")
-        return [entry_of(row) for row in rows]
+        """Return every run that can be read, newest first, whatever the clock said when they were made."""
+        found: list[Entry] = []
+        for row in self.rows(f"SELECT {FIELDS} FROM runs ORDER BY rowid DESC"):
+            try:
+                found.append(entry_of(row))
+            except RunDamaged as error:
+                self.note_damage(row[0], str(error))
+        return [entry for entry in found if entry.id not in self._damage]
 
     def columns(self, run: str) -> tuple[Column, ...]:
-        """Return the columns of the run's records; none when there is no such run."""
+        """Return the columns of the run's records; none when there is no such run. Raises RunDamaged."""
         row = self.row("SELECT columns FROM runs WHERE id = ?", (run,))
-        return columns_from_json(json.loads(row[0])) if row else ()
+        return columns_of_text(run, row[0]) if row else ()
 
     def apply(self, writes: Sequence[Write]) -> list[Result]:
         """Carry out all writes, in order and in one transaction; return what became of each."""
@@ -52,7 +81,11 @@ class RunLog(Database):
     # -- reading
 
     def frames(self, run: str, first: int, last: int) -> Iterator[Frame]:
-        """Yield what is kept of the records from step `first` to step `last`, both included, in order."""
+        """Yield what is kept of the records from step `first` to step `last`, both included, in order.
+
+        Raises RunDamaged.
+        """
+        length = self._record_bytes(run)
         while first <= last:
             rows = self.rows(
                 f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ?1 AND first <= ?3 AND first >= "
@@ -61,10 +94,16 @@ class RunLog(Database):
             )
             for row in rows:
                 if row[0] + row[1] > first:
-                    yield frame_of(row).since(first).until(last)
+                    yield frame_of(row, run, length).since(first).until(last)
             if len(rows) < FRAMES_AT_ONCE:
                 return
             first = rows[-1][0] + rows[-1][1]
+
+    def _record_bytes(self, run: str) -> int:
+        # 0 as long as its columns are not known; they do not change.
+        if (length := self._lengths.get(run, 0)) == 0 and (length := record_bytes(self.columns(run))):
+            self._lengths[run] = length
+        return length
 
     def frame(self, run: str, step: int) -> Frame | None:
         """Return the record of `step` as a frame, or None when there is none."""
@@ -101,18 +140,18 @@ class RunLog(Database):
             (run, step),
         )
         if row is not None:
-            tuned = json.loads(row[0])
+            tuned = object_of(run, "an event", row[0])
             return float(tuned["lr"]), tuned["pace"]
         row = self.row("SELECT config FROM runs WHERE id = ?", (run,))
         if row is None:
             raise UnknownThing(f"there is no run {run!r}")
-        config = json.loads(row[0])
+        config = object_of(run, "its configuration", row[0])
         return float(config["optimizer"]["lr"]), config["pace"]
 
     def events(self, run: str) -> list[dict[str, Any]]:
         """Return what happened to the run, in order."""
         rows = self.rows("SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,))
-        return [{"step": s, "time": t, "kind": k, **json.loads(d)} for s, t, k, d in rows]
+        return [{"step": s, "time": t, "kind": k, **object_of(run, "an event", d)} for s, t, k, d in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,14 @@ of the lowest training loss), and steps at which other runs go on. The newest EX
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
+from livegrad.errors import RunDamaged
+from livegrad.store.damage import damaged_run
+from livegrad.store.database import MAX_JOURNAL_BYTES
 from livegrad.store.frames import FRAME_FIELDS, frame_of, insert
 from livegrad.store.log import RunLog
 from livegrad.store.summary import BLOCK, LOW, LOW_STEP, SIZES, names, read, spans
@@ -26,7 +30,20 @@ class Room:
         self._log, self._keep = log, keep
         self._is_thinning = False
         self._returns_all = False  # set when a run was deleted, until its space is given back
-        self.shortage: str | None = None  # why the budget cannot be kept at the moment
+        self._shortage: str | None = None  # with all that may be thinned out gone
+        self._is_long = False  # is the file to get shorter as soon as nobody stands in the way?
+
+    @property
+    def shortage(self) -> str | None:
+        """Say why the budget cannot be kept at the moment; None as long as it can."""
+        waiting = self._log.held_back_bytes
+        if waiting <= MAX_JOURNAL_BYTES:
+            return self._shortage
+        return (
+            f"{waiting / 1e6:,.0f} MB wait beside the run log, in {self._log.path.name}-wal, and get more: another "
+            "program has been reading it in one go, or was left in a transaction (a database browser, a sqlite3 "
+            "shell, a backup): close it"
+        )
 
     def give_back(self) -> None:
         """Return all free space to the file system, piece by piece, when `tidy` is called."""
@@ -42,7 +59,7 @@ class Room:
                 return True
         self._is_thinning = False
         if used <= self._keep:
-            self.shortage = None
+            self._shortage = None
         return self._shrink(used, held)
 
     def _bytes(self) -> tuple[int, int]:
@@ -54,42 +71,51 @@ class Room:
 
     def _note(self, used: int) -> None:
         if self._is_thinning or used <= self._keep:
-            self.shortage = None
+            self._shortage = None
         else:
-            self.shortage = (
+            self._shortage = (
                 f"the run log takes {used / 1e6:,.0f} MB with all its older steps thinned out, more than --keep allows "
                 f"({self._keep / 1e6:,.0f} MB): delete runs, or start with a larger --keep"
             )
 
     def _shrink(self, used: int, held: int) -> bool:
         # Free pages are for the records to come, unless the file is too large or a run was deleted.
-        if held == used or not (self._returns_all or held > self._keep):
-            self._returns_all = False
-            return False
-        self._log.run(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
-        if self._bytes()[1] > max(used, self._keep if not self._returns_all else 0):
-            return True
-        self._log.run("PRAGMA wal_checkpoint(TRUNCATE)")  # only now does the file get shorter
-        return True
+        if held > used and (self._returns_all or held > self._keep):
+            self._log.run(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+            left = self._bytes()[1]
+            self._is_long |= left < held
+            if left < held and left > max(used, self._keep if not self._returns_all else 0):
+                return True
+        self._returns_all = False
+        if self._is_long:  # only now does the file get shorter
+            self._is_long = not self._log.truncate()
+        return False
 
     # -- thinning
 
     def _thin(self) -> bool:
+        damaged = self._log.damaged_runs()
         oldest = self._log.rows(
-            "SELECT run, first FROM chunks JOIN runs ON id = run "
-            "WHERE is_packed AND first + count + ? <= last_step + 1 ORDER BY chunks.time LIMIT ?",
-            (EXACT_STEPS, CHUNKS_AT_ONCE),
+            "SELECT run, first FROM chunks JOIN runs ON id = run WHERE is_packed = 1 "
+            "AND first + count + ? <= last_step + 1 "
+            f"AND run NOT IN ({', '.join('?' * len(damaged))}) ORDER BY chunks.rowid LIMIT ?",
+            (EXACT_STEPS, *damaged, CHUNKS_AT_ONCE),
         )
-        kept = {run: self._kept(run) for run in {run for run, _ in oldest}}
-        with self._log.transaction() as db:
-            for run, first in oldest:
-                _thin(db, run, first, kept[run])
+        try:
+            kept = {run: self._kept(run) for run in {run for run, _ in oldest}}
+            with self._log.transaction() as db:
+                for run, first in oldest:
+                    self._thin_chunk(db, run, first, kept[run])
+        except _Unreadable as error:
+            self._log.note_damage(error.run, str(error.__cause__))
         return bool(oldest)
 
     def _kept(self, run: str) -> set[int]:
         history = self._log.history(run)
         branches = self._log.rows("SELECT parent_step FROM runs WHERE parent = ?", (run,))
-        return {history.first_step, *self._best(run), *(step for (step,) in branches)}
+        with _of(run):
+            best = self._best(run)
+        return {history.first_step, *best, *(step for (step,) in branches)}
 
     def _best(self, run: str) -> Iterable[int]:
         # The settled step of the lowest training loss; none where there is no loss.
@@ -105,13 +131,30 @@ class Room:
                 found.append((float(lowest[LOW]), int(lowest[LOW_STEP])))
         return [min(found)[1]] if found else []
 
+    def _thin_chunk(self, db: sqlite3.Connection, run: str, first: int, kept: set[int]) -> None:
+        row = db.execute(
+            f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ? AND first = ?", (run, first)
+        ).fetchone()
+        with _of(run):
+            frame = frame_of(row, run, 0)
+        db.execute("DELETE FROM chunks WHERE run = ? AND first = ?", (run, first))
+        for step in range(frame.first, frame.last + 1):
+            if step % BLOCK == 0 or step in kept:
+                insert(db, run, frame.since(step).until(step))
 
-def _thin(db: sqlite3.Connection, run: str, first: int, kept: set[int]) -> None:
-    row = db.execute(
-        f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ? AND first = ?", (run, first)
-    ).fetchone()
-    frame = frame_of(row)
-    db.execute("DELETE FROM chunks WHERE run = ? AND first = ?", (run, first))
-    for step in range(frame.first, frame.last + 1):
-        if step % BLOCK == 0 or step in kept:
-            insert(db, run, frame.since(step).until(step))
+
+class _Unreadable(Exception):
+    """A run, `run`, cannot be read; why, its cause says."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+
+
+@contextmanager
+def _of(run: str) -> Iterator[None]:
+    try:
+        yield
+    except RunDamaged as error:
+        raise _Unreadable(run) from error
+    except (ValueError, IndexError) as error:
+        raise _Unreadable(run) from damaged_run(run, str(error))

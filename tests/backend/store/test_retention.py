@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from livegrad.store.log import RunLog
 from livegrad.store.retention import EXACT_STEPS, Room
@@ -69,9 +70,10 @@ def test_first_best_and_branch_steps_stay_and_so_do_the_newest(tmp_path: Path) -
         assert "--keep" in room.shortage
 
 
-def test_the_older_run_is_thinned_before_the_newer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [(1e9, 2e9), (2e9, 1e9)])  # a clock that goes on, and one set back
+def test_the_older_run_is_thinned_before_the_newer(tmp_path: Path, times: tuple[float, float]) -> None:
     with opened(tmp_path) as log:
-        for run, time in (("new", 2e9), ("old", 1e9)):
+        for run, time in zip(("old", "new"), times, strict=True):
             begin(log, run)
             write(log, run, records(STEPS), time=time)
         tidy(Room(log, Path(log.path).stat().st_size * 3 // 4))

@@ -4,7 +4,6 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -61,8 +60,8 @@ def appended(result: Result) -> Appended:
     return result
 
 
-def note(step: int, **changes: Any) -> Note:
-    return Note(**({"step": step, "state": State.RUNNING, "lr": 0.5, "pace": 60.0} | changes))
+def note(step: int, lr: float = 0.5, goal: int | None = None) -> Note:
+    return Note(step, State.RUNNING, lr=lr, pace=60.0, goal=goal)
 
 
 def steps(log: RunLog, run: str = "a") -> list[float]:

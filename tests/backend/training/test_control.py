@@ -63,10 +63,10 @@ class Loop:
             if message["kind"] == kind and wanted.items() <= message.items():
                 return message
 
-    def order(self, kind: str, **arguments: Any) -> int:
+    def order(self, kind: str, **arguments: Any) -> str:
         self._number += 1
-        self.control.submit(self._number, {"kind": kind, **arguments})
-        return self._number
+        self.control.submit(name := f"command {self._number}", {"kind": kind, **arguments})
+        return name
 
     def do(self, kind: str, **arguments: Any) -> Message:
         return self.wait("answer", id=self.order(kind, **arguments))
