@@ -1,4 +1,4 @@
-"""Run a fault schedule against a real server: `python -m tests.faults --seed 7 --faults 500`; exits 1 on a violation."""
+"""Run a fault schedule against a real server: `python -m tests.faults --seed 7`; exits 1 on a violation."""
 
 import argparse
 import sys
@@ -74,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--minutes", type=float, default=240, help="stop after so many, whatever is left")
-    parser.add_argument("--only", action="append", default=[], choices=sorted(KINDS), help="these kinds alone")
+    parser.add_argument(
+        "--only", action="append", default=[], choices=sorted(KINDS), help="these kinds alone"
+    )
     parser.add_argument("--kinds", action="store_true", help="list the kinds of fault, and end")
     chosen = parser.parse_args(arguments)
     if chosen.kinds:

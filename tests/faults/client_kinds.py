@@ -83,11 +83,12 @@ def trainer_with_a_wrong_secret(world: World, source: random.Random) -> None:
     """Knock at the trainers' door with a secret that is not the run's: refused."""
     run = _some(world, source).run
     headers = [*UPGRADE, "Authorization: Bearer wrong"]
+    said = b""
     with _request(world, "GET", f"/api/runs/{run}/trainer", headers) as connection:
         with contextlib.suppress(OSError):
             said = connection.recv(100)
-            if said and b" 403 " not in said and b" 404 " not in said:
-                world.ledger.violate(f"a trainer with a wrong secret was answered {said!r}")
+        if said and b" 403 " not in said and b" 404 " not in said:
+            world.ledger.violate(f"a trainer with a wrong secret was answered {said!r}")
 
 
 def _some(world: World, source: random.Random) -> Subject:

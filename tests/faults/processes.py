@@ -34,11 +34,8 @@ class Family:
     def pids(self) -> list[int]:
         """Return all of them that are alive, the server too."""
         needle = f"{MARK}={self.mark}".encode()
-        found = []
-        for folder in _PROC.iterdir():
-            if folder.name.isdigit() and needle in _read(folder / "environ").split(b"\0"):
-                found.append(int(folder.name))
-        return sorted(found)
+        folders = [folder for folder in _PROC.iterdir() if folder.name.isdigit()]
+        return sorted(int(f.name) for f in folders if needle in _read(f / "environ").split(b"\0"))
 
     def connections(self, port: int, server: int) -> list[Connected]:
         """Return the connections to the server's port that its own processes hold: one for each trainer."""
@@ -126,11 +123,15 @@ def _sockets_to(port: int) -> set[str]:
 
 
 def _descriptors(pid: int, sockets: set[str]) -> list[int]:
-    found = []
+    folder = _PROC / str(pid) / "fd"
     try:
-        for name in os.listdir(_PROC / str(pid) / "fd"):
-            if os.readlink(_PROC / str(pid) / "fd" / name) in sockets:
-                found.append(int(name))
+        return [int(name) for name in os.listdir(folder) if _target(folder / name) in sockets]
     except OSError:  # it has ended meanwhile
         return []
-    return found
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # it was closed meanwhile
+        return ""

@@ -1,4 +1,4 @@
-"""One run under test: what it was asked for, what viewers saw of it, what was commanded; and whether all that agrees."""
+"""One run under test: what was asked for, seen and commanded, and whether all that agrees with its records."""
 
 import itertools
 import random
@@ -71,7 +71,9 @@ _numbers = itertools.count(1)
 
 def asked_for(kind: str, is_fast: bool, source: random.Random) -> dict[str, Any]:
     """Return a configuration to ask for: one of OPTIMIZERS, as long and as fast as chance will have it."""
-    chosen = {key: dict(value) if isinstance(value, dict) else value for key, value in OPTIMIZERS[kind].items()}
+    chosen = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in OPTIMIZERS[kind].items()
+    }
     return chosen | {
         "name": f"{kind} {next(_numbers)}",
         "seed": source.randrange(2**32),
@@ -115,7 +117,9 @@ def tuned_otherwise(subject: Subject, payload: bytes, size: int) -> list[str]:
         if row < 0:
             found.append(f"tune was answered at step {tuned.step}, before its first step {subject.first}")
             continue
-        later = {np.float32(t.lr) for t in answered[place + 1 :] if t.step is not None and t.step <= tuned.step}
+        later = {
+            np.float32(t.lr) for t in answered[place + 1 :] if t.step is not None and t.step <= tuned.step
+        }
         if row < len(rates) and rates[row] not in {np.float32(tuned.lr)} | later | unanswered:
             found.append(
                 f"tune to {tuned.lr!r} was answered at step {tuned.step}, record {tuned.step + 1} "

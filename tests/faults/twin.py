@@ -1,7 +1,6 @@
-"""A run once more in plain PyTorch, with the tunings that its log lists, compared with its records. In its own process."""
+"""A run once more in plain PyTorch, with the tunings that its log lists, compared with its records."""
 
 import json
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -35,10 +34,14 @@ def tunings(data: Path, run: str) -> Rates:
     return [(step, float(json.loads(detail)["lr"])) for step, detail in rows]
 
 
+def load() -> None:
+    """Load torch: what a process that compares does first."""
+    import tests.plain  # noqa: F401  # torch belongs into these processes alone
+
+
 def compare(claim: Claim) -> str:
     """Train it again; return what differs, in words, or "" where every record is the twin's bit for bit."""
-    os.nice(10 - os.nice(0))  # the server under test comes first
-    from tests.plain import Plain  # torch belongs into this process alone
+    from tests.plain import Plain
 
     plain = Plain(claim.asked, claim.dataset)
     size = 4 * sum(_length(column["shape"]) for column in claim.columns)

@@ -1,14 +1,14 @@
 """One server and several runs: taken down, brought up again, looked after between faults, and checked at the end."""
 
-import contextlib
 import random
 import shutil
 import signal
 import sqlite3
+import subprocess
 import tempfile
 import threading
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.faults.ledger import Ledger
 from tests.faults.processes import Family, is_alive, send
 from tests.faults.subject import OPTIMIZERS, Subject, asked_for
 from tests.faults.troubles import SmallDisk, Troubles
+from tests.faults.twin import load
 from tests.running import Server, serving
 from tests.server.world import free_port
 
@@ -32,6 +33,7 @@ HUNG_SECS = 30.0
 END_SECS = 30.0
 STEPS_PER_SEC = 500  # of all runs, on average: what a plain twin goes over again in good time
 MAX_RUNS = 14
+MAX_LOSSES = 50
 LIVE = {"starting", "paused", "running"}
 
 
@@ -48,6 +50,7 @@ class World:
         self.frozen: list[tuple[int, float]] = []  # (pid, when to thaw it): beyond its replacement
         self.port = free_port()
         self.clock_secs = 0.0
+        self.losses = 0  # how often the server was found hung or gone
         self.troubles = Troubles()
         self._stack = ExitStack()
         self._server_stack = ExitStack()
@@ -72,7 +75,9 @@ class World:
         stack.callback(self.gallery.close)
         self.commander = Commander(self.server.url, self.ledger, lambda: self.moment)
         stack.callback(self.commander.close)
-        pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+        pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=load)
+        stack.enter_context(pool)
+        pool.submit(int)  # so that it loads torch while the server does
         self.checks = Checks(self.data, self.datasets, self.ledger, pool)
         for run in self.client.get("/api/runs").json():  # the default run
             self.delete(run["id"])
@@ -89,7 +94,9 @@ class World:
     # -- the server
 
     def _start(self) -> Server:
-        late = threading.Timer(READY_SECS, self.family.kill_all)  # one that says nothing is waited for no longer
+        late = threading.Timer(
+            READY_SECS, self.family.kill_all
+        )  # one that says nothing is waited for no longer
         late.start()
         environment = self.family.environment() | self.clock.environment() | {"TMPDIR": str(self.temporary)}
         flags = ("--max-runs", str(MAX_RUNS))
@@ -136,7 +143,7 @@ class World:
         process = self.server.process
         try:
             code = process.wait(END_SECS)
-        except Exception:  # noqa: BLE001  # subprocess.TimeoutExpired
+        except subprocess.TimeoutExpired:
             self.ledger.violate(f"the server has not ended {time.monotonic() - begun:.0f} s after the signal")
             return
         if expected is not None and code != expected:
@@ -157,7 +164,9 @@ class World:
 
     def _states(self) -> str:
         runs = self.runs() or []
-        return ", ".join(f"{r['id']} {r['state']} {r['step']} ({r['reason']})" for r in runs if r["state"] in LIVE)
+        return ", ".join(
+            f"{r['id']} {r['state']} {r['step']} ({r['reason']})" for r in runs if r["state"] in LIVE
+        )
 
     def trainers(self) -> list[int]:
         """Return the trainers that are connected, but for those that are frozen to be replaced."""
@@ -193,6 +202,8 @@ class World:
         self.ledger.violate(
             f"the server is {state}: {type(error).__name__} after {time.monotonic() - begun:.0f} s"
         )
+        self.losses += 1
+        assert self.losses <= MAX_LOSSES, f"the server is {state} again and again: {self.ledger.table()}"
         self.take_down()
         self.family.kill_all()
         self.bring_up(time.monotonic(), f"server {state}")
@@ -311,8 +322,8 @@ class World:
                 elif run["state"] != "running":
                     self.commander.send(left[run["id"]], {"kind": "play"})
             time.sleep(0.1)
-        for run in left:
-            self.ledger.violate(f"run {run} does not train on after play: {self._states()}")
+        for name in left:
+            self.ledger.violate(f"run {name} does not train on after play: {self._states()}")
 
     def _check_file(self) -> None:
         with closing(sqlite3.connect(self.data / "livegrad.sqlite3")) as db:
@@ -323,4 +334,6 @@ class World:
         while (left := [p for p in self.family.pids() if is_alive(p)]) and time.monotonic() < end:
             time.sleep(0.1)
         if left:
-            self.ledger.violate(f"{len(left)} processes are left {END_SECS:.0f} s after the server was stopped")
+            self.ledger.violate(
+                f"{len(left)} processes are left {END_SECS:.0f} s after the server was stopped"
+            )
