@@ -63,11 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         serving(Path(folder), "--max-runs", str(chosen.runs)) as server,
     ):
         runs = _begin(server, chosen.runs, chosen.pace)
-        with _Visitors(server, runs):
+        with _Visitors(server, runs) as visitors:
             samples = _watch(server, 60 * chosen.minutes, chosen.every)
         code = server.stop()
     warm_up = min(WARM_UP_MINUTES, chosen.minutes / 3)
     print(f"\nafter {warm_up:.1f} minutes of warm-up; the server's exit code: {code}")
+    print(f"{visitors.turns} turns of viewers, {visitors.asked} questions; {len(visitors.lost)} of them lost")
+    print("\n".join(visitors.lost[:10]))
     print(growth_table([sample for sample in samples if sample.minutes >= warm_up]))
     return 0
 
@@ -148,6 +150,8 @@ class _Visitors:
     def __init__(self, server: Server, runs: list[str]) -> None:
         self._url, self._runs, self._source = server.url, runs, random.Random(5)
         self._over = threading.Event()
+        self.turns = self.asked = 0
+        self.lost: list[str] = []  # what ended otherwise than by the visitor's will
         self._threads = [threading.Thread(target=work) for work in (self._come_and_go, self._ask)]
 
     def __enter__(self) -> "_Visitors":
@@ -165,15 +169,18 @@ class _Visitors:
 
     def _come_and_go(self) -> None:
         mute: list[Viewer] = []
-        turn = 0
+        readers: list[Viewer] = []
         while not self._over.is_set():
-            if turn % MUTE_TURNS == 0:
-                _leave(mute)
-                mute = [self._attach() for _ in range(MUTE)]
-            readers = [self._attach() for _ in range(READERS)]
-            watch(readers, STAY_SECS * self._source.uniform(0.5, 1.5))
+            try:
+                if self.turns % MUTE_TURNS == 0:
+                    _leave(mute)
+                    mute = [self._attach() for _ in range(MUTE)]
+                readers = [self._attach() for _ in range(READERS)]
+                watch(readers, STAY_SECS * self._source.uniform(0.5, 1.5))
+            except (OSError, AssertionError) as error:
+                self.lost.append(f"a viewer: {error!r:.200}")
             _leave(readers)
-            turn += 1
+            self.turns += 1
         _leave(mute)
 
     def _ask(self) -> None:
@@ -181,7 +188,11 @@ class _Visitors:
         with httpx.Client(base_url=self._url, timeout=60) as client:
             while not self._over.wait(1):
                 run, path = self._source.choice(self._runs), self._source.choice(paths)
-                client.get(f"/api/runs/{run}/{path}").raise_for_status()
+                self.asked += 1
+                try:
+                    client.get(f"/api/runs/{run}/{path}").raise_for_status()
+                except httpx.HTTPError as error:
+                    self.lost.append(f"{path}: {error!r:.200}")
 
 
 def _leave(viewers: list[Viewer]) -> None:
