@@ -1,22 +1,33 @@
 """What the faults did: counts, durations, violations, and the table of it all. Knows nothing of how they came about."""
 
+import re
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
 SHOWN = 60  # violations; the rest are counted
+RECENT = 4  # faults that a violation names
+_PARTICULARS = re.compile(r"\b[0-9a-f]{8}\b|\d+(\.\d+)?(e-?\d+)?|\([^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Something that must not be: noticed after fault `index` of this kind, `secs` after the beginning."""
+    """Something that must not be: noticed after fault `index`, `secs` after the beginning.
+
+    What did it may lie further back: `kinds` are those of the last faults, the newest first.
+    """
 
     index: int
-    kind: str
+    kinds: tuple[str, ...]
     secs: float
     text: str
+
+    @property
+    def sort(self) -> str:
+        """Return the text without what differs from one run and moment to the next."""
+        return _PARTICULARS.sub("…", self.text)[:110]
 
 
 @dataclass
@@ -25,7 +36,7 @@ class Ledger:
 
     seed: int
     index: int = -1  # of the fault that came last
-    kind: str = "start"
+    recent: deque[str] = field(default_factory=lambda: deque(["start"], RECENT))  # kinds, newest first
     counts: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, str] = field(default_factory=dict)  # kind -> why it cannot be done here
     answers: Counter[str] = field(default_factory=Counter)  # commands by status
@@ -39,13 +50,14 @@ class Ledger:
 
     def begin(self, index: int, kind: str) -> None:
         """Note that this fault is next."""
-        self.index, self.kind = index, kind
+        self.index = index
+        self.recent.appendleft(kind)
         self.counts[kind] += 1
 
     def violate(self, text: str) -> None:
         """Note a violation."""
         secs = time.monotonic() - self.begun
-        self.violations.append(Violation(self.index, self.kind, secs, text))
+        self.violations.append(Violation(self.index, tuple(self.recent), secs, text))
 
     def note_stderr(self, text: str) -> None:
         """Count the tracebacks in what a server wrote, by their last lines."""
@@ -100,8 +112,11 @@ class Ledger:
     def _violations(self) -> str:
         if not self.violations:
             return "no violation"
-        lines = [
-            f"seed {self.seed}, fault {v.index}, {v.secs:.1f} s, {v.kind}: {v.text}"
+        sorts = Counter(violation.sort for violation in self.violations)
+        lines = [f"{count} × {sort}" for sort, count in sorts.most_common()]
+        lines += ["", "one by one, each with the last faults before it, the newest first:"]
+        lines += [
+            f"seed {self.seed}, fault {v.index}, {v.secs:.1f} s: {v.text} [{' < '.join(v.kinds)}]"
             for v in self.violations[:SHOWN]
         ]
         return "\n".join([f"{len(self.violations)} violations:", *lines])

@@ -4,6 +4,8 @@ import random
 import signal
 import time
 
+import psutil
+
 from tests.faults.kind import kind
 from tests.faults.processes import is_alive, send
 from tests.faults.world import World
@@ -16,10 +18,28 @@ def one_of(pids: list[int], source: random.Random) -> int | None:
     return source.choice(pids) if pids else None
 
 
+def trainer_of(world: World, source: random.Random) -> int | None:
+    """Return one of the trainers; every other time the busiest: what goes wrong does so at full speed first."""
+    trainers = world.trainers()
+    if source.random() < 0.5:
+        return one_of(trainers, source)
+    return max(trainers, key=_share, default=None)
+
+
+def _share(pid: int) -> float:
+    # Of a core, since it was started.
+    try:
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        return float((times.user + times.system) / max(time.time() - process.create_time(), 0.01))
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
 @kind(8)
 def kill_trainer(world: World, source: random.Random) -> None:
     """Kill -9 one trainer, whatever else is going on."""
-    if pid := one_of(world.trainers(), source):
+    if pid := trainer_of(world, source):
         send(pid, signal.SIGKILL)
 
 
@@ -28,7 +48,7 @@ def kill_trainer_and_wait(world: World, source: random.Random) -> None:
     """Kill -9 one trainer when all is calm, and measure until another has taken its place."""
     world.troubles.lift()
     world.wait_ready(time.monotonic(), "nothing: calm again")
-    if pid := one_of(world.trainers(), source):
+    if pid := trainer_of(world, source):
         begun = time.monotonic()
         send(pid, signal.SIGKILL)
         while is_alive(pid) and time.monotonic() < begun + 5:
@@ -47,7 +67,7 @@ def kill_two_trainers(world: World, source: random.Random) -> None:
 @kind(3)
 def end_trainer(world: World, source: random.Random) -> None:
     """Send SIGTERM or SIGINT to one trainer alone."""
-    if pid := one_of(world.trainers(), source):
+    if pid := trainer_of(world, source):
         send(pid, source.choice([signal.SIGTERM, signal.SIGINT]))
 
 
@@ -61,7 +81,7 @@ def kill_forkserver(world: World, source: random.Random) -> None:
 @kind(2)
 def kill_forkserver_and_trainer(world: World, source: random.Random) -> None:
     """Kill -9 the process that starts trainers, and a trainer a moment later."""
-    trainer = one_of(world.trainers(), source)
+    trainer = trainer_of(world, source)
     kill_forkserver(world, source)
     time.sleep(source.uniform(0, 0.05))
     if trainer:
@@ -71,7 +91,7 @@ def kill_forkserver_and_trainer(world: World, source: random.Random) -> None:
 @kind(5)
 def stop_trainer(world: World, source: random.Random) -> None:
     """Stop one trainer for 0.05 to 2 s."""
-    if pid := one_of(world.trainers(), source):
+    if pid := trainer_of(world, source):
         world.troubles.stop(pid, source.uniform(0.05, 2))
 
 
@@ -91,7 +111,7 @@ def stop_forkserver(world: World, source: random.Random) -> None:
 @kind(5)
 def kill_trainer_while_server_is_stopped(world: World, source: random.Random) -> None:
     """Stop the server, kill -9 a trainer meanwhile, let the server go on, and tune at once."""
-    trainer = one_of(world.trainers(), source)
+    trainer = trainer_of(world, source)
     server = world.server.process.pid
     send(server, signal.SIGSTOP)
     time.sleep(source.uniform(0.05, 0.4))
@@ -107,7 +127,7 @@ def kill_trainer_while_server_is_stopped(world: World, source: random.Random) ->
 @kind(1)
 def freeze_trainer_beyond_its_replacement(world: World, source: random.Random) -> None:
     """Stop one trainer until another has replaced it, and let it go on then."""
-    if not world.frozen and (pid := one_of(world.trainers(), source)):
+    if not world.frozen and (pid := trainer_of(world, source)):
         send(pid, signal.SIGSTOP)
         world.frozen.append((pid, time.monotonic() + source.uniform(*REPLACED_SECS)))
 
@@ -124,7 +144,7 @@ def kill_server(world: World, source: random.Random) -> None:
 @kind(1)
 def kill_server_and_trainer(world: World, source: random.Random) -> None:
     """Kill -9 the server and one trainer together."""
-    trainer = one_of(world.trainers(), source)
+    trainer = trainer_of(world, source)
     world.take_down()
     begun = time.monotonic()
     send(world.server.process.pid, signal.SIGKILL)

@@ -18,10 +18,10 @@ TEND_SECS = 0.3
 PROGRESS_SECS = 30.0
 
 
-def run(seed: int, faults: int, minutes: float, folder: Path, only: Sequence[str] = ()) -> Ledger:
-    """Carry out a schedule, for `minutes` at most; return what came of it."""
+def run(seed: int, faults: int, minutes: float, folder: Path, names: Sequence[str] = ()) -> Ledger:
+    """Carry out a schedule of these kinds, or of all, for `minutes` at most; return what came of it."""
     ledger = Ledger(seed)
-    weights = {name: kind.weight for name, kind in KINDS.items() if not only or name in only}
+    weights = {name: KINDS[name].weight for name in names or KINDS}
     with closing(World(folder, seed, ledger)) as world:
         world.wait_ready(time.monotonic(), "the beginning")
         pace = _Pace(world, ledger)
@@ -30,7 +30,7 @@ def run(seed: int, faults: int, minutes: float, folder: Path, only: Sequence[str
                 break
             _carry_out(world, ledger, fault)
             pace.between()
-        ledger.kind = "the end"
+        ledger.recent.appendleft("the end")
         world.finish()
     return ledger
 

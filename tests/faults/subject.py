@@ -53,7 +53,7 @@ class Subject:
     is_done: bool = False  # its viewers leave
     is_tuning: bool = False  # is a tuning under way?
     is_controlled: bool = False  # is another command under way?
-    tries: int = 0  # to read its records
+    is_failed: bool = False  # found `failed`, and noted
 
     @property
     def rate(self) -> float:

@@ -259,7 +259,8 @@ class World:
             self.ledger.violate(f"run {subject.run} was answered with 201, and is gone")
             self._let_go(subject)
             return
-        if run["state"] == "failed":
+        if run["state"] == "failed" and not subject.is_failed:
+            subject.is_failed = True
             self.ledger.violate(f"run {subject.run} ({subject.kind}) is failed: {run['reason']}")
         if run["state"] in ("failed", "finished"):
             if self.checks.check(self.client, subject):
