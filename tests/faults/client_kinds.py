@@ -16,7 +16,7 @@ LINGER_RESET = struct.pack("ii", 1, 0)
 MUTE_SECS = (0.5, 6.0)  # how long a viewer stays that does not read
 
 
-@kind(5)
+@kind(8)
 def cut_trainers_connection(world: World, source: random.Random) -> None:
     """Shut down a trainer's connection to the server; both processes live on."""
     found = world.family.connections(world.port, world.server.process.pid)
@@ -31,13 +31,13 @@ def cut_trainers_connection(world: World, source: random.Random) -> None:
             raise LeftOut(f"no descriptor may be taken from another process: {error.strerror}") from error
 
 
-@kind(4)
+@kind(6)
 def cut_viewers_connections(world: World, source: random.Random) -> None:
     """Reset the connections of all viewers behind the relay."""
     world.gallery.cut_relayed()
 
 
-@kind(3)
+@kind(5)
 def viewer_vanishes(world: World, source: random.Random) -> None:
     """Attach a viewer that resets its connection after a moment."""
     with _stream(world, source) as stream:
@@ -67,7 +67,7 @@ def storm_of_viewers(world: World, source: random.Random) -> None:
         world.gallery.storm(source.choice(world.subjects), 20)
 
 
-@kind(4)
+@kind(6)
 def abandon_export(world: World, source: random.Random) -> None:
     """Ask for an export or for all records, read a little, and reset the connection."""
     run = _some(world, source).run
@@ -78,7 +78,7 @@ def abandon_export(world: World, source: random.Random) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
 
 
-@kind(3)
+@kind(4)
 def trainer_with_a_wrong_secret(world: World, source: random.Random) -> None:
     """Knock at the trainers' door with a secret that is not the run's: refused."""
     run = _some(world, source).run

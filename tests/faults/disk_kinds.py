@@ -28,7 +28,7 @@ def files_cannot_grow(world: World, source: random.Random) -> None:
     world.troubles.limit(pid, world.data, source.choice([0, 0, 50_000]), source.uniform(0.1, 2))
 
 
-@kind(4)
+@kind(5)
 def slow_disk(world: World, source: random.Random) -> None:
     """Hold the run log's lock for 0.2 to 3 s: every write waits."""
     world.troubles.hold_log(_log(world), source.uniform(0.2, 3), is_writing=True)
@@ -71,7 +71,7 @@ def clean_temporary_folder(world: World, source: random.Random) -> None:
     clean(world.temporary)
 
 
-@kind(4)
+@kind(6)
 def step_clock(world: World, source: random.Random) -> None:
     """Set the wall clock back or forward, by a second to a day."""
     secs = source.choice([1.0, 10.0, 60.0, 3600.0, DAY_SECS])

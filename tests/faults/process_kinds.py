@@ -36,7 +36,7 @@ def _share(pid: int) -> float:
         return 0.0
 
 
-@kind(8)
+@kind(14)
 def kill_trainer(world: World, source: random.Random) -> None:
     """Kill -9 one trainer, whatever else is going on."""
     if pid := trainer_of(world, source):
@@ -56,7 +56,7 @@ def kill_trainer_and_wait(world: World, source: random.Random) -> None:
         world.wait_ready(begun, "kill trainer")
 
 
-@kind(2)
+@kind(3)
 def kill_two_trainers(world: World, source: random.Random) -> None:
     """Kill -9 two trainers at once."""
     trainers = world.trainers()
@@ -88,14 +88,14 @@ def kill_forkserver_and_trainer(world: World, source: random.Random) -> None:
         send(trainer, signal.SIGKILL)
 
 
-@kind(5)
+@kind(8)
 def stop_trainer(world: World, source: random.Random) -> None:
     """Stop one trainer for 0.05 to 2 s."""
     if pid := trainer_of(world, source):
         world.troubles.stop(pid, source.uniform(0.05, 2))
 
 
-@kind(4)
+@kind(6)
 def stop_server(world: World, source: random.Random) -> None:
     """Stop the server for 0.05 to 2 s: a hitch."""
     world.troubles.stop(world.server.process.pid, source.choice([0.05, 0.1, 0.2, 0.4, 0.4, 2]))
@@ -108,7 +108,7 @@ def stop_forkserver(world: World, source: random.Random) -> None:
         world.troubles.stop(pid, source.uniform(0.05, 2))
 
 
-@kind(5)
+@kind(7)
 def kill_trainer_while_server_is_stopped(world: World, source: random.Random) -> None:
     """Stop the server, kill -9 a trainer meanwhile, let the server go on, and tune at once."""
     trainer = trainer_of(world, source)

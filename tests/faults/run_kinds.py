@@ -44,7 +44,7 @@ def branch_from_run(world: World, source: random.Random) -> None:
     world.attend(Subject(run["id"], "branch", asked, [r for r in past if r[0] < step], step))
 
 
-@kind(3)
+@kind(6)
 def burst_of_commands(world: World, source: random.Random) -> None:
     """Send a command to every run at once."""
     for subject in world.subjects:

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.faults.twin import Rates
+from tests.faults.twin import LR, Rates
 from tests.viewer import Seen
 
-LR = 2  # where a record holds it: after loss and validation loss
 # Small rates: no run may diverge, however it is tuned (half to one and a half times its own rate).
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": {"kind": "sgd", "lr": 0.001}},

@@ -2,12 +2,15 @@
 
 import json
 import sqlite3
+import struct
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+NEAR = 50  # steps
+LR = 2  # where a record holds it: after loss and validation loss
 Rates = Sequence[tuple[int, float]]  # (step, learning rate that is in force from the next step on), in order
 
 
@@ -60,7 +63,18 @@ def compare(claim: Claim) -> str:
                 group["lr"] = rates[step]
     if not different:
         return ""
-    return f"{len(different)} of {count} records differ from plain PyTorch's, the first is {different[0]}"
+    near = [rate for rate in claim.rates if abs(rate[0] - different[0]) <= NEAR][-6:]
+    return (
+        f"{len(different)} of {count} records differ from plain PyTorch's, the first is {different[0]}; "
+        f"tunings listed near it {near}, {rate_of(claim, different[0], size)!r} in its record, "
+        f"{rate_of(claim, different[0] + 1, size)!r} in the next"
+    )
+
+
+def rate_of(claim: Claim, step: int, size: int) -> float | None:
+    """Return the learning rate that a record holds; None behind the last."""
+    at = (step - claim.first) * size + 4 * LR
+    return None if at >= len(claim.payload) else float(struct.unpack_from("<f", claim.payload, at)[0])
 
 
 def _by_step(rates: Rates) -> dict[int, float]:
