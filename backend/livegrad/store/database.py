@@ -23,7 +23,7 @@ APPLICATION_ID = 0x4C475244  # "LGRD"
 WRITER_BUSY_MILLISECONDS = (
     500  # then it is told that another program holds the file, and tried again from outside
 )
-READER_BUSY_MILLISECONDS = 5000
+READER_BUSY_MILLISECONDS = 5000  # the writer's too while the file is opened
 READERS = 4
 MAX_JOURNAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log's file keeps for itself between checkpoints
 CHECKPOINT_BYTES = 4 * 1024 * 1024  # of the write-ahead log: so much more, or
@@ -44,7 +44,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.held_back_bytes = (
-            0  # of the write-ahead log, while another program's reading keeps it from the file
+            0  # of the write-ahead log, kept from the file by whoever still reads what was before
         )
         self._real_path = path.resolve()  # SQLite keeps its other files beside what a link leads to
         self._place = Place(self._real_path)
@@ -52,6 +52,7 @@ class Database:
         self._writing = threading.Lock()
         self._writing_thread: int | None = None  # the thread whose transaction is open
         self._checkpointed_at, self._checkpointed_bytes = time.monotonic(), 0
+        self._page_bytes = 0
         self._writer: sqlite3.Connection | None = None
         self._readers = Readers(self._connect_reader, READERS)
         try:
@@ -98,7 +99,7 @@ class Database:
 
     def _prepare(self) -> None:
         make_file(self._real_path)
-        self._writer = db = self._connect(WRITER_BUSY_MILLISECONDS)
+        self._writer = db = self._connect(READER_BUSY_MILLISECONDS)
         db.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint
         db.execute(f"PRAGMA journal_size_limit = {MAX_JOURNAL_BYTES}")
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
@@ -110,6 +111,8 @@ class Database:
         with self.transaction(takes_over=True) as db:  # fails where nothing can be written
             db.execute("DELETE FROM owner")
             db.execute("INSERT INTO owner (token) VALUES (?)", (self._token,))
+        db.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MILLISECONDS}")
+        (self._page_bytes,) = self.row("PRAGMA page_size")
         for ending in ENDINGS:
             keep_from_others(Path(f"{self._real_path}{ending}"))
         self._place.settle()
@@ -230,7 +233,7 @@ class Database:
             _log.warning("the write-ahead log stays as it is: %s", in_words(self.path, error))
             pages = moved = 0
         self._checkpointed_at, self._checkpointed_bytes = time.monotonic(), size
-        self.held_back_bytes = size if moved < pages else 0
+        self.held_back_bytes = (pages - moved) * self._page_bytes
 
     # -- reading
 
