@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from livegrad.api.rate_limit import LIMIT
+from livegrad.api.limits import WRONG_TOKENS
 from livegrad.api.security import OPEN_PATHS
 from tests.running import Server, serving
 from tests.server import raw
@@ -177,7 +177,7 @@ def test_whoever_guesses_is_stopped_and_keeps_nobody_else_out(locked: Server) ->
         asking = raw.upgrade if path.endswith("/stream") else raw.get
         return asking(locked.port, path, *own, address=address)
 
-    for number in range(LIMIT):
+    for number in range(WRONG_TOKENS):
         assert ask(f"guess-{number}", "/api/runs").status == 401
     for path in ("/api/runs", "/api/runs/nope/stream"):
         refused = ask(TOKEN, path)
