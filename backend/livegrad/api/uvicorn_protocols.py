@@ -87,7 +87,9 @@ class HttpProtocol(HttpToolsProtocol):
             oldest.leave()
             return
         detail = f"expected at most {limits.connections()} connections at once: try again in a minute"
-        self._refuse(Refusal(503, "Too many connections", detail, {"Retry-After": "60"}))
+        refusal = Refusal(503, "Too many connections", detail, {"Retry-After": "60"})
+        self._end()
+        self._timer = _hang_up(transport, _refusal_bytes(refusal))
 
     def leave(self) -> None:
         """Make room for another connection, without a word."""
@@ -246,9 +248,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _may_answer(self) -> bool:
         # Not in the midst of another answer, nor for a second time, nor to somebody who has said nothing.
-        if self._stage == "body":
+        if self._is_answering:
             return self._running is self.cycle and not self.cycle.response_started
-        return not self._is_answering and not (self._stage == "head" and self._received == 0)
+        return self._stage == "idle" or (self._stage == "head" and self._received > 0)
 
     def _tell_application(self) -> None:
         # Of the request that is being answered; what waits behind it is never begun.
