@@ -1,5 +1,6 @@
 """What an honest viewer and somebody who commands notice of attacks beside them. The attacks are the tests' own."""
 
+import socket
 import tempfile
 import threading
 import time
@@ -54,7 +55,7 @@ def _unread(running: Server, run: str, secs: float) -> None:
     head = raw.head("GET", f"/api/runs/{run}/history.csv", [f"Host: 127.0.0.1:{running.port}"])
     with ExitStack() as stack:
         for _ in range(EXPORTS):
-            connection = stack.enter_context(raw.socket.create_connection(("127.0.0.1", running.port)))
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", running.port)))
             connection.sendall(head)
         time.sleep(secs)
 

@@ -93,14 +93,12 @@ def hasty(tmp_path: Path) -> Iterator[Server]:
 def test_a_silent_stream_is_pinged_and_needs_no_answer(hasty: Server) -> None:
     run = hasty.get("/runs")[0]["id"]
     with raw.join(hasty.port, f"/api/runs/{run}/stream") as connection:
-        end = time.monotonic() + 10
         connection.settimeout(10)
         pings = 0
-        while pings < 4 and time.monotonic() < end:
+        while pings < 4:
             data = connection.recv(65536)
             assert data, "it was closed"
             pings += data[-6:-4] == b"\x89\x04"  # a ping of four bytes, the last thing said
-    assert pings == 4
 
 
 def test_a_viewer_that_reads_nothing_for_long_is_kept(hasty: Server) -> None:
@@ -128,6 +126,6 @@ def test_a_peer_that_does_not_hear_the_farewell_is_let_go(room: Server) -> None:
         ours = connection.getsockname()[1]
         room.client.delete(f"/api/runs/{run}")
         end = time.monotonic() + 4 * limits.CLOSE_SECS
-        while any(c.raddr and c.raddr[1] == ours for c in process.net_connections("tcp")):
+        while any(tuple(c.raddr)[1:2] == (ours,) for c in process.net_connections("tcp")):
             assert time.monotonic() < end, "it is still open"
             time.sleep(0.1)

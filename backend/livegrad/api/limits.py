@@ -56,6 +56,7 @@ MESSAGE_BYTES = 4 * MIB  # of the largest message, which is a trainer's
 UNREAD_PONG_BYTES = 4 * MIB  # waiting for a peer that sends pings; a viewer's whole mailbox is far below
 TURN_BYTES = 1 * KIB  # read at once, before it is seen how many frames they were
 TURN_FRAMES = 32  # after so many, others are served first
+TURN_PAUSE_SECS = 0.01  # for so long, where a viewer has sent still more
 PING_SECS = 20.0  # the server's own pings: proxies cut what is silent for a minute
 CLOSE_SECS = 5.0  # from the server's farewell to the end of the connection
 

@@ -74,7 +74,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     # -- its life
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(  # type: ignore[override]  # as uvicorn says it
+        self, transport: asyncio.Transport
+    ) -> None:
         """Begin, if there is room; whoever has kept the server waiting longest makes some."""
         super().connection_made(transport)
         self._reader = Reader(transport, self.loop.time)
@@ -269,6 +271,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     _timer: asyncio.TimerHandle | None = None  # of the connection's end, once it is said good-bye to
     _more: asyncio.Handle | None = None  # of the next turn
     _fragments: int = 0  # of the message that is coming
+    _pause_secs: float  # between two turns, while more than one turn's frames have come
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -286,6 +289,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         is_trainer = event.path.partition("?")[0].endswith("/trainer")
         per_sec = limits.TRAINER_MESSAGES_PER_SEC if is_trainer else limits.VIEWER_MESSAGES_PER_SEC
         at_once = limits.TRAINER_MESSAGES_AT_ONCE if is_trainer else limits.VIEWER_MESSAGES_AT_ONCE
+        self._pause_secs = 0.0 if is_trainer else limits.TURN_PAUSE_SECS
         self._allowance = Allowance(per_sec, at_once, self.loop.time)
         super().handle_connect(event)
 
@@ -330,7 +334,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return message
 
     def _go_on(self) -> None:
-        self._more = self.loop.call_soon(self._take_turn)
+        pause = self._pause_secs if self._unread else 0.0
+        self._more = (
+            self.loop.call_later(pause, self._take_turn) if pause else self.loop.call_soon(self._take_turn)
+        )
 
     def _take_turn(self) -> None:
         self._more = None
