@@ -129,6 +129,7 @@ def test_two_hundred_abandoned_streams_leave_nothing_behind(long: Server) -> Non
 def test_an_answer_that_is_not_read_is_given_up(hasty: Server) -> None:
     with ExitStack() as stack:
         unread = ask(stack, hasty, "history.csv")
+        assert unread.recv(1)
         process = psutil.Process(hasty.process.pid)
         ours = unread.getsockname()[1]
         settles(
@@ -192,9 +193,11 @@ def test_head_of_an_export_makes_none(long: Server, what: str) -> None:
 
 
 def test_stopping_the_server_ends_exports_under_way(tmp_path: Path) -> None:
-    write_run(tmp_path, STEPS // 4)
+    write_run(tmp_path, STEPS)
     with serving(tmp_path) as server, ExitStack() as stack:
         for _ in range(8):
             ask(stack, server, "history.csv").recv(100)
+        begun = time.monotonic()
         assert server.stop() == 0
+        assert time.monotonic() - begun < 15
         assert "Traceback" not in server.log_text(), server.log_text()

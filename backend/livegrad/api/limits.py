@@ -58,6 +58,7 @@ TURN_BYTES = 1 * KIB  # read at once, before it is seen how many frames they wer
 TURN_FRAMES = 32  # after so many, others are served first
 TURN_PAUSE_SECS = 0.01  # for so long, where a viewer has sent still more
 PING_SECS = 20.0  # the server's own pings: proxies cut what is silent for a minute
+STOP_SECS = 1.0  # that answers under way may still take when the server stops
 CLOSE_SECS = 5.0  # from the server's farewell to the end of the connection
 
 

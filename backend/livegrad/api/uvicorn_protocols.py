@@ -93,8 +93,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._end()
         self._timer = _hang_up(transport, _refusal_bytes(refusal))
 
+    def shutdown(self) -> None:
+        """End with the server: what is under way has a moment; an answer that nobody reads would keep it for ever."""
+        super().shutdown()
+        self.loop.call_later(limits.STOP_SECS, self.leave)
+
     def leave(self) -> None:
-        """Make room for another connection, without a word."""
+        """End at once, without a word: others need the room, or the server stops."""
         self._end()
         self.connections.discard(self)
         self.transport.abort()
