@@ -28,6 +28,7 @@ SUBJECTS = (
     "archive",
     "timeline",
     "exports",
+    "hostile",
 )
 Measure = Callable[[Effort], Iterator[Row]]
 

@@ -77,9 +77,16 @@ class Server:
 
 @contextmanager
 def serving(
-    data: Path, *flags: str, port: int = 0, environment: Mapping[str, str] | None = None
+    data: Path,
+    *flags: str,
+    port: int = 0,
+    environment: Mapping[str, str] | None = None,
+    module: str = "livegrad",
 ) -> Iterator[Server]:
-    """Start a server, on a free port if none is given, with its log in `data`; end it, however the test went."""
+    """Start a server, on a free port if none is given, with its log in `data`; end it, however the test went.
+
+    `module` is what Python runs.
+    """
     data.mkdir(parents=True, exist_ok=True)
     token = flags[flags.index("--token") + 1] if "--token" in flags else None
     with (data / "stderr.txt").open("w+b") as output:
@@ -87,7 +94,7 @@ def serving(
             [
                 sys.executable,
                 "-m",
-                "livegrad",
+                module,
                 "--port",
                 str(port),
                 "--no-browser",

@@ -90,9 +90,10 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
     """Serve until Ctrl-C. The first line on stdout is the dashboard's URL, printed once it answers."""
     import uvicorn
 
+    from livegrad.api import limits
     from livegrad.api.app import create_app
     from livegrad.api.auth import Doorkeeper
-    from livegrad.api.uvicorn_protocols import Line, Wire
+    from livegrad.api.uvicorn_protocols import HttpProtocol, WebSocketProtocol
     from livegrad.hosts import Names
 
     port = listener.getsockname()[1]
@@ -124,11 +125,13 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
         app,
         log_level="warning",
         access_log=False,  # it would write one-time links down
-        http=Line,
-        ws=Wire,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
         ws_per_message_deflate=False,  # records are noise to it: 4 % saved at the price of a core
-        ws_max_size=4 * 1024 * 1024,
-        ws_ping_interval=None,
+        ws_max_size=limits.MESSAGE_BYTES,
+        ws_ping_interval=limits.PING_SECS,  # proxies cut what is silent
+        ws_ping_timeout=None,  # a suspended tab answers none for a while
+        timeout_keep_alive=int(limits.KEEP_ALIVE_SECS),
         timeout_graceful_shutdown=2,
         server_header=False,
         lifespan="on",

@@ -57,6 +57,11 @@ def name(text: str, port: int) -> Name:
     return Name(match["host"], int(match["port"] or own), scheme or "http")
 
 
+def is_name(text: str) -> bool:
+    """Return whether --allow-host takes `text`."""
+    return _NAME.fullmatch(text.lower()) is not None
+
+
 class Names:
     """The table of own names. `listening` is the address or name given as --host."""
 

@@ -121,13 +121,13 @@ def test_an_unknown_series_is_a_problem(server: Server, name: str) -> None:
 
 METHODS = ("PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "DELETE", "POST", "GET")
 HAS = {
-    "/api/runs": {"GET", "POST"},
-    "/api/runs/nope": {"GET", "DELETE"},
+    "/api/runs": {"GET", "HEAD", "POST"},
+    "/api/runs/nope": {"GET", "HEAD", "DELETE"},
     "/api/runs/nope/commands": {"POST"},
-    "/api/runs/nope/parameters": {"GET"},
-    "/api/runs/nope/records": {"GET"},
+    "/api/runs/nope/parameters": {"GET", "HEAD"},
+    "/api/runs/nope/records": {"GET", "HEAD"},
     "/api/session": {"POST"},
-    "/api/health": {"GET"},
+    "/api/health": {"GET", "HEAD"},
     "/main.js": {"GET", "HEAD"},
     "/nope": {"GET", "HEAD"},
 }

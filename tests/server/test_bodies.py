@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from livegrad.api.bodies import MAX_BODY_BYTES, MAX_DEPTH
+from livegrad.api.limits import BODY_BYTES, BODY_DEPTH
 from livegrad.api.problems import MAX_ERRORS
 from tests.running import Server
 from tests.server import raw
@@ -55,15 +55,15 @@ def chunked(*parts: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
 
 
 def test_a_body_of_the_limit_is_read_and_of_one_byte_more_is_not(server: Server) -> None:
-    assert_problem(raw.post(server.port, "/api/runs", padded(MAX_BODY_BYTES)), 422)
-    problem = assert_problem(raw.post(server.port, "/api/runs", padded(MAX_BODY_BYTES + 1)), 413)
-    assert str(MAX_BODY_BYTES) in problem["detail"]
+    assert_problem(raw.post(server.port, "/api/runs", padded(BODY_BYTES)), 422)
+    problem = assert_problem(raw.post(server.port, "/api/runs", padded(BODY_BYTES + 1)), 413)
+    assert str(BODY_BYTES) in problem["detail"]
 
 
 def test_a_body_in_chunks_is_limited_though_it_tells_no_length(server: Server) -> None:
     headers = [own(server), "Content-Type: application/json", "Transfer-Encoding: chunked"]
     start = raw.head("POST", "/api/runs", headers)
-    small = padded(MAX_BODY_BYTES)
+    small = padded(BODY_BYTES)
     assert_problem(raw.ask(server.port, start + chunked(small[:100], small[100:])), 422)
     assert_problem(raw.ask(server.port, start + chunked(*[b" " * 1024] * 65)), 413)
     endless = chunked(b"[" * 4096, end=b"") * 17
@@ -134,7 +134,7 @@ NOT_JSON = {
     "UTF-16": '{"hidden": 3}'.encode("utf-16"),
     "a byte order mark": b"\xef\xbb\xbf{}",
     "a control character": b'{"name": "\x00"}',
-    "nested too deep": b'{"name": ' + b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1) + b"}",
+    "nested too deep": b'{"name": ' + b"[" * (BODY_DEPTH + 1) + b"]" * (BODY_DEPTH + 1) + b"}",
     "nested without end": b"[" * 60_000,
     "nested very deep": b'{"a":' * 9_000 + b"1" + b"}" * 9_000,
 }

@@ -1,7 +1,10 @@
 """Which names a server answers to: Host and Origin, exactly; over raw sockets, where a client would tidy up."""
 
+import html
+
 import pytest
 
+from livegrad.api.security import HEADERS
 from tests.running import Server
 from tests.server import raw
 from tests.server.conftest import TOKEN
@@ -168,3 +171,27 @@ def test_a_name_given_with_allow_host_is_answered_exactly(
     headers = [f"Host: {host}", f"Authorization: Bearer {TOKEN}"] + ([f"Origin: {origin}"] if origin else [])
     lines = [line.format(port=locked.port) for line in headers]
     assert raw.get(locked.port, "/api/runs", *lines).status == status
+
+
+HOSTS = {
+    "another port": ("localhost:9000", "--allow-host localhost:9000"),
+    "another name": ("lab.example", "--allow-host lab.example"),
+    "markup": ("<script>alert(1)</script>", "--allow-host NAME:PORT"),
+    "a flag": ("x --token y", "--allow-host NAME:PORT"),
+    "nothing": ("", "--allow-host NAME:PORT"),
+}
+
+
+@pytest.mark.parametrize(("host", "flag"), HOSTS.values(), ids=HOSTS)
+def test_a_person_at_an_unknown_address_is_told_the_flag(server: Server, host: str, flag: str) -> None:
+    page = raw.get(server.port, "/", f"Host: {host}", "Accept: text/html,*/*;q=0.8")
+    assert page.status == 421
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    text = page.body.decode()
+    assert flag in text
+    assert f"<code>{html.escape(host)}</code>" in text
+    assert "<script" not in text
+    for path, accept in (("/api/runs", "text/html"), ("/", "*/*"), ("/", "application/json")):
+        answer = raw.get(server.port, path, f"Host: {host}", f"Accept: {accept}")
+        assert (answer.status, answer.problem["title"]) == (421, "Wrong host")

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from livegrad.api.rate_limit import LIMIT
+from livegrad.api.limits import WRONG_TOKENS
 from livegrad.api.security import OPEN_PATHS
 from tests.running import Server, serving
 from tests.server import raw
@@ -152,6 +152,46 @@ def test_the_cookie_opens_pages_and_streams_and_a_changed_one_nothing(
     assert raw.get(locked.port, "/api/runs", host, "Cookie: =;;=\xe9; a").status == 401
 
 
+ODD = [
+    'prefs={"theme":"dark"}',
+    'quoted="a; b"',
+    "seen=Direct Traffic",
+    "app/lang=de",
+    "flag",
+    "path=/x",
+    "domain=evil.example",
+    "expires=never",
+    "secure",
+    "$Version=1",
+    "=value",
+    "",
+    "a=b=c",
+    "\\",
+    '"',
+    "caf\xe9=\xff",
+    "x" * 9000,
+]
+
+
+@pytest.mark.parametrize("other", ODD)
+def test_other_programs_cookies_sign_nobody_out(locked: Server, guest: httpx.Client, other: str) -> None:
+    cookie = guest.post("/api/session", json={"token": TOKEN}).headers["set-cookie"].partition(";")[0]
+    guest.cookies.clear()
+    run = locked.get("/runs")[0]["id"]
+    name, host = cookie.partition("=")[0], f"Host: 127.0.0.1:{locked.port}"
+    shown = [
+        f"{other}; {cookie}",
+        f"{cookie};{other}",
+        f"{name}=old; {other}; {cookie}",
+        f"{cookie}; {name}=",
+    ]
+    for text in shown:
+        assert raw.get(locked.port, "/api/runs", host, f"Cookie: {text}").status == 200, text
+        assert raw.upgrade(locked.port, f"/api/runs/{run}/stream", host, f"Cookie: {text}").status == 101
+    assert raw.get(locked.port, "/api/runs", host, f"Cookie: {other}", f"Cookie: {cookie}").status == 200
+    assert raw.get(locked.port, "/api/runs", host, f"Cookie: {other}; {name}=old").status == 401
+
+
 def test_behind_https_the_cookie_is_for_https_alone(locked: Server) -> None:
     body = b'{"token": "' + TOKEN.encode() + b'"}'
     headers = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -177,7 +217,7 @@ def test_whoever_guesses_is_stopped_and_keeps_nobody_else_out(locked: Server) ->
         asking = raw.upgrade if path.endswith("/stream") else raw.get
         return asking(locked.port, path, *own, address=address)
 
-    for number in range(LIMIT):
+    for number in range(WRONG_TOKENS):
         assert ask(f"guess-{number}", "/api/runs").status == 401
     for path in ("/api/runs", "/api/runs/nope/stream"):
         refused = ask(TOKEN, path)

@@ -12,6 +12,7 @@ from starlette.responses import FileResponse
 from livegrad import __version__
 from livegrad.api import branches, exports, parameters, problems, runs, sign_in, stream, trainers
 from livegrad.api.auth import Doorkeeper
+from livegrad.api.long_responses import Threads
 from livegrad.api.page import Page
 from livegrad.api.schema import describe
 from livegrad.api.security import Guard
@@ -56,11 +57,13 @@ def create_app(
         app.state.hub = hub = Hub(
             log, Launcher(), _trainers_url(settings.host, port), settings.max_runs, settings.keep, on_crash
         )
+        app.state.threads = Threads()
         await hub.open()
         try:
             yield
         finally:
             await hub.close()
+            app.state.threads.close()
             lock.release()
 
     app = FastAPI(

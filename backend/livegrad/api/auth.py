@@ -7,7 +7,6 @@ import hmac
 import math
 import secrets
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
@@ -63,11 +62,9 @@ class Doorkeeper:
         return f"{self._cookie}={self._session}; HttpOnly; SameSite=Strict; Path=/{secure}"
 
     def _shows_cookie(self, headers: Headers) -> bool:
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
-        except CookieError:
-            return False
-        return morsel is not None and hmac.compare_digest(morsel.value.encode(), self._session.encode())
+        session = self._session.encode()
+        shown = [value for header in headers.getlist("cookie") for value in values(header, self._cookie)]
+        return any(hmac.compare_digest(value.encode(), session) for value in shown)
 
     # -- the token
 
@@ -99,3 +96,12 @@ class Doorkeeper:
             return True
         self._attempts.note_wrong(address)
         return False
+
+
+def values(header: str, name: str) -> list[str]:
+    """Return what a Cookie header says of the cookie `name`, each time that it does.
+
+    Other cookies may be anything: a browser sends along what every other program on this host, at any port, has set.
+    """
+    pairs = (pair.partition("=") for pair in header.split(";"))
+    return [value.strip(" \t") for found, _, value in pairs if found.strip(" \t") == name]

@@ -7,10 +7,9 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
+from livegrad.api import limits
 from livegrad.api.refusals import Refusal
 
-MAX_BODY_BYTES = 64 * 1024
-MAX_DEPTH = 32  # brackets within brackets
 BODILESS = ("GET", "HEAD")  # whatever comes with these is not read
 
 
@@ -20,7 +19,7 @@ async def read(scope: Scope, receive: Receive) -> bytes:
         return b""
     headers = Headers(scope=scope)
     length = headers.get("content-length", "0")
-    if not length.isascii() or not length.isdigit() or int(length[:20]) > MAX_BODY_BYTES:
+    if not length.isascii() or not length.isdigit() or int(length[:20]) > limits.BODY_BYTES:
         raise _too_large(length[:20])
     body = await _whole(receive)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -38,14 +37,14 @@ async def _whole(receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise Refusal(400, "Body cut short", f"the connection ended after {len(body)} bytes of the body")
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > limits.BODY_BYTES:
             raise _too_large("more")
         if not message.get("more_body", False):
             return bytes(body)
 
 
 def _too_large(received: str) -> Refusal:
-    return Refusal(413, "Body too large", f"expected at most {MAX_BODY_BYTES} bytes, received {received}")
+    return Refusal(413, "Body too large", f"expected at most {limits.BODY_BYTES} bytes, received {received}")
 
 
 def check(body: bytes) -> None:
@@ -59,7 +58,7 @@ def check(body: bytes) -> None:
     except UnicodeEncodeError as error:
         raise _not_json("a text holds half of a surrogate pair") from error
     except RecursionError as error:
-        raise _not_json(f"more than {MAX_DEPTH} brackets within brackets") from error
+        raise _not_json(f"more than {limits.BODY_DEPTH} brackets within brackets") from error
     except ValueError as error:
         raise _not_json(str(error)[:200]) from error
 
@@ -72,8 +71,8 @@ def _check_depth(plain: Any) -> None:
     level, depth = [plain], 0
     while level := [part for whole in level for part in _parts(whole)]:
         depth += 1
-        if depth > MAX_DEPTH:
-            raise ValueError(f"more than {MAX_DEPTH} brackets within brackets")
+        if depth > limits.BODY_DEPTH:
+            raise ValueError(f"more than {limits.BODY_DEPTH} brackets within brackets")
 
 
 def _parts(whole: Any) -> Iterable[Any]:

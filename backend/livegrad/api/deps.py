@@ -1,10 +1,11 @@
-"""What every route is given: the hub, a run by its id, and the board that tells how far long answers are."""
+"""What routes are given: the hub, a run by its id, the board that tells how far long answers are, threads."""
 
 from typing import Annotated
 
 from fastapi import Depends, Path
 from starlette.requests import HTTPConnection
 
+from livegrad.api.long_responses import Threads
 from livegrad.export.progress import Board
 from livegrad.runs.hub import Hub
 from livegrad.runs.run import LiveRun
@@ -32,3 +33,11 @@ def _board(connection: HTTPConnection) -> Board:
 
 
 BoardHere = Annotated[Board, Depends(_board)]
+
+
+def _threads(connection: HTTPConnection) -> Threads:
+    threads: Threads = connection.app.state.threads
+    return threads
+
+
+ThreadsHere = Annotated[Threads, Depends(_threads)]

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
-from livegrad.api.deps import BoardHere, HubHere, MeetingHere
-from livegrad.api.long_responses import TOKEN, Token, made, streamed
+from livegrad.api.deps import BoardHere, HubHere, MeetingHere, ThreadsHere
+from livegrad.api.long_responses import TOKEN, Paged, Token, Whole
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds
 from livegrad.api.schemas import ProgressShape
@@ -87,7 +87,7 @@ def _document(kind: str, description: str, example: str | None = None) -> dict[i
 @router.get(
     "/history.csv",
     response_class=Response,
-    responses=responses(404, 422)
+    responses=responses(404, 422, 503)
     | _document(
         "text/csv",
         "A line of names, then a line a step. Every number reads back as the very float32.",
@@ -98,6 +98,7 @@ async def history_csv(
     hub: HubHere,
     meeting: MeetingHere,
     board: BoardHere,
+    threads: ThreadsHere,
     first: From = 0,
     last: To = None,
     progress: Token = None,
@@ -106,19 +107,20 @@ async def history_csv(
     steps = bounds(meeting, first, last)
     under_way = board.begin(meeting.id, progress)
     table = _table(hub, meeting, steps, under_way)
-    return streamed(csv(table), "text/csv; charset=utf-8", _headers(meeting, table, "csv"), under_way)
+    return Paged(csv(table), "text/csv; charset=utf-8", _headers(meeting, table, "csv"), threads, under_way)
 
 
 @router.get(
     "/history.parquet",
     response_class=Response,
-    responses=responses(404, 422, 501)
+    responses=responses(404, 422, 501, 503)
     | _document("application/vnd.apache.parquet", "The same table; run and configuration are its metadata."),
 )
 async def history_parquet(
     hub: HubHere,
     meeting: MeetingHere,
     board: BoardHere,
+    threads: ThreadsHere,
     first: From = 0,
     last: To = None,
     progress: Token = None,
@@ -129,9 +131,9 @@ async def history_parquet(
     table = _table(hub, meeting, steps, under_way)
     metadata = {"livegrad.run": meeting.id, "livegrad.config": json.dumps(meeting.entry.config)}
     with under_way.failing():
-        body = await asyncio.to_thread(parquet, table, metadata)
+        body = await threads.make(parquet, table, metadata)
     headers = _headers(meeting, table, "parquet")
-    return streamed(body, "application/vnd.apache.parquet", headers, under_way)
+    return Paged(body, "application/vnd.apache.parquet", headers, threads, under_way)
 
 
 _UNITS = {"KB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
@@ -159,7 +161,7 @@ def _bytes(size: str) -> int:
 @router.get(
     "/replay.html",
     response_class=Response,
-    responses=responses(404, 409, 422)
+    responses=responses(404, 409, 422, 503)
     | {
         200: {
             "description": "The file. It says itself which steps were left out.",
@@ -171,6 +173,7 @@ async def replay_html(
     hub: HubHere,
     meeting: MeetingHere,
     board: BoardHere,
+    threads: ThreadsHere,
     request: Request,
     size: Size = "4MB",
     progress: Token = None,
@@ -191,9 +194,7 @@ async def replay_html(
         recording = Recording(run, data, columns, hub.log.history(entry.id), hub.log.kept(entry.id))
         return replay(recording, folder, limit, under_way.reach)
 
-    return await made(
-        make, "text/html; charset=utf-8", _attachment(meeting, "html"), under_way, request.receive
-    )
+    return Whole(make, "text/html; charset=utf-8", _attachment(meeting, "html"), threads, under_way)
 
 
 @router.get("/progress/{token}", response_model=ProgressShape, responses=responses(404))

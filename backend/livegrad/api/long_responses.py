@@ -1,19 +1,28 @@
-"""Answers that take long: made away from the event loop, told of on the board, given up when nobody waits any more."""
+"""Answers that take long: made away from the event loop, told of on the board, given up when nobody waits any more.
+
+Each has a place among a few while it lasts, and whatever makes it has threads of its own: however many are asked for,
+they take bounded memory, and no single step waits for them.
+"""
 
 import asyncio
+import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Annotated
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Response
-from starlette.concurrency import iterate_in_threadpool
-from starlette.responses import StreamingResponse
-from starlette.types import Receive
+from starlette.types import Receive, Scope, Send
 
+from livegrad.api import limits
+from livegrad.api.refusals import Refusal
+from livegrad.api.tasks import first_of
 from livegrad.errors import Abandoned
 from livegrad.export.progress import Progress
 
 TOKEN = "b9f1c3d2a4e65870"
-GONE = 499  # what proxies say of it; nobody is there to read it
+HEAD_ASKED = "livegrad.head"  # in a scope: nothing but the headers is wanted
 Token = Annotated[
     str | None,
     Query(
@@ -22,44 +31,178 @@ Token = Annotated[
         examples=[TOKEN],
     ),
 ]
+T = TypeVar("T")
 
 
-def streamed(pages: Iterator[bytes], kind: str, headers: Mapping[str, str], progress: Progress) -> Response:
-    """Return an answer that is sent a page at a time, each made when the one before it was taken."""
-    return StreamingResponse(_pages(pages, progress), media_type=kind, headers=headers)
+class Threads:
+    """The threads that read the log for answers: some for long ones, others for single steps alone."""
+
+    def __init__(self) -> None:
+        self._long = ThreadPoolExecutor(limits.EXPORT_THREADS, "livegrad export")
+        self._short = ThreadPoolExecutor(limits.SNAPSHOT_THREADS, "livegrad snapshot")
+        self._paged = asyncio.Semaphore(limits.EXPORTS)
+        self._whole = asyncio.Semaphore(limits.WHOLE_EXPORTS)
+
+    async def snapshot(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Call what reads a single step."""
+        return await _run(self._short, functools.partial(call, *arguments))
+
+    async def make(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Call what takes long. Cancelled, it returns only when the thread has let go of it."""
+        return await _run(self._long, functools.partial(call, *arguments))
+
+    @asynccontextmanager
+    async def place(self, is_whole: bool) -> AsyncIterator[None]:
+        """Hold a place of an answer under way, waiting a moment for it. Raises Refusal."""
+        places = self._whole if is_whole else self._paged
+        try:
+            async with asyncio.timeout(limits.EXPORT_WAIT_SECS):
+                await places.acquire()
+        except TimeoutError as error:
+            most = limits.WHOLE_EXPORTS if is_whole else limits.EXPORTS
+            raise Refusal(
+                503,
+                "Too many exports",
+                f"expected at most {most} of these under way at once: try again in a few seconds",
+                {"retry-after": "10"},
+            ) from error
+        try:
+            yield
+        finally:
+            places.release()
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._long.shutdown(wait=False, cancel_futures=True)
+        self._short.shutdown(wait=False, cancel_futures=True)
 
 
-async def _pages(pages: Iterator[bytes], progress: Progress) -> AsyncIterator[bytes]:
+async def _run(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    job = pool.submit(call)
+    waiting = asyncio.wrap_future(job)
     try:
-        with progress.failing():
-            async for page in iterate_in_threadpool(pages):
-                yield page
-        progress.finish()
-    finally:
-        progress.cancel()  # unless it has ended in another way
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        if not job.cancel():
+            await asyncio.wait({waiting})  # what it works on is still in use
+            if not waiting.cancelled():
+                waiting.exception()  # nobody is left to be told
+        raise
 
 
-async def made(
-    make: Callable[[], str], kind: str, headers: Mapping[str, str], progress: Progress, receive: Receive
-) -> Response:
-    """Return an answer that is made as a whole. Who has gone meanwhile is not worked for any longer."""
-    work = asyncio.create_task(asyncio.to_thread(make))
-    leaving = asyncio.create_task(_gone(receive))
-    try:
-        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        if not work.done():
-            progress.cancel()
-    try:
-        with progress.failing():
-            text = await work
-    except Abandoned:
-        return Response(status_code=GONE)
-    progress.finish()
-    return Response(text, media_type=kind, headers=dict(headers))
+class Paged(Response):
+    """An answer that is made and sent a page at a time, each made once the one before it was taken."""
+
+    def __init__(
+        self,
+        pages: Iterator[bytes],
+        kind: str,
+        headers: Mapping[str, str],
+        threads: Threads,
+        progress: Progress,
+    ) -> None:
+        self.status_code, self.media_type, self.background = 200, kind, None
+        self.init_headers(headers)
+        self._pages, self._threads, self._progress = pages, threads, progress
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it until it ends or its reader has gone."""
+        try:
+            if scope.get(HEAD_ASKED):
+                await self._start(send)
+                await send({"type": "http.response.body", "body": b""})
+                return
+            async with self._threads.place(is_whole=False):
+                await first_of(self._send(send), gone(receive))
+        except Refusal as refusal:
+            await refusal.answer(scope, receive, send)
+        finally:
+            self._progress.cancel()  # unless it has ended in another way
+            with contextlib.suppress(RuntimeError):  # the threads have ended, and nobody reads any more
+                await asyncio.shield(self._threads.make(_close, self._pages))
+
+    async def _start(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+
+    async def _send(self, send: Send) -> None:
+        with self._progress.failing():
+            try:
+                page = await self._threads.make(next, self._pages, b"")  # before it is said that all is well
+                await self._start(send)
+                while page:
+                    await _send_pieces(page, send)
+                    page = await self._threads.make(next, self._pages, b"")
+            except asyncio.CancelledError:
+                self._progress.cancel()
+                raise
+        self._progress.finish()
+        await send({"type": "http.response.body", "body": b""})
 
 
-async def _gone(receive: Receive) -> None:
+def _close(pages: Iterator[bytes]) -> None:
+    if close := getattr(pages, "close", None):
+        close()
+
+
+async def _send_pieces(page: bytes, send: Send) -> None:
+    # What is handed over at once waits in the connection's buffer, however much it is.
+    for start in range(0, len(page), limits.PIECE_BYTES):
+        piece = page[start : start + limits.PIECE_BYTES]
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+class Whole(Response):
+    """An answer that is made as a whole, and then sent. Who has gone meanwhile is not worked for any longer."""
+
+    def __init__(
+        self,
+        make: Callable[[], str],
+        kind: str,
+        headers: Mapping[str, str],
+        threads: Threads,
+        progress: Progress,
+    ) -> None:
+        self.status_code, self.media_type, self.background = 200, kind, None
+        self.init_headers(headers)
+        self._make, self._threads, self._progress = make, threads, progress
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make it and send it."""
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        try:
+            if scope.get(HEAD_ASKED):
+                await send(start)
+                await send({"type": "http.response.body", "body": b""})
+                return
+            async with self._threads.place(is_whole=True):
+                await first_of(self._send(start, send), gone(receive))
+        except Refusal as refusal:
+            await refusal.answer(scope, receive, send)
+        finally:
+            self._progress.cancel()
+
+    async def _send(self, start: Any, send: Send) -> None:
+        making = asyncio.ensure_future(self._threads.make(self._make))
+        try:
+            with self._progress.failing():
+                text = await asyncio.shield(making)
+        except Abandoned:
+            return
+        except asyncio.CancelledError:
+            self._progress.cancel()  # the next time that it tells how far it is, it ends
+            making.cancel()
+            await asyncio.wait({making})
+            raise
+        self._progress.finish()
+        body = text.encode()
+        del text, making
+        start["headers"].append((b"content-length", str(len(body)).encode()))
+        await send(start)
+        await _send_pieces(body, send)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def gone(receive: Receive) -> None:
+    """Return once the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

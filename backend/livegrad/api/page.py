@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from livegrad.api.auth import LINK_PATH
 from livegrad.api.refusals import Refusal
 
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -42,4 +43,7 @@ class Page(StaticFiles):
             asked = {**scope, "method": method}
             return any(route.matches(asked)[0] is Match.FULL for route in self._routes)
 
-        return [method for method in METHODS if is_taken(method)]
+        taken = {method for method in METHODS if is_taken(method)}
+        if "GET" in taken and scope["path"] != LINK_PATH:
+            taken.add("HEAD")
+        return sorted(taken)

@@ -1,18 +1,21 @@
 """Snapshots, records and series of a run: what PyTorch held, as the log keeps it."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from starlette.responses import StreamingResponse
 
-from livegrad.api.deps import HubHere, MeetingHere
+from livegrad.api import limits
+from livegrad.api.deps import HubHere, MeetingHere, ThreadsHere
+from livegrad.api.long_responses import Paged, Threads
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds, steps_there
 from livegrad.api.schemas import Kept, OneParameter, SeriesShape, SnapshotShape
 from livegrad.errors import ThinnedOut, UnknownThing
+from livegrad.export.progress import Progress
 from livegrad.protocol import Frame, encode, join
 from livegrad.runs.hub import Hub
 from livegrad.runs.run import LiveRun
@@ -23,7 +26,7 @@ from livegrad.store.summary import BLOCK
 
 router = APIRouter(prefix="/api/runs/{run}")
 STATE_DICT = "livegrad.training.state_dict:state_dict"  # needs torch: called in another process
-FRAME_RECORDS = 4096  # in one frame of an answer
+FRAME_RECORDS = 4096  # in one frame of an answer at most; fewer where records are large
 AT_ONCE_RECORDS = 256  # read whole before they are sent
 RECORDS_TYPE = "application/octet-stream"
 
@@ -59,7 +62,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _snapshot(hub: Hub, meeting: LiveRun, step: int | None) -> Snapshot:
+async def _snapshot(hub: Hub, meeting: LiveRun, threads: Threads, step: int | None) -> Snapshot:
     if step is None:
         standing = meeting.standing()
         return take(
@@ -73,9 +76,9 @@ async def _snapshot(hub: Hub, meeting: LiveRun, step: int | None) -> Snapshot:
         )
     if not meeting.entry.first_step <= step <= meeting.entry.last_step:
         raise UnknownThing(f"there is no step {step}; {steps_there(meeting)}")
-    frame = await asyncio.to_thread(hub.log.frame, meeting.id, step)
+    frame = await threads.snapshot(hub.log.frame, meeting.id, step)
     if frame is None:
-        raise ThinnedOut(step, await asyncio.to_thread(hub.log.nearest, meeting.id, step))
+        raise ThinnedOut(step, await threads.snapshot(hub.log.nearest, meeting.id, step))
     state = "fresh" if step > 0 else "none"
     count = sum(column.role == "parameter" for column in meeting.entry.columns)
     entry = meeting.entry
@@ -88,9 +91,11 @@ async def _snapshot(hub: Hub, meeting: LiveRun, step: int | None) -> Snapshot:
     responses=responses(404, 409, 410, 422, 503) | _FILES,
     tags=["parameters"],
 )
-async def parameters(hub: HubHere, meeting: MeetingHere, step: Step = None, format: Format = "json") -> Any:
+async def parameters(
+    hub: HubHere, meeting: MeetingHere, threads: ThreadsHere, step: Step = None, format: Format = "json"
+) -> Any:
     """Return every parameter, its .grad and the loss, at a step or at this moment, half-done iterations included."""
-    snapshot = await _snapshot(hub, meeting, step)
+    snapshot = await _snapshot(hub, meeting, threads, step)
     if format == "json":
         return Response(_json(snapshot.as_json()), media_type="application/json")
     body = await _file(snapshot, format)
@@ -116,9 +121,11 @@ async def _file(snapshot: Snapshot, format: Format) -> bytes | str:
     responses=responses(404, 409, 410, 422),
     tags=["parameters"],
 )
-async def parameter(hub: HubHere, meeting: MeetingHere, name: Name, step: Step = None) -> Any:
+async def parameter(
+    hub: HubHere, meeting: MeetingHere, threads: ThreadsHere, name: Name, step: Step = None
+) -> Any:
     """Return one parameter by its named_parameters() name, or by its index name (0.weight)."""
-    snapshot = await _snapshot(hub, meeting, step)
+    snapshot = await _snapshot(hub, meeting, threads, step)
     return Response(_json(snapshot.one_as_json(name)), media_type="application/json")
 
 
@@ -129,23 +136,32 @@ def _json(plain: Any) -> bytes:
 @router.get(
     "/records",
     response_class=Response,
-    responses=responses(404, 422) | {200: {"content": {"application/octet-stream": {}}}},
+    responses=responses(404, 422, 503) | {200: {"content": {"application/octet-stream": {}}}},
     tags=["parameters"],
 )
-async def records(hub: HubHere, meeting: MeetingHere, first: From = 0, last: To = None) -> Response:
-    """Return stored records as raw bytes, framed as on the stream: one frame after the other, 4,096 records each."""
+async def records(
+    hub: HubHere, meeting: MeetingHere, threads: ThreadsHere, first: From = 0, last: To = None
+) -> Response:
+    """Return stored records as raw bytes, framed as on the stream: frame after frame, of up to 4,096 records."""
     start, end = bounds(meeting, first, last)
-    frames = map(encode, _bundled(hub.log.frames(meeting.id, start, end)))
+    frames = _encoded(hub.log.frames(meeting.id, start, end))
     if end - start < AT_ONCE_RECORDS:  # one way to a thread and back; a stream has one for every piece
-        return Response(await asyncio.to_thread(b"".join, frames), media_type=RECORDS_TYPE)
-    return StreamingResponse(frames, media_type=RECORDS_TYPE)
+        return Response(await threads.snapshot(b"".join, frames), media_type=RECORDS_TYPE)
+    return Paged(frames, RECORDS_TYPE, {}, threads, Progress(meeting.id))
 
 
-def _bundled(frames: Iterator[Frame]) -> Iterator[Frame]:
+def _encoded(frames: Iterator[Frame]) -> Iterator[bytes]:
+    with contextlib.closing(_bundled(frames)) as bundled:
+        yield from map(encode, bundled)
+
+
+def _bundled(frames: Iterator[Frame]) -> Generator[Frame]:
     # Neighbours together, up to the limit, but never two epochs in one frame.
     kept: list[Frame] = []
     for frame in frames:
-        full = sum(f.count for f in kept) + frame.count > FRAME_RECORDS
+        count = sum(f.count for f in kept) + frame.count
+        size = sum(len(f.payload) for f in kept) + len(frame.payload)
+        full = count > FRAME_RECORDS or size > limits.RECORDS_BYTES
         is_next = bool(kept) and (frame.first, frame.epoch) == (kept[-1].last + 1, kept[-1].epoch)
         if kept and (full or not is_next):
             yield join(kept)

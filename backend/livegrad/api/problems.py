@@ -59,7 +59,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         422: "A value that is not what was expected",
         429: "Too many wrong tokens from this address",
         501: "An optional part is not installed",
-        503: "The trainer ended, or did not answer",
+        503: "The trainer ended, or did not answer; or too many exports are under way: Retry-After",
         507: "The run log cannot be read or written at the moment: detail tells what to do",
     }
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}

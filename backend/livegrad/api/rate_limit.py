@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv4Address, ip_address, ip_network
 
-LIMIT = 20  # wrong tokens
-WINDOW_SECS = 60.0
-MAX_ADDRESSES = 4096
+from livegrad.api import limits
 
 
 class Attempts:
@@ -22,17 +20,21 @@ class Attempts:
     def wait_secs(self, address: str) -> float:
         """Return for how long no further token from `address` is looked at; 0 while some still are."""
         since, count = self._wrong.get(_source(address), (0.0, 0))
-        return max(0.0, since + WINDOW_SECS - self._clock()) if count >= LIMIT else 0.0
+        return (
+            max(0.0, since + limits.WRONG_TOKENS_SECS - self._clock())
+            if count >= limits.WRONG_TOKENS
+            else 0.0
+        )
 
     def note_wrong(self, address: str) -> None:
         """Count a wrong token."""
         source, now = _source(address), self._clock()
         since, count = self._wrong.get(source, (now, 0))
-        if now - since >= WINDOW_SECS:
+        if now - since >= limits.WRONG_TOKENS_SECS:
             del self._wrong[source]
             since, count = now, 0
         self._wrong[source] = (since, count + 1)
-        while len(self._wrong) > MAX_ADDRESSES:
+        while len(self._wrong) > limits.ADDRESSES_KEPT:
             del self._wrong[next(iter(self._wrong))]
 
 

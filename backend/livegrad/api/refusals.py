@@ -15,6 +15,8 @@ REASON_BYTES = 123  # what a close frame has room for
 class Refusal(Exception):
     """Says with which status, and in which words: what was expected and what was received."""
 
+    kind = "application/problem+json"  # of the body
+
     def __init__(
         self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
     ) -> None:
@@ -42,7 +44,7 @@ class Refusal(Exception):
 
     def _raw_headers(self, body: bytes) -> list[tuple[bytes, bytes]]:
         headers = {
-            "content-type": "application/problem+json",
+            "content-type": self.kind,
             "content-length": str(len(body)),
             **self.headers,
         }

@@ -35,8 +35,14 @@ _COMMANDS: dict[str, Any] = {
 @router.get("/health", response_model=Health, tags=["server"])
 async def health(hub: HubHere) -> Any:
     """Say that the server is up, and whether torch has been loaded."""
-    torch = "ready" if hub.launcher.is_warm else "loading"
-    return {"status": "ok", "version": __version__, "torch": torch}
+    return {"status": "ok", "version": __version__, "torch": torch_state(hub.launcher)}
+
+
+def torch_state(launcher: Any) -> str:
+    """Return whether torch is "loading", "ready", or "failed" to load."""
+    if getattr(launcher, "warm_failure", None) is not None:
+        return "failed"
+    return "ready" if launcher.is_warm else "loading"
 
 
 @router.get("/datasets", response_model=list[DatasetShape], tags=["server"])

@@ -4,12 +4,16 @@ One ASGI layer around everything, both websockets too (Starlette's CORS middlewa
 nothing of runs.
 """
 
+import html
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livegrad.api import bodies
 from livegrad.api.auth import LINK_PATH, Doorkeeper
+from livegrad.api.long_responses import HEAD_ASKED
 from livegrad.api.refusals import Refusal
+from livegrad.hosts import is_name
 
 OPEN_PATHS = frozenset(
     {
@@ -54,6 +58,7 @@ class Guard:
             self._check_caller(scope)
             if scope["type"] == "http":
                 receive = bodies.again(await bodies.read(scope, receive), receive)
+                scope = _head_as_get(scope)
         except Refusal as refusal:
             await _for_people(refusal, scope).answer(scope, receive, sending)
         else:
@@ -81,6 +86,42 @@ class Guard:
             self._doorkeeper.check(scope)
 
 
+class WrongHost(Refusal):
+    """Tells a person who opened the page by a name that the server does not know which flag makes it known."""
+
+    kind = "text/html; charset=utf-8"
+
+    def __init__(self, refusal: Refusal, host: str) -> None:
+        super().__init__(refusal.status, refusal.title, refusal.detail)
+        self._host = host[:200]
+
+    def body(self) -> bytes:
+        """Return the page; what was received is text in it, never markup."""
+        host = html.escape(self._host)
+        flag = f"--allow-host {host if is_name(self._host) else 'NAME:PORT'}"
+        return _WRONG_HOST.format(host=host, flag=flag).encode()
+
+
+_WRONG_HOST = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>livegrad: unknown address</title>
+<h1>livegrad does not know this address</h1>
+<p>Your browser asked for <code>{host}</code>. So that no other site can reach your runs, livegrad answers only to
+addresses that it was told.</p>
+<p>If this address is yours, as after <code>ssh -L</code> with another port, start livegrad again with</p>
+<pre>livegrad {flag}</pre>
+</html>
+"""
+
+
+def _head_as_get(scope: Scope) -> Scope:
+    # HEAD is answered as GET is; uvicorn leaves the body out, and what would take long to make is not made. A one-time
+    # link stays as it is: what only looks must not use it up. The page's files know HEAD themselves.
+    path = scope["path"]
+    if scope["method"] != "HEAD" or not (path.startswith("/api/") or path == "/docs"):
+        return scope
+    return {**scope, "method": "GET", HEAD_ASKED: True}
+
+
 def _is_trainers(scope: Scope) -> bool:
     # Its door has a lock of its own: the run's secret.
     return bool(scope["type"] == "websocket" and scope["path"].endswith("/trainer"))
@@ -89,7 +130,11 @@ def _is_trainers(scope: Scope) -> bool:
 def _for_people(refusal: Refusal, scope: Scope) -> Refusal:
     # A browser that opens a page is shown where to sign in; whatever else asks is told.
     wants_page = scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", "")
-    if refusal.status != 401 or not wants_page or scope["path"].startswith("/api/"):
+    if not wants_page or scope["path"].startswith("/api/"):
+        return refusal
+    if refusal.status == 421:
+        return WrongHost(refusal, Headers(scope=scope).get("host", ""))
+    if refusal.status != 401:
         return refusal
     return Refusal(303, refusal.title, refusal.detail, {"location": "/signin.html"})
 

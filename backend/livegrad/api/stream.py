@@ -8,7 +8,9 @@ from typing import Any
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
+from livegrad.api import limits
 from livegrad.api.refusals import reason
+from livegrad.api.tasks import first_of
 from livegrad.errors import Forbidden, ProtocolError, UnknownThing
 from livegrad.protocol import MAX_VIEWER_MESSAGE_BYTES
 from livegrad.runs.feed import Feed
@@ -16,7 +18,6 @@ from livegrad.runs.hub import Hub
 
 router = APIRouter()
 BAD_MESSAGE, TOO_BIG, NOT_FOUND, TOO_MANY, GONE = 1008, 1009, 4404, 4429, 1001
-CLOSE_SECS = 5.0  # a viewer that does not read is not told why
 
 
 class TooBig(ProtocolError):
@@ -49,17 +50,8 @@ async def _turn_away(socket: WebSocket, error: UnknownThing | Forbidden) -> None
 
 async def _serve(socket: WebSocket, feed: Feed) -> tuple[int, str]:
     # Until either end is done; returns what to close with.
-    sending = asyncio.create_task(_send(socket, feed))
-    receiving = asyncio.create_task(_receive(socket, feed))
     try:
-        done, _ = await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (sending, receiving):
-            task.cancel()
-        await asyncio.gather(sending, receiving, return_exceptions=True)
-    try:
-        for task in done:
-            task.result()
+        await first_of(_send(socket, feed), _receive(socket, feed))
     except WebSocketDisconnect:
         return 0, ""
     except ProtocolError as error:
@@ -70,7 +62,8 @@ async def _serve(socket: WebSocket, feed: Feed) -> tuple[int, str]:
 async def _close(socket: WebSocket, code: int, why: str) -> None:
     if code:
         with contextlib.suppress(WebSocketDisconnect, TimeoutError):
-            await asyncio.wait_for(socket.close(code, reason(why)), CLOSE_SECS)
+            # A viewer that does not read is not told why.
+            await asyncio.wait_for(socket.close(code, reason(why)), limits.CLOSE_SECS)
 
 
 async def _send(socket: WebSocket, feed: Feed) -> None:

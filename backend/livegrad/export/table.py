@@ -14,7 +14,7 @@ from livegrad.errors import NotInstalled
 from livegrad.export.float_text import lines
 from livegrad.protocol import Column, Frame
 
-CSV_ROWS = 1024  # a page: about a megabyte of text
+CSV_ROWS = 256  # a page: about a quarter of a megabyte of text, and a few to make it
 PARQUET_ROWS = 16_384  # a row group
 _ROLES = ("scalar", "parameter", "gradient")
 Read = Callable[[int, int], Iterable[Frame]]

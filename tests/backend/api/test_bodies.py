@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from livegrad.api import bodies
+from livegrad.api import bodies, limits
 from livegrad.api.refusals import Refusal
 
 PLAIN = st.recursive(
@@ -42,9 +42,9 @@ def test_brackets_are_counted_to_the_limit(bracket: str) -> None:
         opening = bracket[0] if bracket == "[]" else '{"a":'
         return (opening * depth + "1" + bracket[1] * depth).encode()
 
-    bodies.check(nested(bodies.MAX_DEPTH))
+    bodies.check(nested(limits.BODY_DEPTH))
     with pytest.raises(Refusal, match="brackets"):
-        bodies.check(nested(bodies.MAX_DEPTH + 1))
+        bodies.check(nested(limits.BODY_DEPTH + 1))
     with pytest.raises(Refusal, match="brackets"):
         bodies.check(nested(10_000))
 

@@ -1,4 +1,5 @@
-from livegrad.api.rate_limit import LIMIT, MAX_ADDRESSES, WINDOW_SECS, Attempts
+from livegrad.api.limits import ADDRESSES_KEPT, WRONG_TOKENS, WRONG_TOKENS_SECS
+from livegrad.api.rate_limit import Attempts
 
 
 class Clock:
@@ -10,7 +11,7 @@ class Clock:
 
 
 def exhausted(attempts: Attempts, address: str) -> None:
-    for _ in range(LIMIT):
+    for _ in range(WRONG_TOKENS):
         assert attempts.wait_secs(address) == 0
         attempts.note_wrong(address)
 
@@ -19,9 +20,9 @@ def test_after_the_limit_an_address_waits_until_its_minute_is_over() -> None:
     clock = Clock()
     attempts = Attempts(clock)
     exhausted(attempts, "10.0.0.1")
-    assert attempts.wait_secs("10.0.0.1") == WINDOW_SECS
+    assert attempts.wait_secs("10.0.0.1") == WRONG_TOKENS_SECS
     assert attempts.wait_secs("10.0.0.2") == 0
-    clock.now += WINDOW_SECS - 1
+    clock.now += WRONG_TOKENS_SECS - 1
     assert attempts.wait_secs("10.0.0.1") == 1
     clock.now += 1
     exhausted(attempts, "10.0.0.1")
@@ -30,9 +31,9 @@ def test_after_the_limit_an_address_waits_until_its_minute_is_over() -> None:
 def test_a_few_wrong_ones_now_and_then_are_forgotten() -> None:
     clock = Clock()
     attempts = Attempts(clock)
-    for _ in range(10 * LIMIT):
+    for _ in range(10 * WRONG_TOKENS):
         attempts.note_wrong("10.0.0.1")
-        clock.now += WINDOW_SECS / (LIMIT - 1)
+        clock.now += WRONG_TOKENS_SECS / (WRONG_TOKENS - 1)
         assert attempts.wait_secs("10.0.0.1") == 0
 
 
@@ -59,7 +60,7 @@ def test_what_is_no_address_counts_too() -> None:
 def test_no_more_addresses_are_kept_than_fit() -> None:
     attempts = Attempts(Clock())
     exhausted(attempts, "10.0.0.1")
-    for number in range(MAX_ADDRESSES):
+    for number in range(ADDRESSES_KEPT):
         attempts.note_wrong(f"name-{number}")
     assert attempts.wait_secs("10.0.0.1") == 0
-    assert len(attempts._wrong) == MAX_ADDRESSES
+    assert len(attempts._wrong) == ADDRESSES_KEPT

@@ -1,0 +1,37 @@
+"""Coroutines that belong together: when one ends, the others end too. Knows nothing of what they do."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended(Generic[T]):
+    value: T | None
+    error: Exception | None
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # None only where T says so
+
+
+async def first_of(*ways: Coroutine[Any, Any, T]) -> T:
+    """Run all of them until one ends; return or raise what that one did, once the others have ended as well."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_ended(way)) for way in ways]
+        done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in others:
+            task.cancel()
+    return next(task for task in tasks if task in done).result().result()
+
+
+async def _ended(way: Coroutine[Any, Any, T]) -> _Ended[T]:
+    # An error is a value here: a group would wrap it, and end itself by it.
+    try:
+        return _Ended(await way, None)
+    except Exception as error:
+        return _Ended(None, error)
