@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DATABASE = "livegrad.sqlite3"
 LOCK = "livegrad.lock"
 Stop = Callable[[], Awaitable[None]]
+OnCrash = Callable[[BaseException], None]
 
 
 def frontend() -> Path:
@@ -37,10 +38,13 @@ def frontend() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[3] / "frontend"
 
 
-def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[ASGIApp, Stop]":
+def create_app(
+    settings: Settings, doorkeeper: Doorkeeper, port: int, on_crash: OnCrash
+) -> "tuple[ASGIApp, Stop]":
     """Return the whole application, guarded, and what to call before its connections are closed.
 
-    Raises LogError when the run log cannot be opened.
+    `on_crash` ends the server, loudly: it is for errors of its own tasks that nobody expected. Raises LogError when the
+    run log cannot be opened.
     """
     lock = _lock(settings.data)
     log = RunLog(settings.data / DATABASE)
@@ -67,6 +71,7 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
         lifespan=life,
     )
     app.state.doorkeeper = doorkeeper
+    app.state.on_crash = on_crash
     app.state.frontend = frontend()
     app.state.board = Board()
     problems.install(app)
