@@ -68,7 +68,8 @@ def _put(opened: int, descriptor: int) -> None:
 def _secured(stream: TextIO | None) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # PYTHONUNBUFFERED leaves the buffer out
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.RawIOBase):
         return stream  # somebody else's, such as a test's or a notebook's: it looks after itself
     with contextlib.suppress(OSError, ValueError):

@@ -228,15 +228,14 @@ def _folder(given: _Given | None) -> Path:
 def _default_folder() -> Path:
     import platformdirs  # here, so that --data costs nothing for it
 
+    # Without a home it may be a folder that is called "~", wherever one stands, or one at the root.
     try:
-        folder = platformdirs.user_data_dir("livegrad", appauthor=False)
-        has_home = Path.home().is_absolute() and os.environ.get("HOME") != ""
+        folder = Path(platformdirs.user_data_dir("livegrad", appauthor=False))
     except (OSError, RuntimeError, KeyError):
-        folder, has_home = "", False
-    # Without a home it may be a folder that is called "~", wherever one stands.
-    is_chosen = bool(os.environ.get("XDG_DATA_HOME"))
-    if not Path(folder).is_absolute() or not (has_home or is_chosen):
+        folder = Path()
+    has_place = bool(os.environ.get("XDG_DATA_HOME")) or os.environ.get("HOME") != ""
+    if not folder.is_absolute() or not has_place:
         raise SettingsError(
             "you have no home folder (HOME is not set), so there is no place for the run log: name one with --data"
         )
-    return Path(folder)
+    return folder

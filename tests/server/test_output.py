@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-
 
 START_SECS = 60.0
 
@@ -41,36 +41,55 @@ def broken_pipe() -> int:
     return writer
 
 
+def full() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
 OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "stdout closed": lambda: {"preexec_fn": closing(1)},
     "stderr closed": lambda: {"preexec_fn": closing(2)},
     "all closed": lambda: {"preexec_fn": closing(0, 1, 2)},
     "stdin closed": lambda: {"preexec_fn": closing(0)},
-    "stdout full": lambda: {"stdout": open("/dev/full", "w")},  # noqa: SIM115
-    "both full": lambda: {"stdout": open("/dev/full", "w"), "stderr": open("/dev/full", "w")},  # noqa: SIM115
+    "stdout full": lambda: {"stdout": full()},
+    "both full": lambda: {"stdout": full(), "stderr": full()},
     "both broken": lambda: {"stdout": broken_pipe(), "stderr": broken_pipe()},
 }
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_it_serves_and_ends_in_order_whatever_its_output_is(output: str, tmp_path: Path) -> None:
+def test_it_serves_and_ends_in_order_whatever_its_output_is(
+    output: str, unbuffered: str, tmp_path: Path
+) -> None:
     port, told = free_port(), tmp_path / "told"
     with told.open("w") as rest:
-        streams = {"stdout": rest, "stderr": rest} | OUTPUTS[output]()
-        process = subprocess.Popen(command(port, tmp_path / "data"), **streams)
-        for name in ("stdout", "stderr"):
-            if (stream := streams[name]) is not rest:
-                os.close(stream) if isinstance(stream, int) else stream.close()
+        streams = {"stdout": rest.fileno(), "stderr": rest.fileno()} | OUTPUTS[output]()
+        own = {"PYTHONUNBUFFERED": unbuffered}
+        with started(command(port, tmp_path / "data"), streams, own, kept=rest.fileno()) as process:
+            assert answers(port, process), told.read_text()
+            run = httpx.get(f"http://127.0.0.1:{port}/api/runs").json()[0]["id"]
+            wait_for_step_0(port, run)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(40) == 0, told.read_text()
+    assert "Traceback" not in told.read_text()
+
+
+@contextmanager
+def started(
+    words: list[str],
+    streams: dict[str, Any],
+    environment: dict[str, str] | None = None,
+    kept: int | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program with `streams`; this process lets go of its ends, all but `kept`."""
+    process = subprocess.Popen(words, env=os.environ | (environment or {}), **streams)
+    for end in {streams.get("stdout"), streams.get("stderr")} - {kept, None}:
+        os.close(end)
     try:
-        assert answers(port, process), told.read_text()
-        run = httpx.get(f"http://127.0.0.1:{port}/api/runs").json()[0]["id"]
-        wait_for_step_0(port, run)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(40) == 0
+        yield process
     finally:
         process.kill()
         process.wait()
-    assert "Traceback" not in told.read_text()
 
 
 def answers(port: int, process: subprocess.Popen[bytes]) -> bool:
@@ -92,9 +111,8 @@ def wait_for_step_0(port: int, run: str) -> None:
 
 @pytest.mark.parametrize("output", ["stdout closed", "both full", "both broken", "all closed"])
 def test_what_the_operator_must_change_ends_it_with_2_even_unheard(output: str, tmp_path: Path) -> None:
-    streams = OUTPUTS[output]()
-    process = subprocess.Popen([*command(70000, tmp_path)], **streams)
-    assert process.wait(60) == 2
+    with started(command(70000, tmp_path), OUTPUTS[output]()) as process:
+        assert process.wait(60) == 2
 
 
 def test_a_console_that_is_not_there_is_no_trouble(tmp_path: Path) -> None:
@@ -107,33 +125,23 @@ def test_a_console_that_is_not_there_is_no_trouble(tmp_path: Path) -> None:
     )
     port = free_port()
     flags = command(port, tmp_path)[3:]
-    process = subprocess.Popen([sys.executable, "-c", program, *flags])
-    try:
+    with started([sys.executable, "-c", program, *flags], {}) as process:
         assert answers(port, process)
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_reader_that_leaves_after_the_first_line_ends_nothing(tmp_path: Path) -> None:
-    port = free_port()
-    process = subprocess.Popen(command(port, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        assert process.stdout.readline().startswith(b"http://")
-        process.stdout.close()
-        process.stderr.close()
+    port, (stdout, writer), (stderr, other) = free_port(), os.pipe(), os.pipe()
+    with started(command(port, tmp_path), {"stdout": writer, "stderr": other}) as process:
+        with os.fdopen(stdout) as lines:
+            assert lines.readline().startswith("http://")
+        os.close(stderr)
         assert answers(port, process)
         process.send_signal(signal.SIGINT)
         assert process.wait(40) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_help_may_be_read_in_part() -> None:
-    done = subprocess.run([sys.executable, "-m", "livegrad", "--help"], stdout=broken_pipe(), timeout=60)
-    assert done.returncode == 0
+    with started([sys.executable, "-m", "livegrad", "--help"], {"stdout": broken_pipe()}) as process:
+        assert process.wait(60) == 0
