@@ -9,7 +9,7 @@ import { otherSpeed, playbackSpeed } from "./then.js";
 
 /** @param {Store} store @param {Send} send */
 export function createLooking(store, send) {
-  /** A key that is held down stops at the newest step: it does not go on by training. */
+  /** Walked to the newest step without letting go of the key: pressed again, it does not train yet. */
   let hasArrived = false;
 
   /** @param {number} steps @param {boolean} isRepeated */
@@ -35,7 +35,7 @@ export function createLooking(store, send) {
     /** @param {boolean} [isRepeated] */
     later(isRepeated = false) {
       if (store.state.then !== null) by(1, isRepeated);
-      else if (!hasArrived) void send({ kind: "step", count: 1 });
+      else if (!hasArrived && !isRepeated) void send({ kind: "step", count: 1 });
     },
     /** @param {number} steps @returns {(isRepeated?: boolean) => void} */
     by: (steps) => (isRepeated = false) => by(steps, isRepeated),

@@ -91,7 +91,9 @@ def _for_people(refusal: Refusal, scope: Scope) -> Refusal:
     wants_page = scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", "")
     if refusal.status != 401 or not wants_page or scope["path"].startswith("/api/"):
         return refusal
-    return Refusal(303, refusal.title, refusal.detail, {"location": "/signin.html"})
+    # Relative: behind a proxy, the page may stand below a prefix that only the proxy knows.
+    up = "../" * (scope["path"].count("/") - 1)
+    return Refusal(303, refusal.title, refusal.detail, {"location": f"{up}signin.html"})
 
 
 def _with_headers(send: Send) -> Send:
