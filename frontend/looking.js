@@ -9,7 +9,7 @@ import { otherSpeed, playbackSpeed } from "./then.js";
 
 /** @param {Store} store @param {Send} send */
 export function createLooking(store, send) {
-  /** Walked to the newest step without letting go of the key: pressed again, it does not train yet. */
+  /** A key that is held down stops at the newest step: it does not go on by training. */
   let hasArrived = false;
 
   /** @param {number} steps @param {boolean} isRepeated */
