@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-SHUTDOWN_SECS = 30.0
+SHUTDOWN_SECS = 60.0  # torch may still be loading, on a busy machine
 _ADVICE = (
     "livegrad: ended by the error above, a fault of livegrad's own. What was logged is kept: "
     "start it again, and report those lines."
