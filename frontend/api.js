@@ -55,23 +55,23 @@ async function post(path, body) {
 }
 
 /** @param {string} id */
-const runPath = (id) => `/api/runs/${encodeURIComponent(id)}`;
+const runPath = (id) => `api/runs/${encodeURIComponent(id)}`;
 
 export const api = {
   /** @returns {Promise<{status: string, torch?: "loading"|"ready"}>} */
-  health: () => get("/api/health"),
+  health: () => get("api/health"),
   /** @returns {Promise<Listing>} */
-  loop: () => get("/api/loop"),
+  loop: () => get("api/loop"),
   /** @returns {Promise<any>} */
-  schema: () => get("/openapi.json"),
+  schema: () => get("openapi.json"),
   /** @returns {Promise<import("./types.js").DataSet[]>} */
-  datasets: () => get("/api/datasets"),
+  datasets: () => get("api/datasets"),
   /** @returns {Promise<Run[]>} */
-  runs: () => get("/api/runs"),
+  runs: () => get("api/runs"),
   /** @param {string} id @returns {Promise<Run>} */
   run: (id) => get(runPath(id)),
   /** @param {Partial<RunConfig>} config @returns {Promise<Run>} */
-  createRun: (config) => post("/api/runs", config),
+  createRun: (config) => post("api/runs", config),
   /** @param {string} id */
   deleteRun: (id) => call(runPath(id), { method: "DELETE" }),
   /** @param {string} id @param {Command} command @returns {Promise<Applied>} */

@@ -42,7 +42,7 @@ export function connect(id, { store, api, stats, open, later }) {
   function attach() {
     if (isClosed || socket !== null) return;
     undrawn = [];
-    socket = open(`/api/runs/${encodeURIComponent(id)}/stream?flow=ack`);
+    socket = open(`api/runs/${encodeURIComponent(id)}/stream?flow=ack`);
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => receive(data);
     socket.onclose = lose;

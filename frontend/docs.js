@@ -1,4 +1,12 @@
-// Starts the reader of /openapi.json on the /docs page; everything comes from this server.
+// Starts the reader of openapi.json on the docs page; everything comes from this server.
 // Knows nothing about the dashboard.
 
-/** @type {any} */ (window).SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger", validatorUrl: null });
+async function start() {
+  const description = await (await fetch("openapi.json")).json();
+  // Beside this page, wherever that is: a proxy may serve it below a prefix.
+  const server = new URL(".", location.href).href.replace(/\/$/, "");
+  const spec = { ...description, servers: [{ url: server }] };
+  /** @type {any} */ (window).SwaggerUIBundle({ spec, dom_id: "#swagger", validatorUrl: null });
+}
+
+void start();

@@ -41,6 +41,9 @@ const MEANINGS = {
   ">": "faster",
 };
 
+/** What a key that is held down goes on with; everything else it does once. @type {(keyof Deeds)[]} */
+const REPEATABLE = ["later", "earlier", "muchLater", "muchEarlier", "farLater", "farEarlier", "slower", "faster"];
+
 /** Elements for which Space and Enter already mean something. */
 const PRESSABLE = "button, a, summary, select, [role=option], [role=button]";
 const TYPED_INTO = "input, textarea, select, [contenteditable]";
@@ -68,6 +71,6 @@ export function listen(page, deeds) {
     const deed = meaningOf(event, target);
     if (deed === null) return;
     event.preventDefault();
-    deeds[deed](event.repeat);
+    if (!event.repeat || REPEATABLE.includes(deed)) deeds[deed](event.repeat);
   });
 }

@@ -35,7 +35,7 @@ export function createLooking(store, send) {
     /** @param {boolean} [isRepeated] */
     later(isRepeated = false) {
       if (store.state.then !== null) by(1, isRepeated);
-      else if (!hasArrived) void send({ kind: "step", count: 1 });
+      else if (!hasArrived && !isRepeated) void send({ kind: "step", count: 1 });
     },
     /** @param {number} steps @returns {(isRepeated?: boolean) => void} */
     by: (steps) => (isRepeated = false) => by(steps, isRepeated),

@@ -60,7 +60,8 @@ const theme = createTheme(({ dark, reducedMotion }) => {
 /** @type {Connection|null} */
 let connection = null;
 
-const socketOf = (/** @type {string} */ path) => new WebSocket(`${location.origin.replace(/^http/, "ws")}${path}`);
+/** Relative to the page, as every address is: it may stand below a prefix, behind a proxy. */
+const socketOf = (/** @type {string} */ path) => new WebSocket(new URL(path, document.baseURI.replace(/^http/, "ws")));
 const later = (/** @type {() => void} */ callback, /** @type {number} */ ms) => setTimeout(callback, ms);
 
 function lookBack() {

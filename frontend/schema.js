@@ -1,6 +1,8 @@
 // The form's fields, read from the OpenAPI schema of RunConfig; and where in it an error belongs.
 // Pure: knows nothing about elements.
 
+import { parseDecimal } from "./lib/number.js";
+
 /**
  * @typedef {Object} Field
  * @property {string} name
@@ -82,13 +84,13 @@ function limits({ minimum, maximum, exclusiveMaximum, exclusiveMinimum, enum: ch
 }
 
 /**
- * What a person typed, as the API wants it; undefined when it is no number.
+ * What a person typed, as the API wants it; the text itself when it is no number.
  * @param {Field} field @param {string} text
  */
 export function valueOf(field, text) {
   const trimmed = text.trim();
   if (trimmed === "" && field.optional) return null;
-  if (field.kind === "pair") return trimmed.split(",").map(Number);
+  if (field.kind === "pair") return trimmed.split(",").map((part) => numberOr(part.trim()));
   if (field.kind === "flag") return trimmed === "true";
   if (field.kind === "number" || field.kind === "integer") return trimmed === "" ? trimmed : numberOr(trimmed);
   return text;
@@ -96,8 +98,7 @@ export function valueOf(field, text) {
 
 /** What is no number goes to the server as it is, which says so beside the field. @param {string} text */
 function numberOr(text) {
-  const number = Number(text.replace("−", "-"));
-  return Number.isFinite(number) ? number : text;
+  return parseDecimal(text) ?? text;
 }
 
 /**

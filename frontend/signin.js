@@ -12,7 +12,7 @@ if (location.search === "?used") answer.textContent = "That link has been used a
 async function signIn() {
   let response;
   try {
-    response = await fetch("/api/session", {
+    response = await fetch("api/session", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ token: token.value.trim() }),
@@ -32,7 +32,7 @@ form.addEventListener("submit", async (event) => {
   answer.textContent = "";
   const trouble = await signIn();
   button.disabled = false;
-  if (trouble === "") location.replace("/");
+  if (trouble === "") location.replace("./");
   answer.textContent = trouble;
   token.select();
 });

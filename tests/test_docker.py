@@ -96,6 +96,15 @@ def test_the_index_for_pytorch_is_asked_for_and_not_built_in() -> None:
     ] == []
 
 
+def test_what_the_image_installs_is_held_to_the_constraints() -> None:
+    builder = stages()[0]
+    order = [(name, rest) for name, rest in builder if "constraints.txt" in rest]
+    assert [name for name, _ in order] == ["COPY", "RUN"]
+    installs = [rest for rest in values(builder, "RUN") if "pip install" in rest]
+    for command in installs:
+        assert "--constraint constraints.txt" in command or "--no-deps" in command
+
+
 def test_the_dependency_layer_lists_what_the_project_depends_on() -> None:
     command = (sys.executable, ROOT / "docker" / "dependencies.py", ROOT / "pyproject.toml")
     listed = subprocess.check_output(command, text=True).splitlines()
@@ -166,7 +175,10 @@ def container(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 
 def is_healthy(port: int, token: str) -> bool:
-    done = subprocess.run(health_check(port), env=environment(LIVEGRAD_TOKEN=token), capture_output=True)
+    # As a container has it whose engine is set up for a proxy: one that knows nothing of this server.
+    proxy = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "no_proxy": ""}
+    own = environment(LIVEGRAD_TOKEN=token, **proxy)
+    done = subprocess.run(health_check(port), env=own, capture_output=True)
     return done.returncode == 0
 
 

@@ -3,33 +3,52 @@
 import logging
 import socket
 import sys
-import threading
-import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from livegrad.errors import LivegradError, SettingsError
 
 if TYPE_CHECKING:
+    from livegrad.server import Server
     from livegrad.settings import Settings
+    from livegrad.signals import Ending
 
 PORTS_TRIED = 50
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run livegrad; return the exit code: 0 after Ctrl-C, 2 for what the operator must change."""
+    """Run livegrad; return the exit code.
+
+    0: it was asked to end; 1: it ended by a fault of its own; 2: there is something that the operator must change.
+    """
+    from livegrad import console
+    from livegrad.signals import Ending
+
+    console.secure()
+    ending = Ending()
+    with ending.handling():
+        try:
+            return _run(sys.argv[1:] if arguments is None else arguments, ending)
+        except LivegradError as error:
+            _tell(str(error))
+            return 2
+        except KeyboardInterrupt:
+            return 0
+
+
+def _run(arguments: Sequence[str], ending: "Ending") -> int:
     from livegrad.settings import read
 
-    try:
-        settings = read(sys.argv[1:] if arguments is None else arguments)
-        listener = listen(settings)
-        serve(settings, listener)
-    except LivegradError as error:
-        print(f"livegrad: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        pass
-    return 0
+    settings = read(arguments)
+    for notice in settings.notices:
+        _tell(notice)
+    code = serve(settings, listen(settings), ending)
+    _tell("stopped")
+    return code
+
+
+def _tell(text: str) -> None:
+    print(f"livegrad: {text}", file=sys.stderr, flush=True)
 
 
 def listen(settings: "Settings") -> socket.socket:
@@ -41,30 +60,28 @@ def listen(settings: "Settings") -> socket.socket:
     for port in range(settings.port, settings.port + tries):
         try:
             listener = _bind(settings.host, port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that cannot be a name
             if settings.port_was_asked_for or not _is_busy(error):
-                raise SettingsError(
-                    f"cannot listen on {settings.host} port {port}: {error.strerror}"
-                ) from error
+                why = getattr(error, "strerror", None) or error
+                raise SettingsError(f"cannot listen on {settings.host} port {port}: {why}") from error
             continue
         if port != settings.port:
-            print(f"livegrad: port {settings.port} is busy; using {port}", file=sys.stderr)
+            _tell(f"port {settings.port} is busy; using {port}")
         return listener
     raise SettingsError(
         f"ports {settings.port} to {settings.port + tries - 1} are all busy: choose one with --port"
     )
 
 
-def _is_busy(error: OSError) -> bool:
+def _is_busy(error: Exception) -> bool:
     import errno
 
-    return error.errno in (errno.EADDRINUSE, errno.EACCES)
+    return isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES)
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[
-        0
-    ]
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     try:
         if sys.platform != "win32":  # there, it would share a busy port instead of refusing it
@@ -86,8 +103,26 @@ def _notice_dead_peers(listener: socket.socket) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
 
 
-def serve(settings: "Settings", listener: socket.socket) -> None:
-    """Serve until Ctrl-C. The first line on stdout is the dashboard's URL, printed once it answers."""
+def serve(settings: "Settings", listener: socket.socket, ending: "Ending | None" = None) -> int:
+    """Serve until `ending` is asked for; return the exit code. Without it, signals are taken here.
+
+    The first line on stdout is the dashboard's URL, printed once it answers.
+    """
+    if ending is None:
+        from livegrad.signals import Ending
+
+        ending = Ending()
+        with ending.handling():
+            return serve(settings, listener, ending)
+    logging.getLogger("livegrad").setLevel(logging.INFO)
+    server = _server(settings, listener.getsockname()[1])
+    ending.take = server.end
+    if not ending.asked:
+        server.run(sockets=[listener])
+    return server.exit_code
+
+
+def _server(settings: "Settings", port: int) -> "Server":
     import uvicorn
 
     from livegrad.api import limits
@@ -95,32 +130,21 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
     from livegrad.api.auth import Doorkeeper
     from livegrad.api.uvicorn_protocols import HttpProtocol, WebSocketProtocol
     from livegrad.hosts import Names
+    from livegrad.server import Server
 
-    port = listener.getsockname()[1]
     names = Names(settings.host, settings.allowed_hosts, port)
     doorkeeper = Doorkeeper(settings.token, names, port)
-    crashes: list[BaseException] = []
+    crash: list[Callable[[BaseException], None]] = []  # the server's, once there is one
+    app, stop_trainers = create_app(settings, doorkeeper, port, lambda error: crash[0](error))
 
-    def on_crash(error: BaseException) -> None:
-        crashes.append(error)
-        server.should_exit = True
+    def announce() -> None:
+        link = _url(settings.host, port) + doorkeeper.one_time_path()
+        print(link, flush=True)
+        if settings.opens_browser:
+            from livegrad.browser import open_page
 
-    app, stop_trainers = create_app(settings, doorkeeper, port, on_crash)
-    url = _url(settings.host, port)
+            open_page(link)
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            link = url + doorkeeper.one_time_path()
-            print(link, flush=True)
-            if settings.opens_browser:
-                threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            await stop_trainers()  # first: once their connections are closed, they can only be killed
-            await super().shutdown(sockets)
-
-    logging.getLogger("livegrad").setLevel(logging.INFO)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -135,12 +159,13 @@ def serve(settings: "Settings", listener: socket.socket) -> None:
         timeout_graceful_shutdown=2,
         server_header=False,
         lifespan="on",
+        # Said here, since uvicorn takes what is not said from variables that are meant for other programs.
+        workers=1,
+        forwarded_allow_ips=["127.0.0.1", "::1"],
     )
-    server = Server(config)
-    server.run(sockets=[listener])
-    if crashes:
-        raise crashes[0]
-    print("livegrad: stopped", file=sys.stderr)
+    server = Server(config, announce, stop_trainers)
+    crash.append(server.crash)
+    return server
 
 
 def _url(host: str, port: int) -> str:

@@ -42,15 +42,15 @@ class Name:
         return "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
 
 
-def name(text: str, port: int) -> Name:
+def name(text: str, port: int, source: str = "--allow-host") -> Name:
     """Read NAME, NAME:PORT, or https://NAME[:PORT] for a proxy in front; NAME alone is at `port`.
 
-    Raises SettingsError.
+    Raises SettingsError, which names the flag or variable that the text came from: `source`.
     """
     match = _NAME.fullmatch(text.lower())
     if match is None:
         raise SettingsError(
-            f"--allow-host: expected NAME, NAME:PORT or https://NAME[:PORT], received {text!r}"
+            f"{source}: expected NAME, NAME:PORT or https://NAME[:PORT], received {text!r:.200}"
         )
     scheme = match["scheme"]
     own = DEFAULT_PORTS[scheme] if scheme else port

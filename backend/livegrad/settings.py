@@ -28,6 +28,10 @@ _UNITS = {
 _SIZE = re.compile(r"(?P<number>\d{1,15}(\.\d{1,6})?)\s*(?P<unit>[a-z]+)", re.ASCII | re.IGNORECASE)
 MAX_RUNS = 8
 MIN_TOKEN_LENGTH = 16
+_YES = frozenset({"1", "true", "yes", "on", "y", "t"})
+_NO = frozenset({"0", "false", "no", "off", "n", "f"})
+# What Kubernetes sets for every service: one that is called livegrad takes our variable's name.
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Settings:
     max_runs: int
     port_was_asked_for: bool
     keep: int  # bytes of the run log
+    notices: tuple[str, ...] = ()  # what the operator should be told, though nothing is wrong with it
 
     @property
     def is_loopback(self) -> bool:
@@ -58,12 +63,16 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    """Return the command line's parser; every flag's default may stand in a LIVEGRAD_… variable."""
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value as text, and the flag or variable that it came from."""
 
-    def default(name: str, otherwise: str | None = None) -> str | None:
-        return environment.get(f"LIVEGRAD_{name}", otherwise)
+    text: str
+    source: str
 
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser; what is not given is None."""
     root = argparse.ArgumentParser(
         prog="livegrad",
         description="Watch a real PyTorch training loop from the inside, live.",
@@ -72,30 +81,21 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     root.add_argument(
         "command", nargs="?", choices=["serve"], default="serve", help="start the dashboard (default)"
     )
-    root.add_argument("--host", default=default("HOST", "127.0.0.1"), help="address to listen on (127.0.0.1)")
-    root.add_argument("--port", default=default("PORT"), help=f"port; 0 picks a free one ({DEFAULT_PORT})")
-    root.add_argument("--data", default=default("DATA"), metavar="DIR", help="folder that holds the run log")
+    root.add_argument("--host", help="address to listen on (127.0.0.1)")
+    root.add_argument("--port", help=f"port; 0 picks a free one ({DEFAULT_PORT})")
+    root.add_argument("--data", metavar="DIR", help="folder that holds the run log")
     root.add_argument("--no-browser", action="store_true", help="do not open the browser")
-    root.add_argument(
-        "--token",
-        default=default("TOKEN"),
-        metavar="TEXT",
-        help="ask every client for it; needed beyond loopback",
-    )
+    root.add_argument("--token", metavar="TEXT", help="ask every client for it; needed beyond loopback")
     root.add_argument(
         "--allow-host",
         action="append",
-        default=None,
         metavar="NAME",
         help="a further name by which clients may call this server: NAME (at its port), NAME:PORT, or "
         "https://NAME of a proxy in front of it",
     )
-    root.add_argument(
-        "--max-runs", default=default("MAX_RUNS", str(MAX_RUNS)), help=f"runs at once ({MAX_RUNS})"
-    )
+    root.add_argument("--max-runs", help=f"runs at once ({MAX_RUNS})")
     root.add_argument(
         "--keep",
-        default=default("KEEP", KEEP),
         metavar="SIZE",
         help=f"room for the run log, as 500MB or 2GiB; beyond it the oldest steps are thinned out ({KEEP})",
     )
@@ -105,82 +105,137 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 
 def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings that the command line and the environment ask for. Raises SettingsError."""
-    environment = os.environ if environment is None else environment
-    flags = parser(environment).parse_args(arguments)
-    port = DEFAULT_PORT if flags.port is None else _number(flags.port, "--port", 0, 65535)
-    hosts = flags.allow_host or [h for h in environment.get("LIVEGRAD_ALLOW_HOST", "").split(",") if h]
+    flags = parser().parse_args(arguments)
+    variables = _Variables(os.environ if environment is None else environment)
+
+    def given(flag: str) -> _Given | None:
+        text: str | None = getattr(flags, flag)
+        return variables.get(flag) if text is None else _Given(text, f"--{flag.replace('_', '-')}")
+
+    port, max_runs, keep = given("port"), given("max_runs"), given("keep")
+    host, token, allowed = given("host"), given("token"), _hosts(flags.allow_host, variables)
     settings = Settings(
-        host=flags.host,
-        port=port,
-        data=Path(flags.data).expanduser() if flags.data else _default_data(),
-        opens_browser=not (flags.no_browser or _is_true(environment.get("LIVEGRAD_NO_BROWSER", ""))),
-        token=flags.token or None,
-        allowed_hosts=tuple(host.lower() for host in hosts),
-        max_runs=_number(flags.max_runs, "--max-runs", 1, 1000),
-        port_was_asked_for=flags.port is not None,
-        keep=_size(flags.keep, "--keep"),
+        host=host.text.strip() if host else "127.0.0.1",
+        port=_number(port, 0, 65535) if port else DEFAULT_PORT,
+        data=_folder(given("data")),
+        opens_browser=not (flags.no_browser or _is_true(variables.get("no_browser"))),
+        token=token.text or None if token else None,
+        allowed_hosts=tuple(host.text.lower() for host in allowed),
+        max_runs=_number(max_runs, 1, 1000) if max_runs else MAX_RUNS,
+        port_was_asked_for=port is not None,
+        keep=_size(keep or _Given(KEEP, "--keep")),
+        notices=tuple(variables.notices),
     )
-    _check_token(settings)
-    _check_names(settings)
+    _check_token(settings, token, host)
+    for each in allowed:
+        name(each.text, settings.port, each.source)
     return settings
 
 
-def _check_token(settings: Settings) -> None:
+class _Variables:
+    """The LIVEGRAD_… variables. An empty one counts as unset; blanks around a value are not part of it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.notices: list[str] = []
+
+    def get(self, flag: str) -> _Given | None:
+        """Return what the variable of `flag` says, if anything."""
+        variable = f"LIVEGRAD_{flag.upper()}"
+        text = self._environment.get(variable, "").strip()
+        if _SERVICE_ADDRESS.fullmatch(text):
+            self.notices.append(f"{variable}={text} is ignored: it is what Kubernetes sets for a service")
+            return None
+        return _Given(text, variable) if text else None
+
+
+def _hosts(flags: Sequence[str] | None, variables: _Variables) -> list[_Given]:
+    variable = variables.get("allow_host")
+    given = [_Given(text, "--allow-host") for text in flags or ()] or ([variable] if variable else [])
+    parts = [(part.strip(), each.source) for each in given for part in each.text.split(",")]
+    return [_Given(text, source) for text, source in parts if text]
+
+
+def _check_token(settings: Settings, token: _Given | None, host: _Given | None) -> None:
     advice = (
         'make one with: python3 -c "import secrets; print(secrets.token_urlsafe())" '
         "and pass it as --token or LIVEGRAD_TOKEN"
     )
-    if settings.token is None:
+    if settings.token is None or token is None:
         if not settings.is_loopback:
+            where = host.source if host else "--host"
             raise SettingsError(
-                f"--host {settings.host} can be reached from other machines: it needs a token; {advice}"
+                f"{where} {settings.host} can be reached from other machines: it needs a token; {advice}"
             )
         return
-    if (
-        len(settings.token) < MIN_TOKEN_LENGTH
-        or not settings.token.isascii()
-        or not settings.token.isprintable()
-    ):
+    text = settings.token
+    if len(text) < MIN_TOKEN_LENGTH or not text.isascii() or not text.isprintable():
         raise SettingsError(
-            f"--token: expected at least {MIN_TOKEN_LENGTH} printable ASCII characters, "
-            f"received {len(settings.token)}; {advice}"
+            f"{token.source}: expected at least {MIN_TOKEN_LENGTH} printable ASCII characters, "
+            f"received {len(text)}; {advice}"
         )
 
 
-def _check_names(settings: Settings) -> None:
-    for text in settings.allowed_hosts:
-        name(text, settings.port)
-
-
-def _number(text: str, flag: str, low: int, high: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = low - 1
+def _number(given: _Given, low: int, high: int) -> int:
+    # Stricter than int(), which takes 1_0 and the digits of every script.
+    text = given.text.strip()
+    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else low - 1
     if not low <= value <= high:
-        raise SettingsError(f"{flag}: expected a whole number from {low} to {high}, received {text!r}")
+        raise SettingsError(
+            f"{given.source}: expected a whole number from {low} to {high}, received {given.text!r:.100}"
+        )
     return value
 
 
-def _size(text: str, flag: str) -> int:
-    match = _SIZE.fullmatch(text.strip())
+def _size(given: _Given) -> int:
+    match = _SIZE.fullmatch(given.text.strip())
     unit = _UNITS.get(match["unit"].lower()) if match else None
     if match is None or unit is None:
         raise SettingsError(
-            f"{flag}: expected a number and a unit, KB, MB, GB, TB or KiB, MiB, GiB, TiB, such as 2GB, "
-            f"received {text!r:.100}"
+            f"{given.source}: expected a number and a unit, KB, MB, GB, TB or KiB, MiB, GiB, TiB, such as 2GB, "
+            f"received {given.text!r:.100}"
         )
     size = int(float(match["number"]) * unit)
     if size < MIN_KEEP_BYTES:
-        raise SettingsError(f"{flag}: expected at least {MIN_KEEP_BYTES // 10**6}MB, received {text!r:.100}")
+        raise SettingsError(
+            f"{given.source}: expected at least {MIN_KEEP_BYTES // 10**6}MB, received {given.text!r:.100}"
+        )
     return size
 
 
-def _is_true(text: str) -> bool:
-    return text.strip().lower() not in ("", "0", "false", "no")
+def _is_true(given: _Given | None) -> bool:
+    if given is None or given.text.lower() in _NO:
+        return False
+    if given.text.lower() in _YES:
+        return True
+    raise SettingsError(
+        f"{given.source}: expected 1, true, yes or on, or else 0, false, no or off, received {given.text!r:.100}"
+    )
 
 
-def _default_data() -> Path:
+def _folder(given: _Given | None) -> Path:
+    """Return the data folder, absolute: the program may leave the folder that it was started in."""
+    if given is None or not given.text:
+        return _default_folder()
+    try:
+        return Path(given.text).expanduser().absolute()
+    except (OSError, RuntimeError, ValueError) as error:  # no such home, no working folder, a NUL
+        raise SettingsError(
+            f"{given.source}: expected a folder, received {given.text!r:.200}: {error}"
+        ) from error
+
+
+def _default_folder() -> Path:
     import platformdirs  # here, so that --data costs nothing for it
 
-    return Path(platformdirs.user_data_dir("livegrad", appauthor=False))
+    # Without a home it may be a folder that is called "~", wherever one stands, or one at the root.
+    try:
+        folder = Path(platformdirs.user_data_dir("livegrad", appauthor=False))
+    except (OSError, RuntimeError, KeyError):
+        folder = Path()
+    has_place = bool(os.environ.get("XDG_DATA_HOME")) or os.environ.get("HOME") != ""
+    if not folder.is_absolute() or not has_place:
+        raise SettingsError(
+            "you have no home folder (HOME is not set), so there is no place for the run log: name one with --data"
+        )
+    return folder

@@ -27,7 +27,7 @@ export async function openBranch({ run, settled }, { api, branch }) {
   const start = startOf(run, step);
   openForm({
     title: `Continue from step ${stepText(step)}`,
-    about: `A new run from exactly these parameters, this optimizer state and this place in the order of the data. Unchanged, it retraces “${run.name}” bit for bit; “${run.name}” stays as it is.`,
+    about: `A new run from exactly these parameters, this optimizer state and this place in the order of the data. Unchanged, it retraces “${run.name}” bit for bit, up to where the learning rate was next tuned there; “${run.name}” stays as it is.`,
     submit: "Continue",
     fields,
     datasets,

@@ -2,6 +2,7 @@
 // Knows nothing about how commands travel.
 
 import { format } from "../lib/format.js";
+import { parseDecimal } from "../lib/number.js";
 import { permitted, toggle } from "../commands.js";
 import { numberOf } from "../protocol.js";
 import { shown } from "../then.js";
@@ -160,7 +161,8 @@ function createRate(send) {
   input.addEventListener("input", () => input.setCustomValidity(problemWith(input.value)));
   input.addEventListener("change", async () => {
     if (problemWith(input.value) !== "") return void input.reportValidity();
-    if (Number(input.value) !== current && !(await send({ kind: "tune", lr: Number(input.value) }))) restore();
+    const lr = /** @type {number} */ (parseDecimal(input.value));
+    if (lr !== current && !(await send({ kind: "tune", lr }))) restore();
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "Escape") restore();
@@ -178,6 +180,6 @@ function createRate(send) {
 
 /** @param {string} text */
 function problemWith(text) {
-  const value = Number(text);
-  return text.trim() !== "" && value >= 0 && value <= 1e6 ? "" : "A number from 0 to 1,000,000, such as 0.01";
+  const value = parseDecimal(text);
+  return value !== null && value >= 0 && value <= 1e6 ? "" : "A decimal number from 0 to 1,000,000, such as 0.01 or 1e-3";
 }

@@ -41,7 +41,7 @@ export function openHelp() {
     "p",
     { class: "about" },
     "Everything on this page can be fetched: ",
-    element("a", { href: "/docs", target: "_blank", rel: "noopener" }, "the REST interface"),
+    element("a", { href: "docs", target: "_blank", rel: "noopener" }, "the REST interface"),
     ".",
   );
   dialog.append(

@@ -1,6 +1,7 @@
 // The whole run along the bottom: the ways through its steps, beside the track that they are on.
 // Knows nothing about how a step is fetched.
 
+import { parseCount, parseGrouped } from "../lib/number.js";
 import { hasPast, playbackSpeed, stepText } from "../then.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 import { createTrack } from "./timeline/track.js";
@@ -54,8 +55,8 @@ function createPlayback(store, looking) {
   const on = button("play-on", "▶", "Play history forwards (P)", looking.playOn);
   const speed = element("input", { id: "playback-speed", inputmode: "decimal", autocomplete: "off", title: "Speed of playback; < and > change it" });
   const settle = () => {
-    const wanted = Number(speed.value.replaceAll(",", ""));
-    if (wanted > 0 && wanted <= 1e6) store.dispatch({ type: "playback", speed: wanted });
+    const wanted = parseGrouped(speed.value);
+    if (wanted !== null && wanted > 0 && wanted <= 1e6) store.dispatch({ type: "playback", speed: wanted });
     speed.value = stepText(playbackSpeed(store.state));
   };
   speed.addEventListener("change", settle);
@@ -95,8 +96,8 @@ function createPlace(store) {
     input.value = run === null ? "" : stepText(then?.step ?? run.step);
   };
   const go = () => {
-    const text = input.value.replace(/[,\s]/g, "");
-    if (/^\d+$/.test(text)) store.dispatch({ type: "visit", step: Number(text) });
+    const step = parseCount(input.value);
+    if (step !== null) store.dispatch({ type: "visit", step });
     restore();
   };
   input.addEventListener("change", go);

@@ -221,3 +221,51 @@ def test_without_any_run_the_page_invites_to_make_one(small: Server, open_page: 
     expect(notice(dashboard)).to_contain_text("No runs yet")
     notice(dashboard).get_by_role("button", name="New run").click()
     expect(dashboard.page.locator("dialog[open] h2")).to_have_text("New run")
+
+
+def test_a_server_started_again_with_another_folder_leaves_no_blank_page(
+    tmp_path: Path, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive(
+        r"WebSocket connection to|status of 404|ERR_CONNECTION_REFUSED|Failed to load resource"
+    )
+    with serving(tmp_path / "one") as server:
+        first, other = first_run(server), server.create(name="the other one", pace=None)
+        for run in (first, other):
+            server.command(run, "step", count=30)
+        dashboard = open_page(server, first)
+        dashboard.stands_at(30)
+        dashboard.page.evaluate("(id) => livegrad.store.dispatch({ type: 'lay', id, isLaid: true })", other)
+        dashboard.page.keyboard.press("ArrowLeft")  # looks back, with another run beside it
+        dashboard.wait("() => livegrad.store.state.then?.moment?.step === 29")
+        server.stop()
+    with serving(tmp_path / "two", port=server.port) as successor:
+        new = first_run(successor)
+        expect(notice(dashboard)).to_contain_text("This run is not here")
+        expect(badge(dashboard)).to_have_text("no run")
+        for card in ("#bar", "#transport", "#network", "#timeline"):
+            expect(dashboard.page.locator(card)).to_be_visible()
+        notice(dashboard).get_by_role("button").click()
+        dashboard.page.locator("dialog[open] .run-open").first.click()
+        dashboard.wait("(id) => livegrad.store.state.run?.id === id && framesDue === 0", new)
+        expect(dashboard.page.locator("#network svg")).to_be_visible()
+        assert dashboard.page.evaluate("() => livegrad.store.state.laid.length") == 0
+
+
+def test_a_run_that_is_deleted_elsewhere_while_it_is_on_the_screen_is_said_to_be_gone(
+    tmp_path: Path, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive(r"WebSocket connection to|status of 404|Failed to load resource")
+    with serving(tmp_path) as server:
+        run = first_run(server)
+        other = server.create(name="stays")
+        dashboard = open_page(server, run)
+        dashboard.stands_at(0)
+        dashboard.page.click("#open-runs")
+        expect(dashboard.page.locator("dialog[open] .run-open")).to_have_count(2)
+        server.client.delete(f"/api/runs/{run}")
+        dashboard.page.keyboard.press("Escape")
+        expect(notice(dashboard)).to_contain_text("This run is not here")
+        expect(badge(dashboard)).to_have_text("no run")
+        dashboard.page.goto(f"{server.url}/#run={other}")
+        dashboard.wait("(id) => livegrad.store.state.run?.id === id", other)

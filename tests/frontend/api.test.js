@@ -17,7 +17,7 @@ test("a command is JSON, posted to its run", async () => {
   const asked = answerWith(async () => Response.json({ step: 3 }));
   assert.deepEqual(await api.command("a/b", { kind: "step", count: 2 }), { step: 3 });
   const [{ path, options }] = asked;
-  assert.equal(path, "/api/runs/a%2Fb/commands");
+  assert.equal(path, "api/runs/a%2Fb/commands");
   assert.equal(options.headers["content-type"], "application/json");
   assert.equal(options.body, '{"kind":"step","count":2}');
 });
@@ -25,7 +25,7 @@ test("a command is JSON, posted to its run", async () => {
 test("series are asked for by repeated names", async () => {
   const asked = answerWith(async () => Response.json({ series: [] }));
   await api.series("a", ["loss", "gradient_norm/0.weight"], 800);
-  assert.equal(asked[0].path, "/api/runs/a/series?name=loss&name=gradient_norm%2F0.weight&points=800");
+  assert.equal(asked[0].path, "api/runs/a/series?name=loss&name=gradient_norm%2F0.weight&points=800");
 });
 
 test("a problem of the server is thrown as it was said", async () => {

@@ -77,7 +77,7 @@ test("frames are acknowledged once they are drawn, not before, each once", () =>
     { kind: "ack", step: 3 },
     { kind: "ack", step: 4 },
   ]);
-  assert.equal(sockets[0].path, "/api/runs/a/stream?flow=ack");
+  assert.equal(sockets[0].path, "api/runs/a/stream?flow=ack");
 });
 
 test("a lost connection is said, tried again with growing patience, and comes back", () => {

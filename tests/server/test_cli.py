@@ -46,7 +46,7 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     """End it with Ctrl-C; return its exit code, and what it wrote to stderr."""
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     return process.returncode, errors
 
 

@@ -16,6 +16,9 @@ from safetensors.numpy import load_file
 from tests.running import Server, serving
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+# A proxy for everything, which does not answer: what asks this machine's own server must not ask it.
+DEAD = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+DEAD |= {"no_proxy": "", "NO_PROXY": ""}
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
@@ -38,7 +41,7 @@ def test_the_curl_lines_step_and_fetch_what_pytorch_holds(fresh: Server, tmp_pat
     done = subprocess.run(
         ["bash", "-ec", lines("sh", "curl", fresh)],
         cwd=tmp_path,
-        env=os.environ | {"PATH": PATH},
+        env=os.environ | DEAD | {"PATH": PATH},
         capture_output=True,
         text=True,
         timeout=60,
@@ -62,7 +65,9 @@ def test_the_python_lines_follow_a_run(fresh: Server) -> None:
     fresh.wait(run["id"], "paused")
     program = lines("python", "websockets", fresh)
     assert len(program.strip().splitlines()) <= 12
-    process = subprocess.Popen([sys.executable, "-uc", program], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-uc", program], env=os.environ | DEAD, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "0 loss nan\n"

@@ -146,3 +146,17 @@ def test_a_branch_of_a_run_at_its_first_step_starts_its_optimizer_anew(
 
 def test_a_run_without_a_step_has_no_script_yet(server: Server) -> None:
     assert server.client.get("/api/runs/00000000/script").status_code == 404
+
+
+@pytest.mark.parametrize("tunings", [4, 5, 6, 20])
+def test_a_rate_may_be_tuned_any_number_of_times(server: Server, tmp_path: Path, tunings: int) -> None:
+    run = server.create(optimizer={"kind": "adam", "lr": 0.01}, pace=None, name='odd\n"""\\\u2028')
+    for number in range(tunings):
+        server.command(run, "tune", lr=0.01 + (number + 1) / 3000)
+        server.command(run, "step", count=2)
+    child = branch(server, run, tunings, batch_size=3, name="🦊" * 80)
+    for number in range(tunings):
+        server.command(child, "tune", lr=0.02 + (number + 1) / 3000)
+        server.command(child, "step", count=2)
+    assert outcome(server, run, tmp_path)[0] == recorded(server, run, 2 * tunings)
+    assert outcome(server, child, tmp_path)[0] == recorded(server, child, 3 * tunings)

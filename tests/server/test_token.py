@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -58,7 +59,15 @@ def test_what_is_open_needs_no_token(guest: httpx.Client, path: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/index.html", "/docs"])
 def test_a_browser_is_shown_where_to_sign_in(guest: httpx.Client, path: str) -> None:
     answer = guest.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/signin.html")
+    assert (answer.status_code, answer.headers["location"]) == (303, "signin.html")
+
+
+def test_the_way_to_sign_in_is_relative_from_every_depth(guest: httpx.Client) -> None:
+    for path in ("/", "/views/form.js", "/vendor/uplot/uPlot.min.css"):
+        answer = guest.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == 303
+        assert not answer.headers["location"].startswith("/")
+        assert urljoin(f"/apps{path}", answer.headers["location"]) == "/apps/signin.html"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +132,7 @@ def test_the_printed_link_works_once_and_leaves_a_strict_cookie(tmp_path: Path) 
         assert link.startswith(f"http://127.0.0.5:{running.port}/enter?code=")
         with httpx.Client(base_url=link.partition("/enter")[0]) as browser:
             guessed = browser.get("/enter", params={"code": "guessed"})
-            assert (guessed.status_code, guessed.headers["location"]) == (303, "/signin.html?used")
+            assert (guessed.status_code, guessed.headers["location"]) == (303, "signin.html?used")
             assert browser.head(link).status_code == 405  # a preview does not use it up
             cookie = browser.get(link).headers["set-cookie"]
             assert re.fullmatch(
@@ -132,7 +141,7 @@ def test_the_printed_link_works_once_and_leaves_a_strict_cookie(tmp_path: Path) 
             assert browser.get("/api/runs").status_code == 200
             browser.cookies.clear()
             again = browser.get(link)
-            assert (again.status_code, again.headers["location"]) == (303, "/signin.html?used")
+            assert (again.status_code, again.headers["location"]) == (303, "signin.html?used")
             assert "set-cookie" not in again.headers
 
 
@@ -264,6 +273,7 @@ def test_the_sign_in_page_asks_for_nothing_that_needs_the_token(guest: httpx.Cli
         seen.add(path)
         answer = guest.get(path)
         assert answer.status_code == 200, path
-        links = re.findall(r"""(?:src|href|from|url\()\s*=?\s*["']?(/[^"')]+)""", answer.text)
+        found = re.findall(r"""(?:src=|href=|from|url\()\s*["']([^"']+)["']""", answer.text)
+        links = [urljoin(path, link) for link in found]
         waiting += [link for link in links if link not in seen]
     assert {"/signin.js", "/signin.css", "/style.css"} <= seen <= OPEN_PATHS

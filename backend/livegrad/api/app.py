@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DATABASE = "livegrad.sqlite3"
 Stop = Callable[[], Awaitable[None]]
+OnCrash = Callable[[BaseException], None]
 
 
 def frontend() -> Path:
@@ -38,12 +39,12 @@ def frontend() -> Path:
 
 
 def create_app(
-    settings: Settings, doorkeeper: Doorkeeper, port: int, on_crash: Callable[[BaseException], None]
+    settings: Settings, doorkeeper: Doorkeeper, port: int, on_crash: OnCrash
 ) -> "tuple[ASGIApp, Stop]":
     """Return the whole application, guarded, and what to call before its connections are closed.
 
-    `on_crash(error)` is called when a task of the server has ended by an error that nobody expected.
-    Raises LogError when the run log cannot be opened.
+    `on_crash` ends the server, loudly: it is for errors of its own tasks that nobody expected. Raises LogError when the
+    run log cannot be opened.
     """
     lock = FolderLock(settings.data)
     try:
@@ -76,6 +77,7 @@ def create_app(
         lifespan=life,
     )
     app.state.doorkeeper = doorkeeper
+    app.state.on_crash = on_crash
     app.state.frontend = frontend()
     app.state.board = Board()
     problems.install(app)

@@ -91,7 +91,7 @@ def _document(kind: str, description: str, example: str | None = None) -> dict[i
     | _document(
         "text/csv",
         "A line of names, then a line a step. Every number reads back as the very float32.",
-        'step,loss,validation_loss,lr,"hidden_linear.weight[0, 0]",…\n0,,,1e-03,3.12871218e-01,…\n',
+        'step,loss,validation_loss,lr,"hidden_linear.weight[0, 0]",…\n0,,,1.00000005e-03,-7.48682022e-03,…\n',
     ),
 )
 async def history_csv(

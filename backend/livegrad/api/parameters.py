@@ -55,7 +55,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
             },
             "text/csv": {
                 "schema": {"type": "string"},
-                "example": 'name,value,grad\n"hidden_linear.weight[0, 0]",0.3128712,-0.0213\n',
+                "example": 'name,value,grad\n"hidden_linear.weight[0, 0]",0.01917906291782856,-26.665882110595703\n',
             },
         }
     }

@@ -136,7 +136,9 @@ def _for_people(refusal: Refusal, scope: Scope) -> Refusal:
         return WrongHost(refusal, Headers(scope=scope).get("host", ""))
     if refusal.status != 401:
         return refusal
-    return Refusal(303, refusal.title, refusal.detail, {"location": "/signin.html"})
+    # Relative: behind a proxy, the page may stand below a prefix that only the proxy knows.
+    up = "../" * (scope["path"].count("/") - 1)
+    return Refusal(303, refusal.title, refusal.detail, {"location": f"{up}signin.html"})
 
 
 def _with_headers(send: Send) -> Send:

@@ -13,7 +13,7 @@ router = APIRouter()
 
 # Not a redirect: after one, a browser that came from another site would not send a SameSite=Strict cookie.
 _GO_ON = """<!doctype html><html lang="en"><meta charset="utf-8"><title>livegrad</title>
-<link rel="icon" href="/icon.svg"><meta http-equiv="refresh" content="0; url=/">"""
+<link rel="icon" href="icon.svg"><meta http-equiv="refresh" content="0; url=./">"""
 
 
 class Token(BaseModel):
@@ -30,9 +30,9 @@ async def enter(request: Request) -> Response:
     """Take a one-time link, and give the session cookie for it."""
     doorkeeper: Doorkeeper = request.app.state.doorkeeper
     if not doorkeeper.has_token:
-        return Response(status_code=303, headers={"Location": "/"})
+        return Response(status_code=303, headers={"Location": "./"})
     if not doorkeeper.redeem(request.scope):
-        return Response(status_code=303, headers={"Location": "/signin.html?used"})
+        return Response(status_code=303, headers={"Location": "signin.html?used"})
     return HTMLResponse(_GO_ON, headers={"Set-Cookie": doorkeeper.cookie(request.scope)})
 
 

@@ -228,7 +228,9 @@ class _Writer:
         arguments = ["model", "optimizer", "batch", "validation", f"range({chapter.after + 1}, {end} + 1)"]
         if self._tunes:
             rates = ", ".join(f"{step}: {rate!r}" for step, rate in sorted(chapter.rates.items()))
-            lines += _wrapped(f"    rates = {{{rates}}}  # by the first step that each holds for")
+            # The comment has a line of its own: wrapped, its end would be code.
+            lines += ["    # Learning rates, by the first step that each holds for."]
+            lines += _wrapped(f"    rates = {{{rates}}}")
             arguments.append("rates")
         arguments += [repr(config.zero_grad)] if len(self._zeroes) == 2 else []
         call = f"train({', '.join(arguments)})"
@@ -317,6 +319,7 @@ def _number(value: Any) -> str:
 
 
 def _wrapped(text: str, indent: int = 8) -> list[str]:
+    # Literals of numbers inside brackets alone: no comment and no string, whose blanks are not free to break at.
     return textwrap.wrap(
         text,
         WIDTH,

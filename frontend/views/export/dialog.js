@@ -25,7 +25,7 @@ export function openExport(state) {
     ...section(`Step ${stepText(state)}, every parameter and .grad`, ofStep(state), leaving.signal),
     ...section("The whole run", ofRun(state), leaving.signal),
   );
-  document.head.append(element("link", { rel: "stylesheet", href: "/export.css" }));
+  document.head.append(element("link", { rel: "stylesheet", href: "export.css" }));
   void present(dialog);
 }
 
@@ -161,7 +161,7 @@ function ofRun(state) {
 }
 
 /** @param {State} state */
-const pathOf = (state) => `/api/runs/${encodeURIComponent(state.run?.id ?? "")}`;
+const pathOf = (state) => `api/runs/${encodeURIComponent(state.run?.id ?? "")}`;
 
 /** @param {string} url @returns {Offer["take"]} */
 function fetching(url) {

@@ -1,0 +1,46 @@
+"""Opens the dashboard in the user's browser, if that is one with windows. Never waits for it, and never fails.
+
+A browser of the console takes the terminal and, where there is a token, uses up the one-time link.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Mapping
+from pathlib import PurePath
+
+_CONSOLE = frozenset(
+    {"www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "netrik", "retawq"}
+)
+
+
+def open_page(link: str) -> None:
+    """Open `link` in a graphical browser, from a thread of its own; do nothing where there is none."""
+    threading.Thread(target=_open, args=(link,), daemon=True, name="browser").start()
+
+
+def _open(link: str) -> None:
+    if not has_screen(os.environ, sys.platform):
+        return
+    with contextlib.suppress(Exception):  # whatever it is, the link stands in the terminal
+        browser = webbrowser.get()
+        if is_graphical(browser):
+            browser.open(link)
+
+
+def has_screen(environment: Mapping[str, str], platform: str) -> bool:
+    """Return whether the person who started the program sees windows of this machine."""
+    if platform == "win32":
+        return True
+    if platform == "darwin":
+        return not environment.get("SSH_CONNECTION")
+    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
+def is_graphical(browser: webbrowser.BaseBrowser) -> bool:
+    """Return whether `browser` opens a window instead of taking the terminal."""
+    # GenericBrowser waits for its program to end, as only one of the console does; its subclass does not.
+    name = PurePath(str(getattr(browser, "name", "") or "")).name.lower()
+    return type(browser) is not webbrowser.GenericBrowser and name not in _CONSOLE
