@@ -11,6 +11,7 @@ LivegradError
 ├── ProtocolError       the other end of a websocket broke the wire format
 ├── StaleEpoch          a trainer that was replaced tried to write
 ├── TrainerError        the training process failed, or did not answer
+│   └── NotStarted      the surroundings kept a process from starting: none to be had, no memory, no executable
 ├── LogError            the run log cannot be opened, read or written
 └── SettingsError       the operator's flags or environment
 """
@@ -67,6 +68,10 @@ class StaleEpoch(LivegradError):
 
 class TrainerError(LivegradError):
     """The training process failed, or did not answer."""
+
+
+class NotStarted(TrainerError):
+    """The surroundings kept a process from starting; nothing is wrong with what it was to do."""
 
 
 class LogError(LivegradError):

@@ -26,7 +26,7 @@ def trainers_of(port: int) -> list[psutil.Process]:
 
 
 def _processes() -> list[psutil.Process]:
-    return [p for p in psutil.process_iter() if "multiprocessing.forkserver" in _command(p)]
+    return [p for p in psutil.process_iter() if "livegrad.training." in _command(p)]
 
 
 def _command(process: psutil.Process) -> str:

@@ -44,17 +44,19 @@ def create_app(settings: Settings, doorkeeper: Doorkeeper, port: int) -> "tuple[
     """
     lock = _lock(settings.data)
     log = RunLog(settings.data / DATABASE)
+    launcher = Launcher()
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.hub = hub = Hub(
-            log, Launcher(), _trainers_url(settings.host, port), settings.max_runs, settings.keep
+            log, launcher, _trainers_url(settings.host, port), settings.max_runs, settings.keep
         )
         await hub.open()
         try:
             yield
         finally:
             await hub.close()
+            await launcher.close()
             lock.release()
 
     app = FastAPI(

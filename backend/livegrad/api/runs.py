@@ -35,7 +35,8 @@ _COMMANDS: dict[str, Any] = {
 @router.get("/health", response_model=Health, tags=["server"])
 async def health(hub: HubHere) -> Any:
     """Say that the server is up, and whether torch has been loaded."""
-    torch = "ready" if hub.launcher.is_warm else "loading"
+    launcher = hub.launcher
+    torch = "failed" if launcher.warm_failure is not None else "ready" if launcher.is_warm else "loading"
     return {"status": "ok", "version": __version__, "torch": torch}
 
 

@@ -20,7 +20,7 @@ class Health(BaseModel):
 
     status: Literal["ok"]
     version: str
-    torch: Literal["loading", "ready"]
+    torch: Literal["loading", "ready", "failed"]
 
 
 class Parent(BaseModel):
