@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,17 +77,23 @@ class Server:
 
 @contextmanager
 def serving(
-    data: Path, *flags: str, port: int = 0, environment: Mapping[str, str] | None = None
+    data: Path,
+    *flags: str,
+    port: int = 0,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = (sys.executable, "-m", "livegrad"),
+    **options: Any,
 ) -> Iterator[Server]:
-    """Start a server, on a free port if none is given, with its log in `data`; end it, however the test went."""
+    """Start a server, on a free port if none is given, with its log in `data`; end it, however the test went.
+
+    `program` is what is run instead of `python -m livegrad`; `options` are subprocess.Popen's own.
+    """
     data.mkdir(parents=True, exist_ok=True)
     token = flags[flags.index("--token") + 1] if "--token" in flags else None
     with (data / "stderr.txt").open("w+b") as output:
         process = subprocess.Popen(
             [
-                sys.executable,
-                "-m",
-                "livegrad",
+                *program,
                 "--port",
                 str(port),
                 "--no-browser",
@@ -98,6 +104,7 @@ def serving(
             stdout=subprocess.PIPE,
             stderr=output,
             env=os.environ | {"PYTHONWARNINGS": "error"} | dict(environment or {}),
+            **options,
         )
         try:
             assert process.stdout is not None

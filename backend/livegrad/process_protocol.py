@@ -102,9 +102,7 @@ class Ended:
 Message = Start | Ready | Started | StartFailed | Report | Ended
 
 _CONFIG = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
-_MESSAGES: TypeAdapter[Message] = TypeAdapter(
-    Annotated[Message, Field(discriminator="kind")], config=_CONFIG
-)
+_MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")], config=_CONFIG)
 
 
 def encode(message: Message) -> bytes:

@@ -16,7 +16,15 @@ from livegrad.assignment import Assignment
 from livegrad.errors import NotStarted, SettingsError
 from livegrad.process_protocol import FAILED, Task
 from livegrad.runs.end import End
-from livegrad.runs.process_source import CannotFork, CannotLoad, Child, Forking, Outcome, Source, Spawning
+from livegrad.runs.process_source import (
+    CannotFork,
+    CannotLoad,
+    Child,
+    Forking,
+    Outcome,
+    Source,
+    Spawning,
+)
 
 __all__ = ["End", "Ended", "Launcher"]
 
@@ -52,7 +60,9 @@ class Launcher:
         self._old_source: Source | None = None  # one that turned out not to be for this machine
         self._children: dict[str, Child] = {}  # the newest of each run
         self._living: set[Child] = set()  # replaced ones too, until they have ended
-        self._starting: dict[str, object] = {}  # runs whose newest start is under way, and which start that is
+        self._starting: dict[
+            str, object
+        ] = {}  # runs whose newest start is under way, and which start that is
         self._warming: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self.is_warm = False  # has torch been loaded?

@@ -14,7 +14,16 @@ from itertools import count
 from typing import Protocol
 
 from livegrad.errors import NotStarted, ProtocolError, TrainerError
-from livegrad.process_protocol import Ended, Message, Ready, Report, Start, Started, StartFailed, Task
+from livegrad.process_protocol import (
+    Ended,
+    Message,
+    Ready,
+    Report,
+    Start,
+    Started,
+    StartFailed,
+    Task,
+)
 from livegrad.runs import python_process
 from livegrad.runs.end import End, in_signal_words
 
@@ -68,7 +77,7 @@ class Source(Protocol):
 
 
 class WarmProcess:
-    """A process that loads torch and says so: the forkserver, or a spawned one. Ends itself when `_serve` ends.
+    """A process that loads torch and says so: the forkserver, or a spawned one.
 
     `ready` is set once torch is loaded, or raises why not.
     """
@@ -160,14 +169,17 @@ class ForkServer(WarmProcess):
     async def start(self, task: Task) -> Child:
         """Fork a process for `task`. Raises NotStarted."""
         number = next(self._numbers)
-        found = self._waiting[number] = asyncio.get_running_loop().create_future()
+        found: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = found
         try:
             async with asyncio.timeout(START_SECS):
                 await python_process.write(self.process, Start(number, task))
                 return await found
         except TimeoutError:
             self.is_lost = True  # for what comes next; its processes go on
-            raise NotStarted(f"no process was started in {START_SECS:.0f} s: the machine may be overloaded") from None
+            raise NotStarted(
+                f"no process was started in {START_SECS:.0f} s: the machine may be overloaded"
+            ) from None
         except OSError as error:
             raise NotStarted("the forkserver ended") from error
         finally:
@@ -198,7 +210,9 @@ class ForkServer(WarmProcess):
         children, self._children = self._children, {}
         for child in children.values():
             child.kill()
-            child.outcome.set_result(Outcome(End(None, f"the process that it was forked from ended with {how}")))
+            child.outcome.set_result(
+                Outcome(End(None, f"the process that it was forked from ended with {how}"))
+            )
         if self.ready.exception() is None:
             self._on_loss()
 
@@ -254,6 +268,7 @@ class SpawnedProcess(WarmProcess):
                 await python_process.write(self.process, Start(1, task))
                 await self._started
         except (TimeoutError, OSError) as error:
+            self.kill()  # it shall not take it later
             raise NotStarted("a process that was waiting for its task did not take it: try again") from error
         except asyncio.CancelledError:
             self.kill()
@@ -269,7 +284,9 @@ class SpawnedProcess(WarmProcess):
 
     def _on_lost(self, code: int, how: str) -> None:
         if not self._started.done():
-            self._started.set_exception(NotStarted(f"a process that was waiting for its task ended with {how}"))
+            self._started.set_exception(
+                NotStarted(f"a process that was waiting for its task ended with {how}")
+            )
             self._started.exception()
         self._outcome.set_result(Outcome(End(code, self._said.error), self._said.result))
 
@@ -279,14 +296,14 @@ class Spawning:
 
     def __init__(self) -> None:
         self._spare: asyncio.Task[SpawnedProcess] | None = None
-        self._loading = asyncio.Semaphore(max(1, (os.cpu_count() or 2) // 2))  # each is a core's work
+        self._loading = asyncio.Semaphore(os.cpu_count() or 1)  # each is a core's work
 
     async def warm_up(self) -> None:
         """Have a process waiting."""
-        if self._spare is None:
-            self._prepare()
-        assert self._spare is not None
-        await asyncio.shield(self._spare)
+        spare = self._spare
+        if spare is None or _is_useless(spare):
+            spare = self._prepare()
+        await asyncio.shield(spare)
 
     async def start(self, task: Task) -> Child:
         """Give the waiting process its task, and have another one waiting soon."""
@@ -308,13 +325,15 @@ class Spawning:
 
     async def _taken(self) -> SpawnedProcess:
         spare, self._spare = self._spare, None
-        if spare is None or (spare.done() and (spare.exception() is not None or spare.result().is_lost)):
+        if spare is None or _is_useless(spare):
             return await self._loaded()
         return await spare
 
     def _prepare(self) -> None:
         self._spare = asyncio.create_task(self._loaded())
-        self._spare.add_done_callback(lambda done: done.cancelled() or done.exception())  # told by the next start
+        self._spare.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # told by the next start
 
     async def _loaded(self) -> SpawnedProcess:
         async with self._loading:
@@ -327,3 +346,7 @@ class Spawning:
                 process.kill()
                 raise
         return process
+
+
+def _is_useless(spare: "asyncio.Task[SpawnedProcess]") -> bool:
+    return spare.done() and (spare.cancelled() or spare.exception() is not None or spare.result().is_lost)

@@ -132,7 +132,13 @@ class ForkServer:
             self._selector.close()
             for child in self._children.values():
                 os.close(child.report)
-            for descriptor in (self._requests, self._replies, self._own_end, self._wakeup, self._woken):
+            for descriptor in (
+                self._requests,
+                self._replies,
+                self._own_end,
+                self._wakeup,
+                self._woken,
+            ):
                 os.close(descriptor)
             threading.Thread(target=_end_with, args=(self._lifeline,), name="lifeline", daemon=True).start()
             code = task_process.do(request.task, reports)

@@ -11,7 +11,17 @@ import signal
 import sys
 import traceback
 
-from livegrad.process_protocol import FAILED, TROUBLE, Call, Message, Report, Task, encode, in_words, unpack
+from livegrad.process_protocol import (
+    FAILED,
+    TROUBLE,
+    Call,
+    Message,
+    Report,
+    Task,
+    encode,
+    in_words,
+    unpack,
+)
 
 # Ctrl-C, `kill` to a whole group and a closed terminal are the server's to hear: its word stops a trainer, its end is
 # noticed, and in the end it kills.
@@ -19,7 +29,12 @@ LEFT_TO_THE_SERVER = ("SIGINT", "SIGTERM", "SIGHUP")
 TROUBLE_ERRNOS = frozenset(
     {errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 )
-TROUBLE_WORDS = ("can't start new thread", "cannot allocate memory", "can't allocate memory", "failed to map segment")
+TROUBLE_WORDS = (
+    "can't start new thread",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "failed to map segment",
+)
 
 
 def settle() -> tuple[int, int]:
@@ -30,7 +45,10 @@ def settle() -> tuple[int, int]:
     ignore_signals()
     if not _is_open(2):
         _replace(2, os.devnull, os.O_WRONLY)
-    requests, replies = os.dup(0), os.dup(1)  # not inherited by programs that the training code may run
+    requests, replies = (
+        os.dup(0),
+        os.dup(1),
+    )  # not inherited by programs that the training code may run
     _replace(0, os.devnull, os.O_RDONLY)
     os.dup2(2, 1)
     if sys.platform == "win32":
