@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,20 +81,19 @@ def serving(
     *flags: str,
     port: int = 0,
     environment: Mapping[str, str] | None = None,
-    module: str = "livegrad",
+    program: Sequence[str] = (sys.executable, "-m", "livegrad"),
+    **options: Any,
 ) -> Iterator[Server]:
     """Start a server, on a free port if none is given, with its log in `data`; end it, however the test went.
 
-    `module` is what Python runs.
+    `program` is what is run instead of `python -m livegrad`; `options` are subprocess.Popen's own.
     """
     data.mkdir(parents=True, exist_ok=True)
     token = flags[flags.index("--token") + 1] if "--token" in flags else None
     with (data / "stderr.txt").open("w+b") as output:
         process = subprocess.Popen(
             [
-                sys.executable,
-                "-m",
-                module,
+                *program,
                 "--port",
                 str(port),
                 "--no-browser",
@@ -105,6 +104,7 @@ def serving(
             stdout=subprocess.PIPE,
             stderr=output,
             env=os.environ | {"PYTHONWARNINGS": "error"} | dict(environment or {}),
+            **options,
         )
         try:
             assert process.stdout is not None

@@ -11,7 +11,7 @@ LivegradError
 ├── ProtocolError       the other end of a websocket broke the wire format
 ├── StaleEpoch          a trainer that was replaced tried to write
 ├── TrainerError        the training process failed, or did not answer
-│   └── NotStarted      the surroundings kept a process from starting
+│   └── NotStarted      the surroundings kept a process from starting: none to be had, no memory, no executable
 ├── LogError            the run log cannot be opened, read or written
 │   ├── LogMoved        its files were moved, deleted or replaced while it was open
 │   ├── LogTaken        another livegrad writes to it now
@@ -74,7 +74,7 @@ class TrainerError(LivegradError):
 
 
 class NotStarted(TrainerError):
-    """The surroundings kept a process from starting: no process, no memory, no file."""
+    """The surroundings kept a process from starting; nothing is wrong with what it was to do."""
 
 
 class LogError(LivegradError):

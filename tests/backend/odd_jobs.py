@@ -1,7 +1,8 @@
-"""Functions for the workshop's process."""
+"""Functions for a process of their own."""
 
 import os
 import time
+from pathlib import Path
 
 
 def doubled(data: bytes) -> bytes:
@@ -19,3 +20,16 @@ def ended() -> bytes:
 def slept() -> bytes:
     time.sleep(60)
     return b""
+
+
+def slept_the_first_time(been: str) -> bytes:
+    if not Path(been).exists():
+        Path(been).touch()
+        time.sleep(60)
+    return b"awake"
+
+
+def printed() -> bytes:
+    print("hello")
+    os.write(1, b"hello from below\n")
+    return b"quiet"

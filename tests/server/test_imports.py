@@ -57,6 +57,7 @@ PURE = {
     "config": {"datasets", "lifecycle"},
     "protocol": {"errors"},
     "assignment": {"errors", "protocol"},
+    "process_protocol": {"assignment", "errors", "protocol"},
 }
 ROOMS = {
     "store": set[str](),

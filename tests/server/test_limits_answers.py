@@ -1,5 +1,6 @@
 """Answers that nobody reads: bounded in memory and number, given up in time, and nothing of them is left behind."""
 
+import sys
 import shutil
 import socket
 import time
@@ -41,7 +42,7 @@ def long(folder: Path) -> Iterator[Server]:
 @pytest.fixture
 def hasty(folder: Path, tmp_path: Path) -> Iterator[Server]:
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.lock", "*-shm"))
-    with serving(tmp_path / "copy", module="tests.server.impatient") as running:
+    with serving(tmp_path / "copy", program=(sys.executable, "-m", "tests.server.impatient")) as running:
         yield running
 
 

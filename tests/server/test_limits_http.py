@@ -1,5 +1,6 @@
 """What HTTP may bring and how long it may take: beyond it, a refusal and the end; beside it, others notice nothing."""
 
+import sys
 import socket
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ MIB = 1024 * 1024
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that waits a second where others wait ten."""
-    with serving(tmp_path_factory.mktemp("hasty"), module="tests.server.impatient") as running:
+    with serving(tmp_path_factory.mktemp("hasty"), program=(sys.executable, "-m", "tests.server.impatient")) as running:
         running.wait(running.get("/runs")[0]["id"], "paused")
         yield running
         assert "Traceback" not in running.log_text(), running.log_text()
@@ -180,7 +181,7 @@ def test_when_all_places_are_taken_whoever_waits_longest_makes_room(hasty: Serve
 
 
 def test_viewers_that_take_every_place_leave_word_for_the_next(tmp_path: Path) -> None:
-    with serving(tmp_path, module="tests.server.impatient") as full:
+    with serving(tmp_path, program=(sys.executable, "-m", "tests.server.impatient")) as full:
         run = full.get("/runs")[0]["id"]
         full.client.close()
         shake = raw.head("GET", f"/api/runs/{run}/stream", [own(full), *raw.UPGRADE])

@@ -1,5 +1,6 @@
 """What a websocket may bring: floods end that connection alone, with 1008; honest peers and commands notice nothing."""
 
+import sys
 import json
 import socket
 import time
@@ -85,7 +86,7 @@ def test_broken_text_leaves_no_line_in_the_log(room: Server, runs: tuple[str, st
 @pytest.fixture
 def hasty(tmp_path: Path) -> Iterator[Server]:
     """A server that pings every second."""
-    with serving(tmp_path, module="tests.server.impatient") as running:
+    with serving(tmp_path, program=(sys.executable, "-m", "tests.server.impatient")) as running:
         running.wait(running.get("/runs")[0]["id"], "paused")
         yield running
 

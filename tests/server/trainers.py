@@ -25,8 +25,20 @@ def trainers_of(port: int) -> list[psutil.Process]:
     return [process for process in _processes() if _trains(process, port)]
 
 
+def forkserver_of(server: Server) -> psutil.Process:
+    """Return the process that the server's trainers are forked from, waiting for it."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        children = psutil.Process(server.process.pid).children()
+        found = [process for process in children if "livegrad.training.forkserver" in _command(process)]
+        if len(found) == 1:
+            return found[0]
+        time.sleep(0.02)
+    raise AssertionError(f"expected one forkserver, found {found}")
+
+
 def _processes() -> list[psutil.Process]:
-    return [p for p in psutil.process_iter() if "multiprocessing.forkserver" in _command(p)]
+    return [p for p in psutil.process_iter() if "livegrad.training." in _command(p)]
 
 
 def _command(process: psutil.Process) -> str:

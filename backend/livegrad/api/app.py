@@ -52,11 +52,12 @@ def create_app(
     except LogError:
         lock.release()
         raise
+    launcher = Launcher()
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.hub = hub = Hub(
-            log, Launcher(), _trainers_url(settings.host, port), settings.max_runs, settings.keep, on_crash
+            log, launcher, _trainers_url(settings.host, port), settings.max_runs, settings.keep, on_crash
         )
         app.state.threads = Threads()
         await hub.open()
@@ -64,6 +65,7 @@ def create_app(
             yield
         finally:
             await hub.close()
+            await launcher.close()
             app.state.threads.close()
             lock.release()
 

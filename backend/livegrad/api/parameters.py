@@ -98,7 +98,7 @@ async def parameters(
     snapshot = await _snapshot(hub, meeting, threads, step)
     if format == "json":
         return Response(_json(snapshot.as_json()), media_type="application/json")
-    body = await _file(snapshot, format)
+    body = await _file(hub, snapshot, format)
     ending = "pt" if format == "state_dict" else format
     name = f"livegrad-{meeting.id}-step-{snapshot.step}.{ending}"
     return Response(
@@ -106,10 +106,10 @@ async def parameters(
     )
 
 
-async def _file(snapshot: Snapshot, format: Format) -> bytes | str:
+async def _file(hub: Hub, snapshot: Snapshot, format: Format) -> bytes | str:
     if format == "state_dict":
         values = {parameter.name: parameter.value.tobytes() for parameter in snapshot.parameters}
-        return await work(STATE_DICT, json.dumps(snapshot.config), values)
+        return await work(hub.launcher, STATE_DICT, json.dumps(snapshot.config), values)
     if format == "safetensors":
         return snapshot.as_safetensors()
     return snapshot.as_npz() if format == "npz" else snapshot.as_csv()

@@ -13,6 +13,7 @@ from livegrad.config import Command, RunConfig
 from livegrad.datasets import DATASETS
 from livegrad.errors import Forbidden
 from livegrad.export.loop_source import listing
+from livegrad.runs.launcher import Launcher
 
 router = APIRouter(prefix="/api")
 
@@ -38,9 +39,9 @@ async def health(hub: HubHere) -> Any:
     return {"status": "ok", "version": __version__, "torch": torch_state(hub.launcher)}
 
 
-def torch_state(launcher: Any) -> str:
+def torch_state(launcher: Launcher) -> str:
     """Return whether torch is "loading", "ready", or "failed" to load."""
-    if getattr(launcher, "warm_failure", None) is not None:
+    if launcher.warm_failure is not None:
         return "failed"
     return "ready" if launcher.is_warm else "loading"
 

@@ -1,176 +1,174 @@
-"""Starts trainers on this machine, from a forkserver that has torch imported and warmed up. Never imports torch.
+"""Starts trainers on this machine, one process per run. Never imports torch.
 
-Knows nothing of runs' states: it says when a process has ended, and how.
+Knows nothing of runs' states: it says when a process has ended, and how. Whatever the surroundings do to a process, or
+to the forkserver that it comes from, is tried again here, and then told as what it is: never as an error of the run.
 """
 
 import asyncio
 import contextlib
-import importlib
-import multiprocessing
-import signal
+import logging
+import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from livegrad.assignment import Assignment
-from livegrad.errors import TrainerError
+from livegrad.errors import NotStarted, SettingsError
+from livegrad.process_protocol import FAILED, Task
+from livegrad.runs.end import End
+from livegrad.runs.process_source import (
+    CannotFork,
+    CannotLoad,
+    Child,
+    Forking,
+    Outcome,
+    Source,
+    Spawning,
+)
 
-WARM_MODULE = "livegrad.training.warm"
+__all__ = ["End", "Ended", "Launcher"]
+
 STOP_SECS = 3.0
-LAST_WORDS_LETTERS = 1000  # they stay in the pipe until the process has ended: nobody reads them before
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a trainer's process ended: `code` as multiprocessing tells it, `error` what the process itself failed by.
-
-    An error of the loop is told over the trainer's connection instead; this one is for what comes before there is any.
-    """
-
-    code: int | None
-    error: str = ""
-
-    @property
-    def is_failure(self) -> bool:
-        """Tell whether it ended by an error of its own, which would come again."""
-        return self.code is None or self.code > 0
-
-    def __str__(self) -> str:
-        if self.error:
-            return f"its process failed: {self.error}"
-        if self.code is None or self.code >= 0:
-            return f"its process ended with exit code {self.code}"
-        with contextlib.suppress(ValueError):
-            return f"its process was killed by {signal.Signals(-self.code).name}"
-        return f"its process was killed by signal {-self.code}"
-
+PAUSES_SECS = (0.0, 0.1, 0.5, 2.0)  # before each try to start a process
+METHOD = "LIVEGRAD_START_METHOD"
 
 Ended = Callable[[End], None]
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
-def _train(assignment: Assignment, last_words: Connection) -> None:
-    # The child's first lines: here, in the new process, torch is imported; never in the server's.
-    try:
-        import_warm("livegrad.training.process").main(assignment)
-    except Exception as error:
-        with contextlib.suppress(OSError):  # the server may be gone
-            last_words.send_bytes(in_words(error).encode(errors="replace"))
-        raise  # to the server's stderr, with its traceback
-
-
-def import_warm(module: str) -> Any:
-    """Import a module that needs torch, in a process of its own. Raises what kept the forkserver from loading torch.
-
-    That first error is the one that says why: a library that is half there fails by something else the second time.
-    """
-    failure: Exception | None = getattr(sys.modules.get(WARM_MODULE), "failure", None)
-    if failure is not None:
-        raise failure
-    return importlib.import_module(module)
-
-
-def in_words(error: Exception) -> str:
-    """Return an error's type and message, for whoever reads a run's reason."""
-    return f"{type(error).__name__}: {error}"[:LAST_WORDS_LETTERS].removesuffix(": ")
-
-
-def _read(last_words: Connection) -> str:
-    # Of a process that has ended: there is nothing to wait for.
-    with last_words, contextlib.suppress(EOFError, OSError):
-        return last_words.recv_bytes().decode()
-    return ""
+def start_method(asked: str | None) -> str:
+    """Return "fork" or "spawn": the one asked for, or this system's. Raises SettingsError."""
+    can_fork = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's own libraries do not survive a fork
+    if asked not in (None, "", "fork", "spawn"):
+        raise SettingsError(f"{METHOD}: expected fork or spawn, received {asked!r:.100}")
+    if asked == "fork" and not can_fork:
+        raise SettingsError(f"{METHOD}: fork is not possible on this system; leave it out")
+    return asked or ("fork" if can_fork else "spawn")
 
 
 class Launcher:
-    """This machine's trainers, by run. All methods belong to the event loop's thread."""
+    """This machine's trainers, by run. All methods belong to the event loop's thread.
 
-    def __init__(self) -> None:
-        self._context = self._warm_context()
-        self._processes: dict[str, BaseProcess] = {}
-        self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._replaced: dict[BaseProcess, asyncio.Task[None]] = {}  # still there, perhaps frozen
-        self.is_warm = False  # has a trainer been started, and so torch been loaded?
+    `method` is "fork" or "spawn"; without it, the environment's LIVEGRAD_START_METHOD, or what this system can.
+    Raises SettingsError.
+    """
 
-    @staticmethod
-    def _warm_context() -> Any:
-        if "forkserver" not in multiprocessing.get_all_start_methods():
-            return multiprocessing.get_context("spawn")  # Windows: slower to start, the same otherwise
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([WARM_MODULE])
-        return context
+    def __init__(self, method: str | None = None) -> None:
+        method = start_method(method or os.environ.get(METHOD))
+        self._source: Source = Forking(self._warm_again) if method == "fork" else Spawning()
+        self._old_source: Source | None = None  # one that turned out not to be for this machine
+        self._children: dict[str, Child] = {}  # the newest of each run
+        self._living: set[Child] = set()  # replaced ones too, until they have ended
+        self._starting: dict[
+            str, object
+        ] = {}  # runs whose newest start is under way, and which start that is
+        self._warming: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+        self.is_warm = False  # has torch been loaded?
+        self.warm_failure: str | None = None  # why torch cannot be loaded, when that was tried last
 
     async def warm_up(self) -> None:
-        """Start the forkserver; it loads torch by itself, while the server goes on."""
-        probe = self._context.Process(target=_nothing, daemon=True)
-        await asyncio.to_thread(probe.start)
-        await asyncio.to_thread(probe.join)
-        self.is_warm = True
+        """Have torch loaded, in a process of its own, while the server goes on. Why it cannot be is kept."""
+        with contextlib.suppress(CannotLoad, NotStarted):  # each start tries again, and says it
+            await self._tried(lambda source: source.warm_up())
 
     async def start(self, run: str, assignment: Assignment, on_end: Ended) -> None:
-        """Start a trainer for `run`; `on_end(how)` is called when its process has ended. Raises TrainerError."""
-        # A daemon: one that is still starting when the server ends, and so is nobody's yet, ends with it.
-        heard, last_words = self._context.Pipe(duplex=False)
-        process = self._context.Process(
-            target=_train, args=(assignment, last_words), name=f"livegrad {run}", daemon=True
-        )
-        try:
-            await asyncio.to_thread(process.start)
-        except (OSError, EOFError) as error:
-            heard.close()
-            raise TrainerError(f"the training process could not be started: {error}") from error
-        finally:
-            last_words.close()  # the process holds the only one: its end is the end of what can be read
-        self.is_warm = True
-        if run in self._processes:
-            self._replaced[self._processes[run]] = self._watchers[run]
-        self._processes[run] = process
-        self._watchers[run] = asyncio.create_task(self._watch(run, process, heard, on_end))
+        """Start a trainer for `run`; `on_end(how)` is called when its process has ended. An earlier one is killed.
 
-    async def _watch(self, run: str, process: BaseProcess, heard: Connection, on_end: Ended) -> None:
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        if sys.platform == "win32":
-            await asyncio.to_thread(process.join)
+        Raises NotStarted when the surroundings do not let a process start.
+        """
+        turn = self._starting[run] = object()
+        if run in self._children:
+            self._children.pop(run).kill()
+        try:
+            child = await self.begin(assignment)
+        except CannotLoad as error:
+            asyncio.get_running_loop().call_soon(on_end, End(FAILED, str(error)))
+            return
+        finally:
+            if is_newest := self._starting.get(run) is turn:
+                del self._starting[run]
+        child.outcome.add_done_callback(lambda outcome: self._on_end(run, child, outcome.result(), on_end))
+        if is_newest:
+            self._children[run] = child
         else:
-            loop.add_reader(process.sentinel, ended.set)
-            try:
-                await ended.wait()
-            finally:
-                loop.remove_reader(process.sentinel)
-            process.join()
-        if self._processes.get(run) is process:
-            del self._processes[run]
-            self._watchers.pop(run, None)
-        self._replaced.pop(process, None)
-        on_end(End(process.exitcode, _read(heard)))
+            child.kill()  # meanwhile it was ended, or started anew
+
+    async def begin(self, task: Task) -> Child:
+        """Start a process for `task`. Raises CannotLoad without torch, NotStarted for what the surroundings do."""
+        child = await self._tried(lambda source: source.start(task))
+        self._living.add(child)
+        child.outcome.add_done_callback(lambda outcome: self._living.discard(child))
+        return child
 
     async def end(self, run: str, patience_secs: float = STOP_SECS) -> None:
-        """Wait a moment for the run's trainer to end by itself, then kill it."""
-        if run in self._processes:
-            await _end(self._processes[run], self._watchers[run], patience_secs)
+        """Wait a moment for the run's trainer to end by itself, then kill it. One that is being started is killed."""
+        self._starting.pop(run, None)
+        if (child := self._children.get(run)) is not None:
+            await _end(child, patience_secs)
 
     async def end_all(self) -> None:
         """End every trainer, replaced ones too."""
         await asyncio.gather(
-            *(self.end(run) for run in list(self._processes)),
-            *(_end(process, watcher, 0) for process, watcher in list(self._replaced.items())),
+            *(self.end(run) for run in {*self._starting, *self._children}),
+            *(_end(child, 0) for child in self._living - set(self._children.values())),
         )
 
     def pid(self, run: str) -> int | None:
         """Return the process id of the run's trainer, if one is alive."""
-        process = self._processes.get(run)
-        return process.pid if process else None
+        child = self._children.get(run)
+        return child.pid if child else None
+
+    async def close(self) -> None:
+        """End every process, whatever it is at."""
+        self._is_closed = True
+        self._starting.clear()
+        for task in self._warming:
+            task.cancel()
+        for child in self._living:
+            child.kill()
+        await asyncio.gather(*(source.close() for source in (self._source, self._old_source) if source))
+
+    def _on_end(self, run: str, child: Child, outcome: Outcome, on_end: Ended) -> None:
+        if self._children.get(run) is child:
+            del self._children[run]
+        on_end(outcome.end)
+
+    async def _tried(self, act: Callable[[Source], Awaitable[T]]) -> T:
+        # Whatever the surroundings did may be over in a moment, and another forkserver may do what this one cannot.
+        trouble = NotStarted("no process could be started")
+        for pause in PAUSES_SECS:
+            await asyncio.sleep(pause)
+            try:
+                found = await act(self._source)
+            except CannotFork as error:
+                self._spawn_from_now_on(str(error))
+            except CannotLoad as error:
+                self.is_warm, self.warm_failure = False, str(error)
+                raise
+            except NotStarted as error:
+                trouble = error
+            else:
+                self.is_warm, self.warm_failure = True, None
+                return found
+        raise trouble
+
+    def _spawn_from_now_on(self, reason: str) -> None:
+        if self._old_source is None:
+            logger.info("processes are spawned, not forked: %s", reason)
+            self._old_source, self._source = self._source, Spawning()
+
+    def _warm_again(self) -> None:
+        # The forkserver was lost: the next start should find another one warm.
+        if not self._is_closed:
+            task = asyncio.create_task(self.warm_up())
+            self._warming.add(task)
+            task.add_done_callback(self._warming.discard)
 
 
-async def _end(process: BaseProcess, watcher: asyncio.Task[None], patience_secs: float) -> None:
-    done, _ = await asyncio.wait({watcher}, timeout=patience_secs)
+async def _end(child: Child, patience_secs: float) -> None:
+    done, _ = await asyncio.wait({child.outcome}, timeout=patience_secs)
     if not done:
-        process.kill()
-        await asyncio.wait({watcher}, timeout=STOP_SECS)
-
-
-def _nothing() -> None:
-    """Do nothing: what the first process does, so that the forkserver is known to be warm."""
+        child.kill()
+        await asyncio.wait({child.outcome}, timeout=STOP_SECS)

@@ -25,7 +25,7 @@ INTERVAL_SECS = (
 )
 STAND_IN_SECS = 0.25  # training was not at a boundary for so long: the link's thread looks
 UNACKNOWLEDGED_BYTES = 4 * 1024 * 1024
-GIVE_UP_SECS = 60.0  # without a server for so long, the trainer ends
+GIVE_UP_SECS = 5.0  # without a server for so long, the trainer ends
 WELCOME_SECS = 10.0
 RETRY_SECS = 0.2
 REFUSALS = frozenset({401, 403, 404, 409, 4403, 4404, 4409})  # HTTP or websocket: no use to try again

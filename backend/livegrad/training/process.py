@@ -5,7 +5,6 @@ Knows nothing of the server but the address that it was given.
 
 import gc
 import os
-import signal
 import traceback
 from collections import deque
 from typing import Any
@@ -31,7 +30,6 @@ COMMANDS_KNOWN = 1000  # more than can wait at once
 
 def main(assignment: Assignment) -> None:
     """Train as told, until finished or stopped. The process's whole life."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to hear; it tells its trainers
     torch.set_num_threads(1)
     gc.freeze()  # what was imported before the fork stays shared memory
     Trainer(assignment).run()

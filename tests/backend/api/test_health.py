@@ -1,10 +1,9 @@
 """What /api/health says of torch."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from livegrad.api.runs import torch_state
+from livegrad.runs.launcher import Launcher
 
 
 @pytest.mark.parametrize(
@@ -17,4 +16,6 @@ from livegrad.api.runs import torch_state
     ],
 )
 def test_torch_is_ready_only_when_it_was_loaded(is_warm: bool, failure: str | None, said: str) -> None:
-    assert torch_state(SimpleNamespace(is_warm=is_warm, warm_failure=failure)) == said
+    launcher = Launcher()
+    launcher.is_warm, launcher.warm_failure = is_warm, failure
+    assert torch_state(launcher) == said

@@ -1,0 +1,76 @@
+"""Starts Python processes of livegrad's own, so that where the server was started is nothing to them. No torch.
+
+Each gets a safe import path, a working folder that stays, and plain pipes: no socket, no temporary file, no main module
+of the caller's.
+"""
+
+import asyncio
+import os
+import site
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+from livegrad.errors import NotStarted
+from livegrad.process_protocol import LENGTH, Message, body_length, decode, encode
+
+PACKAGE_FOLDER = Path(__file__).parents[2]  # what must be on the import path for `import livegrad`
+# Training is on the CPU. "-1" rather than "": some systems take an empty variable for one that is not set.
+NO_DEVICES = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
+ADVICE = "close other programs, or let some runs finish, and try again"
+
+
+async def start(module: str, hides_devices: bool) -> Process:
+    """Start `module` as a program. `hides_devices`: it shall see no GPU. Raises NotStarted."""
+    if not sys.executable:
+        raise NotStarted("a process could not be started: Python does not know where its own program is")
+    environment = os.environ | {"PYTHONPATH": import_path()} | (NO_DEVICES if hides_devices else {})
+    command = [sys.executable, *flags(), "-m", module]
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env=environment, cwd=staying_folder()
+        )
+    except OSError as error:
+        raise NotStarted(f"a process could not be started: {error.strerror or error}; {ADVICE}") from error
+
+
+def flags() -> list[str]:
+    """Return what the interpreter is told: nothing is imported from the working folder; else as this one was told."""
+    found = ["-P"]
+    if sys.flags.ignore_environment:
+        found.append("-E")
+    if sys.flags.no_user_site:
+        found.append("-s")
+    return found
+
+
+def import_path() -> str:
+    """Return PYTHONPATH for a process: the absolute entries of this one's, and where this very livegrad is.
+
+    A relative or empty entry means the working folder, whose files may be called random.py or torch.py. Installed
+    packages are found without PYTHONPATH, and must not come before the standard library.
+    """
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    installed = {*site.getsitepackages(), site.getusersitepackages()}
+    if str(PACKAGE_FOLDER) not in installed:
+        entries.append(str(PACKAGE_FOLDER))
+    return os.pathsep.join(entries)
+
+
+def staying_folder() -> str:
+    """Return a folder that is always there, and that everybody may enter."""
+    return sys.base_prefix if sys.platform == "win32" else "/"
+
+
+async def write(process: Process, message: Message) -> None:
+    """Send a message to the process. Raises OSError when it is gone."""
+    assert process.stdin is not None
+    process.stdin.write(encode(message))
+    await process.stdin.drain()
+
+
+async def read(process: Process) -> Message:
+    """Wait for the process's next message. Raises EOFError when there is none any more, ProtocolError, OSError."""
+    assert process.stdout is not None
+    head = await process.stdout.readexactly(LENGTH.size)  # IncompleteReadError is an EOFError
+    return decode(await process.stdout.readexactly(body_length(head)))

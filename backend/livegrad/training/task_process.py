@@ -1,0 +1,135 @@
+"""What every process that livegrad starts has in common: what it inherits, how it does its task, how it reports.
+
+Knows nothing of how the process came to be. Imports torch only when a task does.
+"""
+
+import contextlib
+import errno
+import importlib
+import os
+import signal
+import sys
+import traceback
+
+from livegrad.process_protocol import (
+    FAILED,
+    TROUBLE,
+    Call,
+    Message,
+    Report,
+    Task,
+    encode,
+    in_words,
+    unpack,
+)
+
+# Ctrl-C, `kill` to a whole group and a closed terminal are the server's to hear: its word stops a trainer, its end is
+# noticed, and in the end it kills.
+LEFT_TO_THE_SERVER = ("SIGINT", "SIGTERM", "SIGHUP")
+TROUBLE_ERRNOS = frozenset(
+    {errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO}
+)
+TROUBLE_WORDS = (
+    "can't start new thread",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "failed to map segment",
+)
+
+
+def settle() -> tuple[int, int]:
+    """Make this process independent of where it was started; return descriptors to read from and to write to.
+
+    Standard input becomes empty, and whatever is printed goes to standard error: the pipes carry messages only.
+    """
+    ignore_signals()
+    if not _is_open(2):
+        _replace(2, os.devnull, os.O_WRONLY)
+    requests, replies = (
+        os.dup(0),
+        os.dup(1),
+    )  # not inherited by programs that the training code may run
+    _replace(0, os.devnull, os.O_RDONLY)
+    os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for descriptor in (requests, replies):
+            msvcrt.setmode(descriptor, os.O_BINARY)
+    return requests, replies
+
+
+def ignore_signals() -> None:
+    """Leave to the server what stops a program from outside."""
+    for name in LEFT_TO_THE_SERVER:
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _replace(descriptor: int, path: str, flags: int) -> None:
+    found = os.open(path, flags)
+    if found != descriptor:
+        os.dup2(found, descriptor)
+        os.close(found)
+
+
+def send(descriptor: int, message: Message) -> None:
+    """Write a message, whole. Raises OSError when nobody reads any more."""
+    data = memoryview(encode(message))
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def do(task: Task, replies: int) -> int:
+    """Do the task, report how it went to `replies`, and return the exit code."""
+    report, code = _done(task)
+    with contextlib.suppress(OSError):  # the server, or the forkserver, may be gone
+        send(replies, report)
+    return code
+
+
+def _done(task: Task) -> tuple[Report, int]:
+    try:
+        return Report(result=_result(task)), 0
+    except SystemExit as end:  # a trainer that has told its error over its connection already
+        if end.code in (None, 0):
+            return Report(), 0
+        error = end.__cause__
+    except Exception as raised:
+        traceback.print_exc()
+        error = raised
+    if error is None:
+        return Report(), FAILED
+    return Report(error=in_words(error)), TROUBLE if is_trouble(error) else FAILED
+
+
+def _result(task: Task) -> bytes:
+    if isinstance(task, Call):
+        module, _, name = task.function.partition(":")
+        result: bytes = getattr(importlib.import_module(module), name)(*unpack(task.arguments))
+        return result
+    importlib.import_module("livegrad.training.process").main(task)
+    return b""
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Tell an error that the surroundings caused, such as no memory, from one of the training code."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in TROUBLE_ERRNOS):
+        return True
+    return any(words in str(error).lower() for words in TROUBLE_WORDS)
+
+
+def end(code: int) -> None:
+    """End this process at once: no exit handler of a library holds it up, nor PYTHONINSPECT."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # None, closed, or nobody reads it
+            stream.flush()
+    os._exit(code)
