@@ -1,8 +1,8 @@
 """Answers that nobody reads: bounded in memory and number, given up in time, and nothing of them is left behind."""
 
-import sys
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

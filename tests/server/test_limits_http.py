@@ -1,7 +1,7 @@
 """What HTTP may bring and how long it may take: beyond it, a refusal and the end; beside it, others notice nothing."""
 
-import sys
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -24,7 +24,9 @@ MIB = 1024 * 1024
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that waits a second where others wait ten."""
-    with serving(tmp_path_factory.mktemp("hasty"), program=(sys.executable, "-m", "tests.server.impatient")) as running:
+    with serving(
+        tmp_path_factory.mktemp("hasty"), program=(sys.executable, "-m", "tests.server.impatient")
+    ) as running:
         running.wait(running.get("/runs")[0]["id"], "paused")
         yield running
         assert "Traceback" not in running.log_text(), running.log_text()

@@ -1,8 +1,8 @@
 """What a websocket may bring: floods end that connection alone, with 1008; honest peers and commands notice nothing."""
 
-import sys
 import json
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path

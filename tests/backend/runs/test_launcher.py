@@ -188,3 +188,18 @@ async def test_a_torch_that_was_mended_is_found(
     broken.unlink()
     await launcher.start("a", assignment(), ends)
     assert (launcher.is_warm, launcher.warm_failure) == (True, None)
+
+
+async def test_what_the_system_refuses_is_told_in_its_words_and_the_next_start_may_work(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await launcher.warm_up()
+    monkeypatch.setattr("livegrad.runs.launcher.PAUSES_SECS", (0.0, 0.0))
+    [forkserver] = forkservers()
+    usual = forkserver.rlimit(psutil.RLIMIT_NOFILE)
+    forkserver.rlimit(psutil.RLIMIT_NOFILE, (3, usual[1]))
+    with pytest.raises(NotStarted, match="Too many open files; close other programs"):
+        await launcher.start("a", assignment(), Ends())
+    forkserver.rlimit(psutil.RLIMIT_NOFILE, usual)
+    await launcher.start("a", assignment(), Ends())
+    assert forkservers() == [forkserver]
