@@ -329,11 +329,10 @@ class Spawning:
             return await self._loaded()
         return await spare
 
-    def _prepare(self) -> None:
-        self._spare = asyncio.create_task(self._loaded())
-        self._spare.add_done_callback(
-            lambda done: done.cancelled() or done.exception()
-        )  # told by the next start
+    def _prepare(self) -> "asyncio.Task[SpawnedProcess]":
+        self._spare = spare = asyncio.create_task(self._loaded())
+        spare.add_done_callback(lambda done: done.cancelled() or done.exception())  # told by the next start
+        return spare
 
     async def _loaded(self) -> SpawnedProcess:
         async with self._loading:
