@@ -1,6 +1,5 @@
 """The trainers' websocket: /api/runs/{id}/trainer. Records and answers in, commands out."""
 
-import asyncio
 import contextlib
 import logging
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from livegrad.api.refusals import Refusal, reason
+from livegrad.api.tasks import first_of
 from livegrad.errors import ProtocolError, StaleEpoch, UnknownThing
 from livegrad.runs.hub import Hub
 from livegrad.runs.run import LiveRun
@@ -67,17 +67,12 @@ async def _take_in(socket: WebSocket, hub: Hub, run: LiveRun) -> None:
 
 async def _serve(socket: WebSocket, hub: Hub, run: LiveRun, session: TrainerSession) -> None:
     # Until either end is done.
-    async def send() -> None:
-        while (message := await session.next()) is not None:
-            await socket.send_text(message)
-        receiving.cancel()
+    await first_of(_send(socket, session), _receive(socket, hub, run, session))
 
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            receiving = tasks.create_task(_receive(socket, hub, run, session))
-            tasks.create_task(send())
-    except* (WebSocketDisconnect, StaleEpoch, ProtocolError) as group:
-        raise group.exceptions[0] from None
+
+async def _send(socket: WebSocket, session: TrainerSession) -> None:
+    while (message := await session.next()) is not None:
+        await socket.send_text(message)
 
 
 async def _receive(socket: WebSocket, hub: Hub, run: LiveRun, session: TrainerSession) -> None:
@@ -87,7 +82,7 @@ async def _receive(socket: WebSocket, hub: Hub, run: LiveRun, session: TrainerSe
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event.get("code", 1000))
         text: str | None = event.get("text")
-        hub.supervisor.receive(run, session, event["bytes"] if text is None else text)
+        hub.supervisor.ingest.receive(run, session, event["bytes"] if text is None else text)
 
 
 async def _close(socket: WebSocket, code: int, why: str) -> None:

@@ -12,9 +12,10 @@ from livegrad.errors import Forbidden, LivegradError, LogError, RunDamaged, Trai
 from livegrad.lifecycle import BeginAsked, Deleted, Opened, State, Verdict, judge
 from livegrad.runs.commands import Reply, Waiting
 from livegrad.runs.committer import Committer
+from livegrad.runs.ingest import unlogged
 from livegrad.runs.launcher import Launcher
 from livegrad.runs.run import LiveRun
-from livegrad.runs.supervisor import Supervisor, unlogged
+from livegrad.runs.supervisor import Supervisor
 from livegrad.runs.trainer_messages import Refusal
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog
@@ -237,7 +238,7 @@ class Hub:
         _log.warning(detail)
         for run in self.runs():
             run.tell_trouble(title, detail, lasts=trouble is not None)
-            self.supervisor.note_trouble(run)
+            self.supervisor.ingest.note_trouble(run)
 
     def _tell_shortage(self, shortage: str) -> None:
         _log.warning(shortage)

@@ -26,15 +26,16 @@ from livegrad.errors import (
     UnknownThing,
 )
 from livegrad.lifecycle import Event, State, Trainer
-from livegrad.protocol import PHASE, check_layout, columns_from_json, decode, encode, record_bytes
+from livegrad.protocol import check_layout, columns_from_json
 from livegrad.runs.committer import Committer
+from livegrad.runs.ingest import Ingest
 from livegrad.runs.launcher import End, Launcher
 from livegrad.runs.run import LiveRun
-from livegrad.runs.trainer_messages import Answer, Failure, Hello, Message, Pong, Refusal, Status, message
-from livegrad.runs.trainer_session import Arrival, TrainerSession
+from livegrad.runs.trainer_messages import Hello, message
+from livegrad.runs.trainer_session import TrainerSession
 from livegrad.store import writes
 from livegrad.store.log import RunLog
-from livegrad.store.writes import Appended, Broken, Item, Note, Result
+from livegrad.store.writes import Broken, Result
 
 PING_SECS = 2.0
 STOP_SECS = 3.0  # for trainers to end by themselves; then they are killed
@@ -63,6 +64,7 @@ class Supervisor:
     ) -> None:
         self._log, self._launcher, self._committer, self._url = log, launcher, committer, url
         self._spawn, self._forget = spawn, forget
+        self.ingest = Ingest(committer, self.tell)
         self._events: deque[tuple[LiveRun, Event]] = deque()
         self._is_telling = False
         self._sessions: dict[int, TrainerSession] = {}
@@ -272,66 +274,6 @@ class Supervisor:
             if not session.ping():
                 self.tell(run, life.Silent(session.id))
 
-    # -- what a trainer sends
-
-    def receive(self, run: LiveRun, session: TrainerSession, data: bytes | str) -> None:
-        """Take a trainer's message. Raises ProtocolError or StaleEpoch."""
-        session.unanswered_pings = 0
-        if session.is_closed:
-            raise StaleEpoch(session.reason)
-        arrival = _frame(run, session, data) if isinstance(data, bytes) else _message(run, session, data)
-        if arrival is None:
-            return
-        session.hold(len(arrival.encoded))
-
-        def then(arrivals: list[Arrival], result: Appended | Broken) -> None:
-            self._appended(run, session.epoch, arrivals, result)
-            session.release(sum(len(each.encoded) for each in arrivals))
-
-        self._committer.append(run.id, session.epoch, _item(run, arrival), arrival, then)
-        if isinstance(arrival.message, Answer | Refusal):
-            run.commands.heard(arrival.message)
-            self.note_trouble(run)
-
-    def note_trouble(self, run: LiveRun) -> None:
-        """Answer what can be answered while the log cannot be written, and say why the rest is not."""
-        if (trouble := self._committer.trouble) is not None:
-            run.commands.while_unlogged(unlogged(trouble))
-
-    def _appended(self, run: LiveRun, epoch: int, arrivals: list[Arrival], result: Appended | Broken) -> None:
-        if isinstance(result, Broken):
-            _log.error("what run %s's trainer sent cannot be stored", run.id, exc_info=result.error)
-            self.tell(run, life.Broke(epoch, f"what its trainer sent cannot be stored: {result.error}"))
-            return
-        if result.is_stale:
-            return
-        for arrival, taken in zip(arrivals, result.taken, strict=True):
-            self._publish(run, epoch, arrival, taken)
-        self.tell(run, life.Logged(epoch, result.last_step, result.seq))
-        if run.session is not None and run.session.epoch == epoch:
-            run.session.acknowledge(result.last_step, result.seq)
-        if result.gap is not None:
-            self.tell(run, life.Broke(epoch, result.gap))
-
-    def _publish(self, run: LiveRun, epoch: int, arrival: Arrival, taken: Item | None) -> None:
-        said, frame, now = arrival.message, arrival.frame, run.life
-        seq = now.seq if taken is None or taken.number is None else taken.number
-        if isinstance(said, Answer | Refusal):
-            run.commands.answer(said)
-        elif frame is not None and frame.kind == PHASE:
-            run.publish_picture(frame, arrival.encoded)
-        elif isinstance(said, Status) and taken is not None:
-            run.note_status(said)
-            status = life.Status(said.state, None, said.goal, said.lr, said.pace)
-            self.tell(run, life.Logged(epoch, now.last_step, seq, status))
-        elif isinstance(said, Failure) and taken is not None:
-            failed = life.Status(State.FAILED, said.reason, now.goal, now.lr, now.pace)
-            self.tell(run, life.Logged(epoch, now.last_step, seq, failed))
-        elif taken is not None and taken.frame is not None:
-            is_whole = taken.frame is frame
-            run.publish(taken.frame, arrival.encoded if is_whole else encode(taken.frame))
-            self.tell(run, life.Logged(epoch, taken.frame.last, seq))
-
     # -- the server's own end
 
     async def close(self, runs: Iterable[LiveRun]) -> None:
@@ -355,47 +297,9 @@ class Supervisor:
         return True
 
 
-def unlogged(trouble: str) -> LogError:
-    """Return the error of whoever asks for what would have to be logged, while nothing can be."""
-    return LogError(f"the run log cannot be written: {trouble}. Training waits, and goes on by itself")
-
-
 def _why_unanswered(run: LiveRun, reason: str) -> LivegradError:
     if run.life.is_deleted:
         return UnknownThing(f"run {run.id} was deleted")
     if run.life.state is State.FINISHED:
         return Forbidden(f"run {run.id} is finished")
     return TrainerError(f"run {run.id}'s trainer ended: {reason}")
-
-
-def _frame(run: LiveRun, session: TrainerSession, data: bytes) -> Arrival:
-    frame = decode(data, record_bytes(run.columns))
-    if frame.epoch != session.epoch:
-        raise StaleEpoch(f"expected frames of epoch {session.epoch}, received one of {frame.epoch}")
-    return Arrival(session.number(may_come_again=frame.kind == PHASE), frame, data)
-
-
-def _message(run: LiveRun, session: TrainerSession, text: str) -> Arrival | None:
-    said = message(text)
-    if isinstance(said, Pong):
-        return None
-    if isinstance(said, Hello):
-        raise ProtocolError("expected 'hello' once, received it again")
-    expected = len(run.grad_states)
-    if isinstance(said, Status) and len(said.grad_states) != expected:
-        raise ProtocolError(f"expected {expected} grad_states, received {len(said.grad_states)}")
-    return Arrival(session.number(may_come_again=said.kind == "standing"), message=said)
-
-
-def _item(run: LiveRun, arrival: Arrival) -> Item:
-    frame = arrival.frame if arrival.frame is not None and arrival.frame.kind != PHASE else None
-    return Item(arrival.number, frame, _note(arrival.message))
-
-
-def _note(said: Message | None) -> Note | None:
-    match said:
-        case Status():
-            return Note(said.step, said.state, None, said.goal, said.lr, said.pace)
-        case Failure(reason=reason):
-            return Note(0, State.FAILED, reason)
-    return None

@@ -153,7 +153,7 @@ class Work:
         while self.wire and most > 0 and self.session is not None and self.live is not None:
             most -= 1
             try:
-                hub.supervisor.receive(self.live, self.session, self.wire.popleft())
+                hub.supervisor.ingest.receive(self.live, self.session, self.wire.popleft())
             except StaleEpoch:
                 self.part(hub)
             except ProtocolError as error:
