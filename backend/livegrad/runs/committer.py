@@ -142,10 +142,13 @@ class Committer:
         await asyncio.to_thread(self._writer.shutdown)
 
     async def commit(self) -> None:
-        """Commit everything in the queue, again and again until the log can be written."""
+        """Commit everything in the queue, again and again until the log can be written.
+
+        In trouble it is tried with nothing in the queue too: commands are refused until it is over.
+        """
         self._arrived.clear()
         jobs, self._queue, self._open = self._queue, [], {}
-        while jobs:
+        while jobs or self.trouble is not None:
             try:
                 results = await self._in_thread(self._write_all, jobs)
             except LogError as error:
@@ -163,6 +166,8 @@ class Committer:
 
     def _write_all(self, jobs: Sequence[_Job | _AppendJob]) -> list[Result]:
         # In the writer's thread.
+        if not jobs:
+            self._log.probe()
         writes = [write for job in jobs if (write := job.write) is not None]
         found = iter(self._log.apply(writes) if writes else [])
         return [None if job.write is None else next(found) for job in jobs]

@@ -188,10 +188,10 @@ class Hub:
             parent=parent,
             parent_step=parent_step,
         )
+        self._creating += 1  # before anything is waited for: others ask at the same time
         return await self._to_its_end(self._create(entry))
 
     async def _create(self, entry: Entry) -> LiveRun:
-        self._creating += 1
         try:
             await self._committer.attempt(entry.id, Create(entry))
         finally:

@@ -78,6 +78,12 @@ class RunLog(Database):
         with self.transaction() as db:
             return apply(db, writes)
 
+    def probe(self) -> None:
+        """Find out whether anything can be written, by a write that changes nothing. Raises LogError."""
+        with self.transaction() as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            db.execute(f"PRAGMA user_version = {version}")
+
     # -- reading
 
     def frames(self, run: str, first: int, last: int) -> Iterator[Frame]:

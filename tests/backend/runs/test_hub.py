@@ -1,0 +1,211 @@
+"""All runs: what is answered is logged, what cannot be logged has no effect, one run's damage is its own."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from livegrad.config import Command, RunConfig
+from livegrad.errors import Forbidden, LogError, RunDamaged, TrainerError, UnknownThing
+from livegrad.lifecycle import State
+from livegrad.runs import hub as module
+from livegrad.runs.end import End
+from livegrad.runs.hub import Hub
+from livegrad.runs.run import LiveRun
+from tests.backend.runs.imaginary import ImaginaryLauncher, Work
+from tests.backend.runs.test_committer import Log
+
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+class World:
+    """A hub whose trainers are imaginary. A trainer that `goes_on` works by itself."""
+
+    def __init__(self, folder: Path, max_runs: int = 5) -> None:
+        self.log = Log(folder / "livegrad.sqlite3")
+        self.crashes: list[BaseException] = []
+        self.launcher = ImaginaryLauncher({})
+        launcher: Any = self.launcher
+        self.hub = Hub(self.log, launcher, "ws://x", max_runs, 10**12, self.crashes.append)
+
+    async def command(self, run: LiveRun, kind: str, **arguments: Any) -> dict[str, Any]:
+        return await self.hub.command(run.id, COMMANDS.validate_python({"kind": kind, **arguments}))
+
+    async def default(self) -> LiveRun:
+        """Return the first run, once its trainer stands at step 0."""
+        await self.until(lambda: bool(list(self.hub.runs())))
+        [run] = self.hub.runs()
+        await self.stands(run, State.PAUSED)
+        return run
+
+    async def stands(self, run: LiveRun, state: State) -> None:
+        await self.until(lambda: run.life.shown is state)
+
+    async def until(self, met: Any) -> None:
+        end = time.monotonic() + 20
+        while not met():
+            assert time.monotonic() < end
+            await asyncio.sleep(0.005)
+
+    async def go_on(self) -> None:
+        """Let every trainer that is alive connect, read, send."""
+        while True:
+            for work in list(self.launcher.works.values()):
+                await self._work(work)
+            await asyncio.sleep(0.005)
+
+    async def _work(self, work: Work) -> None:
+        work.live = self.hub._runs.get(work.run)
+        if work.is_alive and work.live is not None:
+            await work.connect(self.hub)
+            await work.read()
+            if work.plays:
+                work.train(1)
+            work.send(100)
+            work.arrive(self.hub, 100)
+        elif work.session is not None:
+            work.part(self.hub)
+            work.report(End(0))
+
+
+@asynccontextmanager
+async def opened(folder: Path, max_runs: int = 5) -> AsyncIterator[World]:
+    world = World(folder, max_runs)
+    await world.hub.open()
+    going = asyncio.create_task(world.go_on())
+    try:
+        yield world
+    finally:
+        world.log.fails = False
+        await world.hub.close()
+        going.cancel()
+        await asyncio.wait({going})
+    assert going.cancelled(), going.exception()
+
+
+async def test_an_empty_log_gets_a_run_that_waits_at_step_0(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        run = await world.default()
+        assert (run.step, run.life.epoch) == (0, 1)
+        assert [entry.id for entry in world.log.runs()] == [run.id]
+
+
+async def test_a_run_that_cannot_be_logged_is_not_there(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        first = await world.default()
+        world.log.fails = True
+        with pytest.raises(LogError, match="full"):
+            await world.hub.create(RunConfig())
+        assert list(world.hub.runs()) == [first]
+
+
+async def test_a_run_that_cannot_be_deleted_keeps_its_trainer(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        run = await world.default()
+        world.log.fails = True
+        with pytest.raises(LogError, match="full"):
+            await world.hub.delete(run.id)
+        world.log.fails = False
+        await world.until(lambda: run.trouble is None)
+        assert world.launcher.works[run.id].is_alive
+        assert (await world.command(run, "step", count=3))["step"] == 3
+
+
+async def test_deleting_a_run_that_starts_tells_whoever_waits_for_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        await world.default()
+        world.launcher.refuses = True
+        run = await world.hub.create(RunConfig())
+        asking = asyncio.create_task(world.command(run, "play"))
+        await world.until(lambda: len(run.commands) == 1)
+        await world.hub.delete(run.id)
+        with pytest.raises(UnknownThing, match="deleted"):
+            await asyncio.wait_for(asking, 5)
+        assert run.id not in {entry.id for entry in world.log.runs()}
+
+
+async def test_whoever_goes_away_while_a_run_is_made_leaves_a_whole_one(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        await world.default()
+        asking = asyncio.create_task(world.hub.create(RunConfig(name="left alone")))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await world.until(lambda: len(list(world.hub.runs())) == 2)
+        newest = next(iter(world.hub.runs()))
+        await world.stands(newest, State.PAUSED)
+
+
+async def test_surroundings_that_keep_a_trainer_from_starting_leave_an_interrupted_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livegrad.lifecycle.RESTART_DELAYS_SECS", (0.0, 0.01, 0.01, 0.01, 0.01))
+    async with opened(tmp_path) as world:
+        await world.default()
+        world.launcher.refuses = True
+        run = await world.hub.create(RunConfig())
+        await world.stands(run, State.INTERRUPTED)
+        assert "no memory for another process" in (run.life.reason or "")
+        world.launcher.refuses = False
+        assert (await world.command(run, "step", count=2))["step"] == 2
+
+
+async def test_a_trainer_that_never_answers_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_SECS", 0.1)
+    monkeypatch.setattr(module, "ANSWER_SECS", 0.2)
+    async with opened(tmp_path) as world:
+        run = await world.default()
+        world.launcher.works[run.id].obeys = False
+        with pytest.raises(TrainerError, match="did not answer"):
+            await world.command(run, "play")
+        assert len(run.commands) == 0
+
+
+async def test_beyond_the_limit_no_run_is_made(tmp_path: Path) -> None:
+    async with opened(tmp_path, max_runs=2) as world:
+        await world.default()
+        results = await asyncio.gather(
+            *(world.hub.create(RunConfig()) for _ in range(5)), return_exceptions=True
+        )
+        assert sum(isinstance(result, LiveRun) for result in results) == 1
+        assert sum(isinstance(result, Forbidden) for result in results) == 4
+
+
+async def test_an_error_that_nobody_expected_is_told_to_whoever_ends_the_server(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        await world.default()
+
+        async def breaks() -> None:
+            raise ZeroDivisionError("a bug")
+
+        world.hub._spawn(breaks())
+        await world.until(lambda: bool(world.crashes))
+        [crash] = world.crashes
+        assert isinstance(crash, BaseExceptionGroup)
+        assert crash.subgroup(ZeroDivisionError) is not None
+
+
+async def test_a_run_that_cannot_be_read_is_listed_refused_and_can_be_deleted(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        bad = await world.default()
+        await world.hub.create(RunConfig(name="whole"))
+    with closing(sqlite3.connect(tmp_path / "livegrad.sqlite3")) as db:
+        db.execute("UPDATE runs SET columns = 'nonsense' WHERE id = ?", (bad.id,))
+        db.commit()
+    async with opened(tmp_path) as world:
+        listed = {run.id: run.as_json() for run in world.hub.runs()}
+        assert listed[bad.id]["state"] == "failed"
+        assert "damaged" in listed[bad.id]["reason"]
+        with pytest.raises(RunDamaged, match="damaged"):
+            world.hub.run(bad.id)
+        [whole] = [run for run in world.hub.runs() if run.id != bad.id]
+        assert (await world.command(whole, "step", count=1))["step"] == 1
+        await world.hub.delete(bad.id)
+        assert [run.id for run in world.hub.runs()] == [whole.id]
