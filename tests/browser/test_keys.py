@@ -1,5 +1,7 @@
 """A key that is held down does once what a command does, and goes on walking through time."""
 
+import json
+
 import pytest
 from playwright.sync_api import Request, expect
 
@@ -19,7 +21,7 @@ def test_a_held_key_sends_its_command_once(
 
     def note(request: Request) -> None:
         if request.url.endswith("/commands"):
-            sent.append(request.post_data_json["kind"])
+            sent.append(json.loads(request.post_data or "")["kind"])
 
     board.page.on("request", note)
     for _ in range(HELD):

@@ -83,7 +83,7 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program with `streams`; this process lets go of its ends, all but `kept`."""
     process = subprocess.Popen(words, env=os.environ | (environment or {}), **streams)
-    for end in {streams.get("stdout"), streams.get("stderr")} - {kept, None}:
+    for end in {streams[name] for name in ("stdout", "stderr") if name in streams} - {kept}:
         os.close(end)
     try:
         yield process
