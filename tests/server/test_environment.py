@@ -1,5 +1,6 @@
 """Variables that are meant for other programs, or for another meaning: the server starts, and serves as ever."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -44,8 +45,10 @@ def test_variables_of_others_change_nothing(variables: dict[str, str], tmp_path:
 
 def listeners(server: Server) -> set[tuple[str, int]]:
     """Where it, and every process below it, listens to the network."""
-    family = [psutil.Process(server.process.pid), *server.descendants()]
-    found = [one for process in family for one in process.net_connections("inet")]
+    found = []
+    for process in [psutil.Process(server.process.pid), *server.descendants()]:
+        with suppress(psutil.NoSuchProcess):  # one that has ended meanwhile does not listen
+            found += process.net_connections("inet")
     return {(one.laddr.ip, one.laddr.port) for one in found if one.status == psutil.CONN_LISTEN}
 
 
