@@ -73,7 +73,7 @@ def test_a_working_folder_that_is_deleted_is_nothing_to_it(tmp_path: Path) -> No
 def test_a_working_folder_that_may_not_be_read_is_nothing_to_it(tmp_path: Path) -> None:
     folder = tmp_path / "private"
     folder.mkdir()
-    program = COMMAND
+    program: tuple[str, ...] = COMMAND
     if os.getuid() == 0:  # root may read everything, unless it gives that up
         lost = "-dac_override,-dac_read_search"
         program = ("setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}", *COMMAND)
