@@ -126,8 +126,7 @@ class Launcher:
         self._starting.clear()
         for task in self._warming:
             task.cancel()
-        for child in self._living:
-            child.kill()
+        await asyncio.gather(*(_end(child, 0) for child in self._living))
         await asyncio.gather(*(source.close() for source in (self._source, self._old_source) if source))
 
     def _on_end(self, run: str, child: Child, outcome: Outcome, on_end: Ended) -> None:

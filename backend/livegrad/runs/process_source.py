@@ -331,7 +331,7 @@ class Spawning:
 
     def _prepare(self) -> "asyncio.Task[SpawnedProcess]":
         self._spare = spare = asyncio.create_task(self._loaded())
-        spare.add_done_callback(lambda done: done.cancelled() or done.exception())  # told by the next start
+        spare.add_done_callback(_note_error)
         return spare
 
     async def _loaded(self) -> SpawnedProcess:
@@ -342,10 +342,15 @@ class Spawning:
             try:
                 await process.wait()
             except BaseException:
-                process.kill()
+                await process.close()
                 raise
         return process
 
 
 def _is_useless(spare: "asyncio.Task[SpawnedProcess]") -> bool:
     return spare.done() and (spare.cancelled() or spare.exception() is not None or spare.result().is_lost)
+
+
+def _note_error(spare: "asyncio.Task[SpawnedProcess]") -> None:
+    if not spare.cancelled():
+        spare.exception()  # nobody waits for it now; the next start tries again, and says what it meets

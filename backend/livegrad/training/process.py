@@ -23,6 +23,7 @@ from livegrad.training.data import Batches, split
 from livegrad.training.link import Link
 from livegrad.training.loop import train
 from livegrad.training.observer import Observer
+from livegrad.training.task_process import is_trouble
 
 FLUSH_SECS = 5.0
 COMMANDS_KNOWN = 1000  # more than can wait at once
@@ -87,7 +88,8 @@ class Trainer:
         except Stopped:
             pass
         except Exception as error:
-            self.link.say({"kind": "failed", "reason": _in_words(error)})
+            if not is_trouble(error):  # no memory, no thread: not the run's fault; the exit code says it
+                self.link.say({"kind": "failed", "reason": _in_words(error)})
             self.link.close(FLUSH_SECS)
             raise SystemExit(1) from error
         self.link.close(FLUSH_SECS)

@@ -174,9 +174,11 @@ async def test_without_the_interpreters_program_nothing_is_started_and_it_says_s
         await launcher.start("a", assignment(), Ends())
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 async def test_a_torch_that_was_mended_is_found(
-    launcher: Launcher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    method: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    launcher = Launcher(method)
     broken = tmp_path / "torch.py"
     broken.write_text("raise ImportError('half of it is missing')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -188,6 +190,20 @@ async def test_a_torch_that_was_mended_is_found(
     broken.unlink()
     await launcher.start("a", assignment(), ends)
     assert (launcher.is_warm, launcher.warm_failure) == (True, None)
+    await launcher.close()
+
+
+async def test_a_spawned_process_waits_warm_and_is_replaced_when_it_was_taken() -> None:
+    launcher, ends = Launcher("spawn"), Ends()
+    await launcher.warm_up()
+    [spare] = psutil.Process().children()
+    await launcher.start("a", assignment(), ends)
+    assert launcher.pid("a") == spare.pid
+    await launcher.end("a", patience_secs=0)
+    assert await ends.next() == End(-signal.SIGKILL)
+    await launcher.start("b", assignment(), ends)
+    await launcher.close()
+    assert not psutil.Process().children()
 
 
 async def test_what_the_system_refuses_is_told_in_its_words_and_the_next_start_may_work(
