@@ -148,7 +148,7 @@ def _column(item: Any) -> Column:
             "name": str(name),
             "shape": list(shape),
             "offset": int(offset),
-        } if not isinstance(offset, bool) and all(type(n) is int and n >= 0 for n in shape):
+        } if name and not isinstance(offset, bool) and all(type(n) is int and n >= 0 for n in shape):
             slot = item.get("slot")
             if slot is None or isinstance(slot, str):
                 return Column(role, name, tuple(shape), offset, slot)

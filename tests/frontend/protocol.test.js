@@ -29,13 +29,33 @@ test("the server's own frames are read as the server wrote them", () => {
   }
 });
 
+test("columns and times are taken or refused as the server does", () => {
+  const contract = JSON.parse(readFileSync(new URL("../contract/frames.json", import.meta.url), "utf8"));
+  for (const { what, columns: theirs, is_layout } of contract.layouts) {
+    const floats = Math.max(...theirs.map(endOf).filter(Number.isFinite));
+    const read = () => layoutOf(theirs, floats * 4);
+    if (is_layout) assert.doesNotThrow(read, what);
+    else assert.throws(read, { name: "ProtocolError" }, what);
+  }
+  for (const { time, is_time } of contract.times) {
+    const read = () => decodeFrame(frame({ time }), layout);
+    if (is_time) assert.doesNotThrow(read, String(time));
+    else assert.throws(read, /time/, String(time));
+  }
+});
+
+/** @param {{offset: number, shape: number[]}} column */
+function endOf({ offset, shape }) {
+  return offset + shape.reduce((product, n) => product * n, 1);
+}
+
 test("a phase frame is told apart, and holds exactly one record", () => {
   assert.equal(decodeFrame(frame({ kind: 2, first: 4 }), layout).kind, "phase");
   assert.throws(() => decodeFrame(frame({ kind: 2, count: 2 }), layout), /phase frame with 2 records/);
 });
 
 test("steps beyond 2^32 are read exactly, beyond 2^53 refused", () => {
-  assert.equal(decodeFrame(frame({ first: 2 ** 40 + 1 }), layout).first, 2 ** 40 + 1);
+  assert.equal(decodeFrame(frame({ first: 2 ** 40 + 1, time: 1 }), layout).first, 2 ** 40 + 1);
   const buffer = frame();
   new DataView(buffer).setBigUint64(8, 2n ** 60n, true);
   assert.throws(() => decodeFrame(buffer, layout), /beyond what a number holds/);
@@ -109,7 +129,7 @@ test("columns that do not describe a record are refused", () => {
     [/no gradient column/, (list) => list.splice(7, 1)],
     [/its gradient/, (list) => (list[7].shape = [1, 1])],
     [/no column for the loss/, (list) => list.splice(0, 1)],
-    [/shape of/, (list) => (list[3].shape = [2, 0])],
+    [/shape of/, (list) => (list[3].shape = [2, -1])],
     [/column name/, (list) => (list[3].name = "")],
     [/not an object/, (list) => (list[3] = null)],
   ];
