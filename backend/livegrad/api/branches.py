@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from livegrad.api.deps import HubHere, MeetingHere
+from livegrad.api.deps import HubHere, RunHere
 from livegrad.api.problems import responses
 from livegrad.api.schemas import Run, Scalar
 from livegrad.errors import Forbidden, ThinnedOut, UnknownThing
@@ -59,46 +59,46 @@ _EXAMPLES: dict[str, Any] = {
 )
 async def branch(
     hub: HubHere,
-    meeting: MeetingHere,
+    run: RunHere,
     request: Request,
     response: Response,
     body: Annotated[Branch, Body(openapi_examples=_EXAMPLES)],
 ) -> Any:
     """Make a run that continues this one from a step: the same numbers, the same place in the data order."""
-    entry = meeting.entry
-    await _check_step(hub, meeting, body.step)
-    lr, pace = await asyncio.to_thread(hub.log.tuning, meeting.id, body.step)
+    entry = run.entry
+    await _check_step(hub, run, body.step)
+    lr, pace = await asyncio.to_thread(hub.log.tuning, run.id, body.step)
     try:
         config = continued(entry.config, body.step, lr, pace, body.changes)
     except ValidationError as error:
         raise RequestValidationError(
             [{**e, "loc": ("body", "changes", *e["loc"])} for e in error.errors()]
         ) from error
-    child = await hub.create(config, meeting.id, body.step)
+    child = await hub.create(config, run.id, body.step)
     response.headers["Location"] = str(request.url_for("run", run=child.id).path)
     return child.as_json()
 
 
-async def _check_step(hub: Hub, meeting: LiveRun, step: int) -> None:
-    entry = meeting.entry
+async def _check_step(hub: Hub, run: LiveRun, step: int) -> None:
+    entry = run.entry
     if entry.last_step < entry.first_step:
-        raise Forbidden(f"run {meeting.id} is {entry.state}: it has no step yet")
+        raise Forbidden(f"run {run.id} is {entry.state}: it has no step yet")
     if not entry.first_step <= step <= entry.last_step:
         raise UnknownThing(
             f"there is no step {step}; there are steps {entry.first_step} to {entry.last_step}"
         )
-    if await asyncio.to_thread(hub.log.frame, meeting.id, step) is None:
-        raise ThinnedOut(step, await asyncio.to_thread(hub.log.nearest, meeting.id, step))
+    if await asyncio.to_thread(hub.log.frame, run.id, step) is None:
+        raise ThinnedOut(step, await asyncio.to_thread(hub.log.nearest, run.id, step))
 
 
 @router.get("/divergence", response_model=Divergence, responses=responses(404, 422))
 async def divergence(
     hub: HubHere,
-    meeting: MeetingHere,
+    run: RunHere,
     other: Annotated[str, Query(max_length=64, description="The other run's id.", examples=["90bd1f44"])],
 ) -> Any:
     """Say at which step this run and another part, and by how much."""
-    one, two = meeting.entry, hub.run(other).entry
+    one, two = run.entry, hub.run(other).entry
     first, last = max(one.first_step, two.first_step), min(one.last_step, two.last_step)
     nothing = {"step": None, "parameter": None, "difference": None}
     if last < first:

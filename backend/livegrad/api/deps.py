@@ -20,11 +20,11 @@ HubHere = Annotated[Hub, Depends(_hub)]
 RunId = Annotated[str, Path(description="A run's id.", examples=["3f2a9c1e"])]
 
 
-def _meeting(run: RunId, hub: HubHere) -> LiveRun:
+def _run(run: RunId, hub: HubHere) -> LiveRun:
     return hub.run(run)
 
 
-MeetingHere = Annotated[LiveRun, Depends(_meeting)]
+RunHere = Annotated[LiveRun, Depends(_run)]
 
 
 def _board(connection: HTTPConnection) -> Board:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
-from livegrad.api.deps import BoardHere, HubHere, MeetingHere, ThreadsHere
+from livegrad.api.deps import BoardHere, HubHere, RunHere, ThreadsHere
 from livegrad.api.long_responses import TOKEN, Paged, Token, Whole
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds
@@ -31,12 +31,12 @@ router = APIRouter(prefix="/api/runs/{run}", tags=["exports"])
 ROWS = "Livegrad-Rows"  # a header: how many rows will come at most, for whoever shows progress
 
 
-def _attachment(meeting: LiveRun, ending: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="livegrad-{meeting.id}.{ending}"'}
+def _attachment(run: LiveRun, ending: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="livegrad-{run.id}.{ending}"'}
 
 
 def _finder(hub: Hub) -> dict[str, Entry]:
-    return {meeting.id: meeting.entry for meeting in hub.runs()}
+    return {run.id: run.entry for run in hub.runs()}
 
 
 @router.get(
@@ -50,20 +50,20 @@ def _finder(hub: Hub) -> dict[str, Entry]:
         }
     },
 )
-async def script(hub: HubHere, meeting: MeetingHere) -> Response:
+async def script(hub: HubHere, run: RunHere) -> Response:
     """Return a stand-alone script in plain PyTorch that comes to the run's numbers, bit for bit.
 
     It tells what runs this one continues too, and which learning rates were tuned when.
     """
     found = _finder(hub)
-    chapters, beginning = await asyncio.to_thread(lineage, hub.log, meeting.entry, found.get)
+    chapters, beginning = await asyncio.to_thread(lineage, hub.log, run.entry, found.get)
     text = write(chapters, beginning, version("torch"))
-    return Response(text, media_type="text/x-python; charset=utf-8", headers=_attachment(meeting, "py"))
+    return Response(text, media_type="text/x-python; charset=utf-8", headers=_attachment(run, "py"))
 
 
-def _table(hub: Hub, meeting: LiveRun, bounds: tuple[int, int], progress: Progress) -> Table:
+def _table(hub: Hub, run: LiveRun, bounds: tuple[int, int], progress: Progress) -> Table:
     start, end = bounds
-    entry = meeting.entry
+    entry = run.entry
 
     def read(first: int, last: int) -> Iterable[Frame]:
         # A page is asked for once the one before it was taken.
@@ -73,8 +73,8 @@ def _table(hub: Hub, meeting: LiveRun, bounds: tuple[int, int], progress: Progre
     return Table(entry.id, entry.columns, start, end, read)
 
 
-def _headers(meeting: LiveRun, table: Table, ending: str) -> dict[str, str]:
-    return _attachment(meeting, ending) | {ROWS: str(table.last - table.first + 1)}
+def _headers(run: LiveRun, table: Table, ending: str) -> dict[str, str]:
+    return _attachment(run, ending) | {ROWS: str(table.last - table.first + 1)}
 
 
 def _document(kind: str, description: str, example: str | None = None) -> dict[int | str, dict[str, Any]]:
@@ -96,7 +96,7 @@ def _document(kind: str, description: str, example: str | None = None) -> dict[i
 )
 async def history_csv(
     hub: HubHere,
-    meeting: MeetingHere,
+    run: RunHere,
     board: BoardHere,
     threads: ThreadsHere,
     first: From = 0,
@@ -104,10 +104,10 @@ async def history_csv(
     progress: Token = None,
 ) -> Response:
     """Return the whole history: a row a step; loss, validation loss, lr, every parameter and gradient by its name."""
-    steps = bounds(meeting, first, last)
-    under_way = board.begin(meeting.id, progress)
-    table = _table(hub, meeting, steps, under_way)
-    return Paged(csv(table), "text/csv; charset=utf-8", _headers(meeting, table, "csv"), threads, under_way)
+    steps = bounds(run, first, last)
+    under_way = board.begin(run.id, progress)
+    table = _table(hub, run, steps, under_way)
+    return Paged(csv(table), "text/csv; charset=utf-8", _headers(run, table, "csv"), threads, under_way)
 
 
 @router.get(
@@ -118,7 +118,7 @@ async def history_csv(
 )
 async def history_parquet(
     hub: HubHere,
-    meeting: MeetingHere,
+    run: RunHere,
     board: BoardHere,
     threads: ThreadsHere,
     first: From = 0,
@@ -126,13 +126,13 @@ async def history_parquet(
     progress: Token = None,
 ) -> Response:
     """Return the whole history as a Parquet file, float32 as PyTorch made them. Needs the extra livegrad[parquet]."""
-    steps = bounds(meeting, first, last)
-    under_way = board.begin(meeting.id, progress)
-    table = _table(hub, meeting, steps, under_way)
-    metadata = {"livegrad.run": meeting.id, "livegrad.config": json.dumps(meeting.entry.config)}
+    steps = bounds(run, first, last)
+    under_way = board.begin(run.id, progress)
+    table = _table(hub, run, steps, under_way)
+    metadata = {"livegrad.run": run.id, "livegrad.config": json.dumps(run.entry.config)}
     with under_way.failing():
         body = await threads.make(parquet, table, metadata)
-    headers = _headers(meeting, table, "parquet")
+    headers = _headers(run, table, "parquet")
     return Paged(body, "application/vnd.apache.parquet", headers, threads, under_way)
 
 
@@ -171,7 +171,7 @@ def _bytes(size: str) -> int:
 )
 async def replay_html(
     hub: HubHere,
-    meeting: MeetingHere,
+    run: RunHere,
     board: BoardHere,
     threads: ThreadsHere,
     request: Request,
@@ -183,25 +183,25 @@ async def replay_html(
     Runs that do not fit into the size are thinned: the first, the last and the best step, spikes, and steps evenly
     between are kept, each with the one before it.
     """
-    entry, limit = meeting.entry, _bytes(size)
+    entry, limit = run.entry, _bytes(size)
     if entry.last_step < entry.first_step or not entry.data:
-        raise Forbidden(f"run {meeting.id} is {entry.state}: it has no step yet")
-    run, data, columns = meeting.as_json(), entry.data, entry.columns
+        raise Forbidden(f"run {run.id} is {entry.state}: it has no step yet")
+    shown, data, columns = run.as_json(), entry.data, entry.columns
     folder: Path = request.app.state.frontend
-    under_way = board.begin(meeting.id, progress)
+    under_way = board.begin(run.id, progress)
 
     def make() -> str:
-        recording = Recording(run, data, columns, hub.log.history(entry.id), hub.log.kept(entry.id))
+        recording = Recording(shown, data, columns, hub.log.history(entry.id), hub.log.kept(entry.id))
         return replay(recording, folder, limit, under_way.reach)
 
-    return Whole(make, "text/html; charset=utf-8", _attachment(meeting, "html"), threads, under_way)
+    return Whole(make, "text/html; charset=utf-8", _attachment(run, "html"), threads, under_way)
 
 
 @router.get("/progress/{token}", response_model=ProgressShape, responses=responses(404))
 async def progress(
     board: BoardHere,
-    meeting: MeetingHere,
+    run: RunHere,
     token: Annotated[str, InPath(description="The `progress` of an export's address.", examples=[TOKEN])],
 ) -> Any:
     """Say how far the export has come that was asked for with this token, up to ten minutes after its end."""
-    return board.find(meeting.id, token)
+    return board.find(run.id, token)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 
 from livegrad.api import limits
-from livegrad.api.deps import HubHere, MeetingHere, ThreadsHere
+from livegrad.api.deps import HubHere, RunHere, ThreadsHere
 from livegrad.api.long_responses import Paged, Threads
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds, steps_there
@@ -62,26 +62,26 @@ _FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _snapshot(hub: Hub, meeting: LiveRun, threads: Threads, step: int | None) -> Snapshot:
+async def _snapshot(hub: Hub, run: LiveRun, threads: Threads, step: int | None) -> Snapshot:
     if step is None:
-        standing = meeting.standing()
+        standing = run.standing()
         return take(
-            meeting.id,
-            meeting.entry.config,
+            run.id,
+            run.entry.config,
             standing.frame.first,
             standing.phase,
             standing.frame.payload,
-            meeting.entry.columns,
+            run.entry.columns,
             standing.grad_states,
         )
-    if not meeting.entry.first_step <= step <= meeting.entry.last_step:
-        raise UnknownThing(f"there is no step {step}; {steps_there(meeting)}")
-    frame = await threads.snapshot(hub.log.frame, meeting.id, step)
+    if not run.entry.first_step <= step <= run.entry.last_step:
+        raise UnknownThing(f"there is no step {step}; {steps_there(run)}")
+    frame = await threads.snapshot(hub.log.frame, run.id, step)
     if frame is None:
-        raise ThinnedOut(step, await threads.snapshot(hub.log.nearest, meeting.id, step))
+        raise ThinnedOut(step, await threads.snapshot(hub.log.nearest, run.id, step))
     state = "fresh" if step > 0 else "none"
-    count = sum(column.role == "parameter" for column in meeting.entry.columns)
-    entry = meeting.entry
+    count = sum(column.role == "parameter" for column in run.entry.columns)
+    entry = run.entry
     return take(entry.id, entry.config, step, "step", frame.payload, entry.columns, [state] * count)
 
 
@@ -92,15 +92,15 @@ async def _snapshot(hub: Hub, meeting: LiveRun, threads: Threads, step: int | No
     tags=["parameters"],
 )
 async def parameters(
-    hub: HubHere, meeting: MeetingHere, threads: ThreadsHere, step: Step = None, format: Format = "json"
+    hub: HubHere, run: RunHere, threads: ThreadsHere, step: Step = None, format: Format = "json"
 ) -> Any:
     """Return every parameter, its .grad and the loss, at a step or at this moment, half-done iterations included."""
-    snapshot = await _snapshot(hub, meeting, threads, step)
+    snapshot = await _snapshot(hub, run, threads, step)
     if format == "json":
         return Response(_json(snapshot.as_json()), media_type="application/json")
     body = await _file(hub, snapshot, format)
     ending = "pt" if format == "state_dict" else format
-    name = f"livegrad-{meeting.id}-step-{snapshot.step}.{ending}"
+    name = f"livegrad-{run.id}-step-{snapshot.step}.{ending}"
     return Response(
         body, media_type=_TYPES[format], headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
@@ -121,11 +121,9 @@ async def _file(hub: Hub, snapshot: Snapshot, format: Format) -> bytes | str:
     responses=responses(404, 409, 410, 422),
     tags=["parameters"],
 )
-async def parameter(
-    hub: HubHere, meeting: MeetingHere, threads: ThreadsHere, name: Name, step: Step = None
-) -> Any:
+async def parameter(hub: HubHere, run: RunHere, threads: ThreadsHere, name: Name, step: Step = None) -> Any:
     """Return one parameter by its named_parameters() name, or by its index name (0.weight)."""
-    snapshot = await _snapshot(hub, meeting, threads, step)
+    snapshot = await _snapshot(hub, run, threads, step)
     return Response(_json(snapshot.one_as_json(name)), media_type="application/json")
 
 
@@ -140,14 +138,14 @@ def _json(plain: Any) -> bytes:
     tags=["parameters"],
 )
 async def records(
-    hub: HubHere, meeting: MeetingHere, threads: ThreadsHere, first: From = 0, last: To = None
+    hub: HubHere, run: RunHere, threads: ThreadsHere, first: From = 0, last: To = None
 ) -> Response:
     """Return stored records as raw bytes, framed as on the stream: frame after frame, of up to 4,096 records."""
-    start, end = bounds(meeting, first, last)
-    frames = _encoded(hub.log.frames(meeting.id, start, end))
+    start, end = bounds(run, first, last)
+    frames = _encoded(hub.log.frames(run.id, start, end))
     if end - start < AT_ONCE_RECORDS:  # one way to a thread and back; a stream has one for every piece
         return Response(await threads.snapshot(b"".join, frames), media_type=RECORDS_TYPE)
-    return Paged(frames, RECORDS_TYPE, {}, threads, Progress(meeting.id))
+    return Paged(frames, RECORDS_TYPE, {}, threads, Progress(run.id))
 
 
 def _encoded(frames: Iterator[Frame]) -> Iterator[bytes]:
@@ -174,7 +172,7 @@ def _bundled(frames: Iterator[Frame]) -> Generator[Frame]:
 @router.get("/series", response_model=SeriesShape, responses=responses(404, 422), tags=["parameters"])
 async def series(
     hub: HubHere,
-    meeting: MeetingHere,
+    run: RunHere,
     name: Annotated[
         list[str],
         Query(
@@ -191,24 +189,24 @@ async def series(
     last: To = None,
 ) -> Any:
     """Return thinned series that keep minima and maxima, for charts."""
-    start, end = bounds(meeting, first, last)
+    start, end = bounds(run, first, last)
 
     def read() -> Any:
-        return curves(hub.log.history(meeting.id), meeting.entry.columns, name, start, end, points)
+        return curves(hub.log.history(run.id), run.entry.columns, name, start, end, points)
 
-    answer = {"run": meeting.id, "from": start, "to": end, "series": await asyncio.to_thread(read)}
+    answer = {"run": run.id, "from": start, "to": end, "series": await asyncio.to_thread(read)}
     return Response(_json(answer), media_type="application/json")
 
 
 @router.get("/kept", response_model=Kept, responses=responses(404), tags=["parameters"])
-async def kept(hub: HubHere, meeting: MeetingHere) -> Any:
+async def kept(hub: HubHere, run: RunHere) -> Any:
     """Say which steps are kept exactly: of older ones, every 256th stays, the first, the best, and some others."""
-    stretches = await asyncio.to_thread(hub.log.kept, meeting.id)
+    stretches = await asyncio.to_thread(hub.log.kept, run.id)
     alone = [first for first, last in stretches if first == last]
     return {
-        "run": meeting.id,
-        "first": meeting.entry.first_step,
-        "last": meeting.entry.last_step,
+        "run": run.id,
+        "first": run.entry.first_step,
+        "last": run.entry.last_step,
         "exact": [stretch for stretch in stretches if stretch[0] != stretch[1]],
         "every": BLOCK,
         "single": [step for step in alone if step % BLOCK],

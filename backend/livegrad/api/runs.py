@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 
 from livegrad import __version__
-from livegrad.api.deps import HubHere, MeetingHere, RunId
+from livegrad.api.deps import HubHere, RunHere, RunId
 from livegrad.api.problems import responses
 from livegrad.api.schemas import Answer, DatasetShape, DataShape, Health, ListingShape, Run
 from livegrad.config import Command, RunConfig
@@ -71,7 +71,7 @@ async def loop() -> Any:
 @router.get("/runs", response_model=list[Run], tags=["runs"])
 async def runs(hub: HubHere) -> Any:
     """List all runs, newest first."""
-    return [meeting.as_json() for meeting in hub.runs()]
+    return [run.as_json() for run in hub.runs()]
 
 
 @router.post(
@@ -84,15 +84,15 @@ async def create(
     config: Annotated[RunConfig, Body(openapi_examples=_CONFIGS)] = RunConfig(),  # noqa: B008  # immutable
 ) -> Any:
     """Make a run. Every field has a default; the run starts paused at step 0."""
-    meeting = await hub.create(config)
-    response.headers["Location"] = str(request.url_for("run", run=meeting.id).path)
-    return meeting.as_json()
+    run = await hub.create(config)
+    response.headers["Location"] = str(request.url_for("run", run=run.id).path)
+    return run.as_json()
 
 
 @router.get("/runs/{run}", response_model=Run, responses=responses(404), tags=["runs"])
-async def run(meeting: MeetingHere) -> Any:
+async def run(run: RunHere) -> Any:
     """Return one run."""
-    return meeting.as_json()
+    return run.as_json()
 
 
 @router.delete("/runs/{run}", status_code=204, responses=responses(404), tags=["runs"])
@@ -115,8 +115,8 @@ async def command(
 
 
 @router.get("/runs/{run}/data", response_model=DataShape, responses=responses(404, 409), tags=["runs"])
-async def data(meeting: MeetingHere) -> Any:
+async def data(run: RunHere) -> Any:
     """Return the very float32 numbers that the model is fed, with names and units."""
-    if not meeting.entry.data:
-        raise Forbidden(f"run {meeting.id} is {meeting.entry.state}: its trainer has not told its data yet")
-    return meeting.entry.data
+    if not run.entry.data:
+        raise Forbidden(f"run {run.id} is {run.entry.state}: its trainer has not told its data yet")
+    return run.entry.data

@@ -30,15 +30,15 @@ async def stream(socket: WebSocket, run: str, flow: str = "") -> None:
     hub: Hub = socket.app.state.hub
     await socket.accept()
     try:
-        meeting = hub.run(run)
-        feed = meeting.join(acknowledges=flow == "ack")
+        found = hub.run(run)
+        feed = found.join(acknowledges=flow == "ack")
     except (UnknownThing, Forbidden) as error:
         await _turn_away(socket, error)
         return
     try:
         code, why = await _serve(socket, feed)
     finally:
-        meeting.leave(feed)
+        found.leave(feed)
     await _close(socket, code, why)
 
 
