@@ -43,6 +43,7 @@ def settle() -> tuple[int, int]:
     Standard input becomes empty, and whatever is printed goes to standard error: the pipes carry messages only.
     """
     ignore_signals()
+    _close_what_was_left_open()
     if not _is_open(2):
         _replace(2, os.devnull, os.O_WRONLY)
     requests, replies = (
@@ -64,6 +65,16 @@ def ignore_signals() -> None:
     for name in LEFT_TO_THE_SERVER:
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _close_what_was_left_open() -> None:
+    # uvloop leaves a child's own pipes open a second time: a frozen trainer would hold the forkserver's, and the server
+    # would not see their end.
+    if sys.platform != "win32":
+        for name in os.listdir("/dev/fd"):
+            if int(name) > 2:
+                with contextlib.suppress(OSError):  # that of the listing itself
+                    os.close(int(name))
 
 
 def _is_open(descriptor: int) -> bool:
