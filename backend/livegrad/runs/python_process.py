@@ -5,6 +5,7 @@ of the caller's.
 """
 
 import asyncio
+import errno
 import os
 import site
 import sys
@@ -18,6 +19,7 @@ PACKAGE_FOLDER = Path(__file__).parents[2]  # what must be on the import path fo
 # Training is on the CPU. "-1" rather than "": some systems take an empty variable for one that is not set.
 NO_DEVICES = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
 ADVICE = "close other programs, or let some runs finish, and try again"
+MISSING = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC)
 
 
 async def start(module: str, hides_devices: bool) -> Process:
@@ -31,7 +33,8 @@ async def start(module: str, hides_devices: bool) -> Process:
             *command, stdin=PIPE, stdout=PIPE, env=environment, cwd=staying_folder()
         )
     except OSError as error:
-        raise NotStarted(f"a process could not be started: {error.strerror or error}; {ADVICE}") from error
+        advice = f"see that {sys.executable} is there, and may be run" if error.errno in MISSING else ADVICE
+        raise NotStarted(f"a process could not be started: {error.strerror or error}; {advice}") from error
 
 
 def flags() -> list[str]:

@@ -40,7 +40,8 @@ class Room:
         if waiting <= MAX_JOURNAL_BYTES:
             return self._shortage
         return (
-            f"{waiting / 1e6:,.0f} MB wait beside the run log, in {self._log.path.name}-wal, and get more: another "
+            f"more than {_halved_until(waiting, MAX_JOURNAL_BYTES) / 1e6:,.0f} MB wait beside the run log, in "
+            f"{self._log.path.name}-wal, and get more: another "
             "program has been reading it in one go, or was left in a transaction (a database browser, a sqlite3 "
             "shell, a backup): close it"
         )
@@ -158,3 +159,8 @@ def _of(run: str) -> Iterator[None]:
         raise _Unreadable(run) from error
     except (ValueError, IndexError) as error:
         raise _Unreadable(run) from damaged_run(run, str(error))
+
+
+def _halved_until(size: int, least: int) -> int:
+    # `least` times a power of two, at most `size`: what is said of a growing size is said anew when it has doubled.
+    return int(least * 2 ** ((size // least).bit_length() - 1))
