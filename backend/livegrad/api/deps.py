@@ -24,7 +24,12 @@ def _run(run: RunId, hub: HubHere) -> LiveRun:
     return hub.run(run)
 
 
+def _listed(run: RunId, hub: HubHere) -> LiveRun:
+    return hub.listed(run)
+
+
 RunHere = Annotated[LiveRun, Depends(_run)]
+ListedRunHere = Annotated[LiveRun, Depends(_listed)]  # one that cannot be read too
 
 
 def _board(connection: HTTPConnection) -> Board:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 
 from livegrad import __version__
-from livegrad.api.deps import HubHere, RunHere, RunId
+from livegrad.api.deps import HubHere, ListedRunHere, RunHere, RunId
 from livegrad.api.problems import responses
 from livegrad.api.schemas import Answer, DatasetShape, DataShape, Health, ListingShape, Run
 from livegrad.config import Command, RunConfig
@@ -90,7 +90,7 @@ async def create(
 
 
 @router.get("/runs/{run}", response_model=Run, responses=responses(404), tags=["runs"])
-async def run(run: RunHere) -> Any:
+async def run(run: ListedRunHere) -> Any:
     """Return one run."""
     return run.as_json()
 

@@ -30,7 +30,7 @@ async def stream(socket: WebSocket, run: str, flow: str = "") -> None:
     hub: Hub = socket.app.state.hub
     await socket.accept()
     try:
-        found = hub.run(run)
+        found = hub.listed(run)
         feed = found.join(acknowledges=flow == "ack")
     except (UnknownThing, Forbidden) as error:
         await _turn_away(socket, error)

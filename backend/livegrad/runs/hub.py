@@ -159,6 +159,10 @@ class Hub:
             raise UnknownThing(f"there is no run {run!r:.100}")
         return found
 
+    def listed(self, run: str) -> LiveRun:
+        """Return the run, or what is listed of one that cannot be read. Raises UnknownThing."""
+        return self._damaged.get(run) or self.run(run)
+
     def _add(self, run: LiveRun) -> None:
         self._runs = {run.id: run, **self._runs}
 
@@ -211,7 +215,7 @@ class Hub:
 
     async def delete(self, run: str) -> None:
         """Remove the run with its whole history, then stop its trainer. Raises UnknownThing; LogError, and it stays."""
-        found = self._damaged.get(run) or self.run(run)
+        found = self.listed(run)
         await self._to_its_end(self._delete(found))
 
     async def _delete(self, run: LiveRun) -> None:

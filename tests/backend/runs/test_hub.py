@@ -205,6 +205,7 @@ async def test_a_run_that_cannot_be_read_is_listed_refused_and_can_be_deleted(tm
         assert "damaged" in listed[bad.id]["reason"]
         with pytest.raises(RunDamaged, match="damaged"):
             world.hub.run(bad.id)
+        assert world.hub.listed(bad.id).life.shown is State.FAILED
         [whole] = [run for run in world.hub.runs() if run.id != bad.id]
         assert (await world.command(whole, "step", count=1))["step"] == 1
         await world.hub.delete(bad.id)
