@@ -99,8 +99,7 @@ class WarmProcess:
 
     def kill(self) -> None:
         """End it at once."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+        python_process.kill(self.process)
 
     async def close(self) -> None:
         """End it, and wait for that."""
@@ -273,7 +272,7 @@ class SpawnedProcess(WarmProcess):
         except asyncio.CancelledError:
             self.kill()
             raise
-        return Child(self.process.pid, self._outcome, self.process.kill)
+        return Child(self.process.pid, self._outcome, self.kill)
 
     def _hear(self, message: Message) -> None:
         match message:

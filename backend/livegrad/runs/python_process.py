@@ -5,8 +5,10 @@ of the caller's.
 """
 
 import asyncio
+import contextlib
 import errno
 import os
+import signal
 import site
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -77,3 +79,18 @@ async def read(process: Process) -> Message:
     assert process.stdout is not None
     head = await process.stdout.readexactly(LENGTH.size)  # IncompleteReadError is an EOFError
     return decode(await process.stdout.readexactly(body_length(head)))
+
+
+def kill(process: Process) -> None:
+    """End the process at once, unless it has ended.
+
+    Not by `process.kill`: that looks whether the process has ended, and so takes the exit code away from asyncio, which
+    then knows none.
+    """
+    if process.returncode is not None:
+        return
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
