@@ -143,6 +143,14 @@ def test_a_final_state_stays(log: RunLog, final: State) -> None:
     assert (ended.state, ended.reason) == (final, "its reason")
 
 
+@pytest.mark.parametrize("final", [State.FINISHED, State.FAILED])
+def test_there_is_no_step_after_the_end(log: RunLog, final: State) -> None:
+    begin(log)
+    result = append(log, Item(1, frame(0)), Item(2, note=Note(0, final)), Item(3, frame(1)))
+    assert result.gap == f"the run is {final}: there is no step after 0"
+    assert steps(log) == [0.0]
+
+
 def test_the_end_of_an_older_trainer_changes_nothing(log: RunLog) -> None:
     begin(log)
     [_, ended] = log.apply([Begin("a", "newer"), End("a", 1, State.FAILED, "late")])
