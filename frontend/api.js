@@ -58,7 +58,7 @@ async function post(path, body) {
 const runPath = (id) => `api/runs/${encodeURIComponent(id)}`;
 
 export const api = {
-  /** @returns {Promise<{status: string, torch?: "loading"|"ready"}>} */
+  /** @returns {Promise<{status: string, torch?: "loading"|"ready"|"failed"}>} */
   health: () => get("api/health"),
   /** @returns {Promise<Listing>} */
   loop: () => get("api/loop"),

@@ -150,7 +150,7 @@
  * @property {Target|null} hovered what the cursor or the focus rests on now
  * @property {Target|null} pin what was clicked
  * @property {{time: number, step: number}[]} marks when which step was finished, in the last moments
- * @property {"loading"|"ready"} torch whether the server's warm trainer has imported it
+ * @property {"loading"|"ready"|"failed"} torch whether the server's warm trainer has imported it
  * @property {string|null} missing the run that was asked for and is not there
  * @property {string} [opened] id of the run on the screen, or about to be
  * @property {Then|null} then null: the screen shows now

@@ -76,7 +76,8 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="livegrad",
         description="Watch a real PyTorch training loop from the inside, live.",
-        epilog="Every flag has an environment variable: --port is LIVEGRAD_PORT, --no-browser LIVEGRAD_NO_BROWSER.",
+        epilog="Every flag has an environment variable: --port is LIVEGRAD_PORT, --no-browser LIVEGRAD_NO_BROWSER. "
+        "LIVEGRAD_START_METHOD=spawn starts training processes anew instead of forking them.",
     )
     root.add_argument(
         "command", nargs="?", choices=["serve"], default="serve", help="start the dashboard (default)"
