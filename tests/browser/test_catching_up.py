@@ -22,7 +22,7 @@ CUT = """
   window.isAway = false;
   window.WebSocket = class extends Native {
     constructor(address) {
-      super(window.isAway ? address.replace(/runs.[^/]+/, "runs/nowhere") : address);
+      super(window.isAway ? String(address).replace(/runs.[^/]+/, "runs/nowhere") : address);
       window.sockets.push(this);
     }
   };
@@ -100,6 +100,8 @@ def test_a_server_killed_while_training_leaves_no_gap_on_the_page(
         server.command(run, "tune", pace=200)
         server.command(run, "play")
         dashboard.wait("() => livegrad.store.state.moment.step > 60")
+        dashboard.page.locator("#loss .uplot").wait_for()  # charts are fetched when there are steps to draw
+        dashboard.page.locator("#norms .uplot").wait_for()
         server.process.send_signal(signal.SIGKILL)
         server.process.wait(20)
         expect(badge(dashboard)).to_have_text("connection lost")
