@@ -146,7 +146,9 @@ class ForkServer:
             task_process.end(code)
 
     def _read_report(self, pid: int) -> None:
-        child = self._children[pid]
+        child = self._children.get(pid)
+        if child is None:  # its end was seen in the same turn, with all that it had said
+            return
         if not _take(child) and child.report in self._selector.get_map():
             self._selector.unregister(child.report)
 

@@ -32,6 +32,22 @@ async def test_it_returns_the_bytes(launcher: Launcher) -> None:
     assert answers == [bytes([n]) * 600_000 for n in range(3)]
 
 
+async def test_many_that_end_while_others_begin_leave_their_forkserver_alive(launcher: Launcher) -> None:
+    await launcher.warm_up()
+    [forkserver] = forkservers()
+    for _ in range(5):
+        forkserver.suspend()  # then everything happens in one turn of it
+        calls = [asyncio.create_task(work(launcher, f"{HERE}:doubled", bytes([n]))) for n in range(12)]
+        await asyncio.sleep(0.05)
+        forkserver.resume()
+        await asyncio.sleep(0.05)
+        forkserver.suspend()  # what they said, and their ends, wait for it together
+        await asyncio.sleep(0.3)
+        forkserver.resume()
+        assert await asyncio.gather(*calls) == [bytes([n]) * 2 for n in range(12)]
+    assert forkservers() == [forkserver]
+
+
 async def test_an_error_is_told_in_words(launcher: Launcher) -> None:
     with pytest.raises(TrainerError, match=r"ZeroDivisionError: .* by zero"):
         await work(launcher, f"{HERE}:divided", 1, 0)
