@@ -66,7 +66,9 @@ ROOMS = {
     "training": set[str](),
     "api": {"runs", "export", "store"},
 }
-PROGRAM = {"livegrad", "livegrad.__main__", "livegrad.cli", "livegrad.settings", "livegrad.hosts"}
+PROGRAM = {"livegrad", "livegrad.__main__"} | {
+    f"livegrad.{name}" for name in ("browser", "cli", "console", "hosts", "server", "settings", "signals")
+}
 
 
 def room_of(module: str) -> str | None:

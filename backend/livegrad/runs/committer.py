@@ -126,12 +126,13 @@ class Committer:
 
     async def run(self) -> None:
         """Commit for ever, until `stop`."""
-        while not self._is_stopping:
-            if not self._has_untidied:
-                await self._arrived.wait()
-            await self.commit()
-            if self._has_untidied and self.trouble is None:
-                await self._tidy()
+        with contextlib.suppress(LogError):  # at the end: what was not written was not acknowledged
+            while not self._is_stopping:
+                if not self._has_untidied:
+                    await self._arrived.wait()
+                await self.commit()
+                if self._has_untidied and self.trouble is None:
+                    await self._tidy()
 
     async def stop(self) -> None:
         """Commit what is there, and end. What cannot be written now is left out: nobody has seen it."""

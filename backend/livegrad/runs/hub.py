@@ -77,7 +77,7 @@ class Hub:
         for place, run in enumerate(live):
             self.supervisor.tell(run, Opened(may_train=place < self._max_runs))
         if not self._runs and not self._damaged:
-            self._spawn(self._make_default())
+            await self._make_default()
 
     async def _live(self, is_ready: asyncio.Event) -> None:
         try:
