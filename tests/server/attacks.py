@@ -2,6 +2,7 @@
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from tests.server import raw
@@ -52,8 +53,10 @@ def flood(port: int, run: str, kind: str) -> bytes:
     first, frame, count = FLOODS[kind]
     with raw.join(port, f"/api/runs/{run}/stream?flow=ack") as connection:
         connection.sendall(first)
-        pour(connection, frame * 1000, count // 1000)
-        return said(connection)
+        with ThreadPoolExecutor(1) as reader:  # meanwhile: a reset takes away what was not read before it
+            farewell = reader.submit(said, connection)
+            pour(connection, frame * 1000, count // 1000)
+            return farewell.result()
 
 
 def close_code(data: bytes) -> int | None:
