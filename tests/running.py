@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 import psutil
@@ -26,7 +26,7 @@ class Server:
     port: int
     data: Path
     first_line: str
-    output: IO[bytes] = field(repr=False)
+    output: Path = field(repr=False)
     client: httpx.Client = field(repr=False)
 
     @property
@@ -71,8 +71,7 @@ class Server:
 
     def log_text(self) -> str:
         """Return what it wrote to stderr so far."""
-        self.output.seek(0)
-        return self.output.read().decode(errors="replace")
+        return self.output.read_text(errors="replace")
 
 
 @contextmanager
@@ -90,7 +89,8 @@ def serving(
     """
     data.mkdir(parents=True, exist_ok=True)
     token = flags[flags.index("--token") + 1] if "--token" in flags else None
-    with (data / "stderr.txt").open("w+b") as output:
+    said = data / "stderr.txt"
+    with said.open("wb") as output:
         process = subprocess.Popen(
             [
                 *program,
@@ -109,13 +109,12 @@ def serving(
         try:
             assert process.stdout is not None
             line = process.stdout.readline().decode().strip()
-            output.seek(0)
-            assert line.startswith("http://"), output.read().decode()
+            assert line.startswith("http://"), said.read_text(errors="replace")
             port = int(line.split("/")[2].rpartition(":")[2])
             url = f"http://127.0.0.1:{port}"
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
-                yield Server(process, url, port, data, line, output, client)
+                yield Server(process, url, port, data, line, said, client)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)

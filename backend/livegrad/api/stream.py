@@ -51,7 +51,7 @@ async def _turn_away(socket: WebSocket, error: UnknownThing | Forbidden) -> None
 async def _serve(socket: WebSocket, feed: Feed) -> tuple[int, str]:
     # Until either end is done; returns what to close with.
     try:
-        await first_of(_send(socket, feed), _receive(socket, feed))
+        await first_of(_send(socket, feed), _receive(socket, feed), _end(feed))
     except WebSocketDisconnect:
         return 0, ""
     except ProtocolError as error:
@@ -64,6 +64,12 @@ async def _close(socket: WebSocket, code: int, why: str) -> None:
         with contextlib.suppress(WebSocketDisconnect, TimeoutError):
             # A viewer that does not read is not told why.
             await asyncio.wait_for(socket.close(code, reason(why)), limits.CLOSE_SECS)
+
+
+async def _end(feed: Feed) -> None:
+    # A viewer that does not read holds its sender up: it is not waited for when the feed ends.
+    await feed.end()
+    await asyncio.sleep(limits.STOP_SECS)
 
 
 async def _send(socket: WebSocket, feed: Feed) -> None:

@@ -28,6 +28,7 @@ class Feed:
         self._unacknowledged: deque[int] = deque()  # last step of each frame sent and not acknowledged
         self._changed = asyncio.Event()
         self._closed = False
+        self._ended = asyncio.Event()  # set with `_closed`, for whoever waits for nothing else
 
     def offer(self, frame: Frame, encoded: bytes) -> None:
         """Put records into the box, leaving the oldest out when it is full."""
@@ -64,7 +65,12 @@ class Feed:
     def close(self) -> None:
         """End it: `next` returns None from now on."""
         self._closed = True
+        self._ended.set()
         self._changed.set()
+
+    async def end(self) -> None:
+        """Wait until it is closed."""
+        await self._ended.wait()
 
     async def next(self) -> Item | None:
         """Return what to send next, waiting for it; None once closed."""
