@@ -119,7 +119,12 @@ def half_way(dashboard: Dashboard) -> None:
 def training(dashboard: Dashboard) -> None:
     dashboard.stands_at(0)
     dashboard.page.click("#train")
-    dashboard.wait("() => livegrad.store.state.run.step > 5")
+    dashboard.wait(
+        "() => { const { run, busy } = livegrad.store.state; return !busy && run.state === 'running' && run.step > 5; }"
+    )
+    dashboard.page.wait_for_timeout(
+        500
+    )  # the notice has gone, and what stood below it has its new place and size
 
 
 def diverged(dashboard: Dashboard) -> None:
