@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import psutil
@@ -26,7 +26,7 @@ class Server:
     port: int
     data: Path
     first_line: str
-    output: Path = field(repr=False)
+    output: IO[bytes] = field(repr=False)  # opened apart: the server's own place in it is not moved
     client: httpx.Client = field(repr=False)
 
     @property
@@ -71,7 +71,8 @@ class Server:
 
     def log_text(self) -> str:
         """Return what it wrote to stderr so far."""
-        return self.output.read_text(errors="replace")
+        self.output.seek(0)
+        return self.output.read().decode(errors="replace")
 
 
 @contextmanager
@@ -90,7 +91,7 @@ def serving(
     data.mkdir(parents=True, exist_ok=True)
     token = flags[flags.index("--token") + 1] if "--token" in flags else None
     said = data / "stderr.txt"
-    with said.open("wb") as output:
+    with said.open("wb") as output, said.open("rb") as reading:
         process = subprocess.Popen(
             [
                 *program,
@@ -114,7 +115,7 @@ def serving(
             url = f"http://127.0.0.1:{port}"
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
-                yield Server(process, url, port, data, line, said, client)
+                yield Server(process, url, port, data, line, reading, client)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
