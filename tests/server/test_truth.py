@@ -60,8 +60,9 @@ def plain_records(server: Server, asked: dict[str, Any], columns: list[dict[str,
 def test_2000_steps_are_plain_pytorchs_bit_for_bit(server: Server, asked: dict[str, Any]) -> None:
     run = server.create(**asked, pace=None)
     with viewing(server, run) as viewer:
-        assert server.command(run, "step", count=STEPS)["step"] == STEPS
-        viewer.take_step(STEPS)
+        for step in range(STEPS // 4, STEPS + 1, STEPS // 4):  # no more at once than sockets hold
+            assert server.command(run, "step", count=STEPS // 4)["step"] == step
+            viewer.take_step(step)
     expected = plain_records(server, asked, viewer.columns)
     assert_same(viewer.records(), expected)
     assert all(frame.skipped == 0 for frame in viewer.frames)
