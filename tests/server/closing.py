@@ -1,5 +1,6 @@
 """A viewer's connection, and how the server ends it. Knows nothing of why."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from websockets.exceptions import ConnectionClosed
@@ -14,9 +15,15 @@ def view(server: Server, run: str, query: str = "") -> ClientConnection:
     )
 
 
-def how_it_closed(socket: ClientConnection) -> tuple[int, str]:
-    """Read until the server closes; return its code and reason."""
+def how_it_closed(socket: ClientConnection, *messages: str | bytes | Iterable[str]) -> tuple[int, str]:
+    """Send `messages`, of which any may be the one that the server closes at, and read until it has closed.
+
+    Returns:
+        The code and the reason of the server's close.
+    """
     with suppress(ConnectionClosed):
+        for message in messages:
+            socket.send(message)
         while True:
             socket.recv(timeout=10)
     close = socket.protocol.close_rcvd

@@ -108,8 +108,7 @@ def test_there_is_no_door_to_a_run_that_is_not_there(door: Door) -> None:
 @pytest.mark.parametrize("epoch", [6, 8, 0, -1, 2**70])
 def test_another_epoch_is_shown_out(door: Door, epoch: int) -> None:
     with door.knock() as socket:
-        socket.send(json.dumps(door.hello | {"epoch": epoch}))
-        assert how_it_closed(socket)[0] == 4409
+        assert how_it_closed(socket, json.dumps(door.hello | {"epoch": epoch}))[0] == 4409
 
 
 BAD_HELLOS: dict[str, Any] = {
@@ -128,8 +127,7 @@ BAD_HELLOS: dict[str, Any] = {
 @pytest.mark.parametrize("message", BAD_HELLOS.values(), ids=BAD_HELLOS)
 def test_whoever_does_not_say_hello_is_shown_out(door: Door, message: str | bytes) -> None:
     with door.knock() as socket:
-        socket.send(message)
-        assert how_it_closed(socket)[0] == 1008
+        assert how_it_closed(socket, message)[0] == 1008
     door.assert_unharmed()
 
 
@@ -168,17 +166,14 @@ BAD_REPORTS: dict[str, Any] = {
 @pytest.mark.parametrize("report", BAD_REPORTS.values(), ids=BAD_REPORTS)
 def test_a_report_that_is_none_ends_that_trainer_alone(door: Door, report: Any) -> None:
     with door.enter() as socket:
-        socket.send(report if isinstance(report, str) else json.dumps(report))
-        assert how_it_closed(socket)[0] == 1008
+        assert how_it_closed(socket, report if isinstance(report, str) else json.dumps(report))[0] == 1008
     door.assert_unharmed()
 
 
 def test_an_answer_that_nobody_waits_for_is_let_pass(door: Door) -> None:
     answer = {"kind": "answer", "id": 99, "applied_at_step": 5, "state": "paused", "phase": "step", "step": 5}
     with door.enter() as socket:
-        socket.send(json.dumps(answer))
-        socket.send("garbage")
-        assert how_it_closed(socket)[0] == 1008
+        assert how_it_closed(socket, json.dumps(answer), "garbage")[0] == 1008
     door.assert_unharmed()
 
 
@@ -203,9 +198,7 @@ def test_mutated_frames_end_that_trainer_at_most(door: Door) -> None:
             case 3:
                 data[chance.choice([*range(4, 8), *range(16, 20), 30, 31])] ^= 0xFF  # count, epoch, time
         with door.enter() as socket:
-            socket.send(bytes(data))
-            socket.send("garbage")  # closes for certain
-            codes.add(how_it_closed(socket)[0])
+            codes.add(how_it_closed(socket, bytes(data), "garbage")[0])
     assert codes <= {1008, 4409}
     door.assert_unharmed()
 
@@ -214,8 +207,7 @@ def test_a_time_that_is_not_a_number_is_no_frame(door: Door) -> None:
     data = bytearray(door.frame(6))
     data[24:32] = b"\0\0\0\0\0\0\xf8\x7f"
     with door.enter() as socket:
-        socket.send(bytes(data))
-        code, reason = how_it_closed(socket)
+        code, reason = how_it_closed(socket, bytes(data))
         assert code == 1008
         assert "time" in reason
     door.assert_unharmed()
@@ -223,7 +215,6 @@ def test_a_time_that_is_not_a_number_is_no_frame(door: Door) -> None:
 
 def test_steps_that_were_left_out_are_told_and_harm_no_other_run(door: Door) -> None:
     with door.enter() as socket:
-        socket.send(door.frame(2**63))
-        how_it_closed(socket)
+        how_it_closed(socket, door.frame(2**63))
     door.server.wait(door.run, "failed")
     door.assert_unharmed()

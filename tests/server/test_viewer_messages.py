@@ -4,7 +4,6 @@ import json
 from contextlib import suppress
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
 from livegrad.protocol import HEADER, MAGIC, MAX_TRAINER_MESSAGE_BYTES, MAX_VIEWER_MESSAGE_BYTES, VERSION
 from tests.running import Server
@@ -43,8 +42,7 @@ def test_what_is_no_acknowledgement_closes_with_a_reason(
     room: Server, run: str, message: str | bytes
 ) -> None:
     with view(room, run) as socket:
-        socket.send(message)
-        code, reason = how_it_closed(socket)
+        code, reason = how_it_closed(socket, message)
         assert code == 1008
         assert reason.startswith("expected")
 
@@ -52,9 +50,7 @@ def test_what_is_no_acknowledgement_closes_with_a_reason(
 @pytest.mark.parametrize("step", [-1, 0, 10**15, 10**3000])
 def test_an_acknowledgement_of_any_step_is_taken(room: Server, run: str, step: int) -> None:
     with view(room, run, "?flow=ack") as socket:
-        socket.send(json.dumps({"kind": "ack", "step": step}))
-        socket.send("{}")
-        assert how_it_closed(socket)[0] == 1008
+        assert how_it_closed(socket, json.dumps({"kind": "ack", "step": step}), "{}")[0] == 1008
 
 
 def padded(length: int) -> str:
@@ -72,9 +68,7 @@ TOO_LARGE = {
 @pytest.mark.parametrize("message", TOO_LARGE.values(), ids=TOO_LARGE)
 def test_a_message_that_is_too_large_closes_with_1009(room: Server, run: str, message: str | bytes) -> None:
     with view(room, run) as socket:
-        with suppress(ConnectionClosed):
-            socket.send(message)
-        assert how_it_closed(socket)[0] == 1009
+        assert how_it_closed(socket, message)[0] == 1009
 
 
 def test_a_message_larger_than_any_is_not_even_read(room: Server, run: str) -> None:
@@ -84,15 +78,12 @@ def test_a_message_larger_than_any_is_not_even_read(room: Server, run: str) -> N
 
 def test_a_message_in_fragments_is_limited_as_a_whole(room: Server, run: str) -> None:
     with view(room, run) as socket:
-        socket.send(iter([" " * 1000] * 5))
-        assert how_it_closed(socket)[0] == 1009
+        assert how_it_closed(socket, iter([" " * 1000] * 5))[0] == 1009
 
 
 def test_a_message_of_the_limit_is_read(room: Server, run: str) -> None:
     with view(room, run) as socket:
-        socket.send(padded(MAX_VIEWER_MESSAGE_BYTES))
-        socket.send("{}")
-        assert how_it_closed(socket)[0] == 1008
+        assert how_it_closed(socket, padded(MAX_VIEWER_MESSAGE_BYTES), "{}")[0] == 1008
 
 
 BROKEN = {
