@@ -15,7 +15,7 @@ from benchmarks.sampling import Effort, percentile
 from benchmarks.server import server
 from benchmarks.table import Row
 from livegrad.config import RunConfig
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import HEADER, RECORDS, Column, Frame, columns_from_json, decode, record_bytes
 from livegrad.store.compaction import settle
 from livegrad.store.entry import Entry

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from livegrad.config import RunConfig
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import Column, Frame, columns_of, record_bytes
 from livegrad.store.compaction import settle
 from livegrad.store.entry import Entry

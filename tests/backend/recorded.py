@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import RECORDS, Frame, columns_of
 from livegrad.store.compaction import settle
 from livegrad.store.entry import Entry

@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from livegrad.lifecycle import TABLE, State, Verdict
+from livegrad.lifecycle.states import TABLE, State, Verdict
 from tests.plain import Plain
 from tests.running import Server, serving
 from tests.viewer import record_bytes, stored

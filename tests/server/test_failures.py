@@ -16,7 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from tests.running import Server, serving
 from tests.viewer import stored, viewing
 

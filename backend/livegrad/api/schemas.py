@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from livegrad.config import RunConfig
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 
 Scalar = Annotated[
     float | Literal["nan", "inf", "-inf"] | None,

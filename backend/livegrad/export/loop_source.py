@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from livegrad.lifecycle import PHASES
+from livegrad.lifecycle.states import PHASES
 
 _SOURCE = Path(__file__).parents[1] / "training" / "loop.py"
 _CALLS = {

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from livegrad.config import Command, RunConfig
 from livegrad.errors import Forbidden, LivegradError, LogError, RunDamaged, TrainerError, UnknownThing
-from livegrad.lifecycle import BeginAsked, Deleted, Opened, State, Verdict, judge
+from livegrad.lifecycle.events import BeginAsked, Deleted, Opened
+from livegrad.lifecycle.states import State, Verdict, judge
 from livegrad.runs.commands import Reply, Waiting
 from livegrad.runs.committer import Committer
 from livegrad.runs.ingest import unlogged

@@ -6,9 +6,10 @@ Knows nothing of who starts trainers, or of sockets.
 import logging
 from collections.abc import Callable
 
-from livegrad import lifecycle as life
 from livegrad.errors import LogError, ProtocolError, StaleEpoch
-from livegrad.lifecycle import Event, State
+from livegrad.lifecycle import events, states
+from livegrad.lifecycle.events import Event
+from livegrad.lifecycle.states import State
 from livegrad.protocol import PHASE, decode, encode, record_bytes
 from livegrad.runs.committer import Committer
 from livegrad.runs.run import LiveRun
@@ -52,17 +53,17 @@ class Ingest:
     def _appended(self, run: LiveRun, epoch: int, arrivals: list[Arrival], result: Appended | Broken) -> None:
         if isinstance(result, Broken):
             _log.error("what run %s's trainer sent cannot be stored", run.id, exc_info=result.error)
-            self._tell(run, life.Broke(epoch, f"what its trainer sent cannot be stored: {result.error}"))
+            self._tell(run, events.Broke(epoch, f"what its trainer sent cannot be stored: {result.error}"))
             return
         if result.is_stale:
             return
         for arrival, taken in zip(arrivals, result.taken, strict=True):
             self._publish(run, epoch, arrival, taken)
-        self._tell(run, life.Logged(epoch, result.last_step, result.seq))
+        self._tell(run, events.Logged(epoch, result.last_step, result.seq))
         if run.session is not None and run.session.epoch == epoch:
             run.session.acknowledge(result.last_step, result.seq)
         if result.gap is not None:
-            self._tell(run, life.Broke(epoch, result.gap))
+            self._tell(run, events.Broke(epoch, result.gap))
 
     def _publish(self, run: LiveRun, epoch: int, arrival: Arrival, taken: Item | None) -> None:
         said, frame, now = arrival.message, arrival.frame, run.life
@@ -73,15 +74,15 @@ class Ingest:
             run.publish_picture(frame, arrival.encoded)
         elif isinstance(said, Status) and taken is not None:
             run.note_status(said)
-            status = life.Status(said.state, None, said.goal, said.lr, said.pace)
-            self._tell(run, life.Logged(epoch, now.last_step, seq, status))
+            status = states.Status(said.state, None, said.goal, said.lr, said.pace)
+            self._tell(run, events.Logged(epoch, now.last_step, seq, status))
         elif isinstance(said, Failure) and taken is not None:
-            failed = life.Status(State.FAILED, said.reason, now.goal, now.lr, now.pace)
-            self._tell(run, life.Logged(epoch, now.last_step, seq, failed))
+            failed = states.Status(State.FAILED, said.reason, now.goal, now.lr, now.pace)
+            self._tell(run, events.Logged(epoch, now.last_step, seq, failed))
         elif taken is not None and taken.frame is not None:
             is_whole = taken.frame is frame
             run.publish(taken.frame, arrival.encoded if is_whole else encode(taken.frame))
-            self._tell(run, life.Logged(epoch, taken.frame.last, seq))
+            self._tell(run, events.Logged(epoch, taken.frame.last, seq))
 
 
 def unlogged(trouble: str) -> LogError:

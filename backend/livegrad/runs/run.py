@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from livegrad.errors import Forbidden
-from livegrad.lifecycle import Event, Next, RunState, advance
+from livegrad.lifecycle.events import Event
+from livegrad.lifecycle.machine import Next, advance
+from livegrad.lifecycle.states import RunState
 from livegrad.protocol import VERSION, Column, Frame, encode, plain_number
 from livegrad.runs.commands import Commands
 from livegrad.runs.feed import Feed

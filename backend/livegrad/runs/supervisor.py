@@ -1,4 +1,4 @@
-"""Who trains which run: carries out what `lifecycle.advance` says is to be done, and tells it what has happened.
+"""Who trains which run: carries out what `lifecycle.machine.advance` says is to be done, and tells it what has happened.
 
 Every run's state changes here, by `tell`, and nowhere else. Knows nothing of HTTP or sockets.
 """
@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, assert_never
 
-from livegrad import lifecycle as life
 from livegrad.assignment import Address, Assignment, Origin
 from livegrad.errors import (
     Forbidden,
@@ -25,7 +24,9 @@ from livegrad.errors import (
     TrainerError,
     UnknownThing,
 )
-from livegrad.lifecycle import Event, State, Trainer
+from livegrad.lifecycle import effects, events, states
+from livegrad.lifecycle.events import Event
+from livegrad.lifecycle.states import State, Trainer
 from livegrad.protocol import check_layout, columns_from_json
 from livegrad.runs.committer import Committer
 from livegrad.runs.ingest import Ingest
@@ -90,35 +91,35 @@ class Supervisor:
             self._is_telling = False
             self._changed.set()
 
-    def _carry_out(self, run: LiveRun, effect: life.Effect) -> None:  # noqa: C901  # one case an effect
+    def _carry_out(self, run: LiveRun, effect: effects.Effect) -> None:  # noqa: C901  # one case an effect
         match effect:
-            case life.LogBegin(delay_secs):
+            case effects.LogBegin(delay_secs):
                 self._begin(run, delay_secs)
-            case life.Launch():
+            case effects.Launch():
                 self._spawn(self._launch(run, effect))
-            case life.Welcome(session):
+            case effects.Welcome(session):
                 self._welcome(run, self._sessions[session])
-            case life.CloseSession(session, reason):
+            case effects.CloseSession(session, reason):
                 self._close(run, session, reason)
-            case life.StopTrainer(session):
+            case effects.StopTrainer(session):
                 self._sessions[session].say({"kind": "stop"})
-            case life.EndProcess():
+            case effects.EndProcess():
                 self._spawn(self._launcher.end(run.id, patience_secs=0))
-            case life.SetTimer(timer, secs):
-                asyncio.get_running_loop().call_later(secs, self.tell, run, life.TimedOut(timer))
-            case life.Drain(epoch):
-                self._committer.drain(run.id, lambda: self.tell(run, life.Drained(epoch)))
-            case life.LogEnd(epoch, state, reason):
+            case effects.SetTimer(timer, secs):
+                asyncio.get_running_loop().call_later(secs, self.tell, run, events.TimedOut(timer))
+            case effects.Drain(epoch):
+                self._committer.drain(run.id, lambda: self.tell(run, events.Drained(epoch)))
+            case effects.LogEnd(epoch, state, reason):
                 end = writes.End(run.id, epoch, state, reason)
                 self._committer.write(run.id, end, lambda result: self._ended(run, effect, result))
-            case life.TellState():
+            case effects.TellState():
                 run.tell_state()
-            case life.TellRestart(reason):
+            case effects.TellRestart(reason):
                 run.forget_phase()
                 run.tell_error("restarted", f"{reason}; it goes on from step {run.step}")
-            case life.FailCommands(reason, only_sent):
+            case effects.FailCommands(reason, only_sent):
                 run.commands.fail(_why_unanswered(run, reason), only_sent)
-            case life.Forget():
+            case effects.Forget():
                 self._forget(run)
             case _:
                 assert_never(effect)
@@ -150,7 +151,7 @@ class Supervisor:
         run.learn_secret(hash_of(secret))
         self._secrets[run.id] = secret
         standing = (result.epoch, result.state, result.last_step, result.goal, result.lr, result.pace)
-        self.tell(run, life.Begun(*standing))
+        self.tell(run, events.Begun(*standing))
 
     def _give_up(self, run: LiveRun, result: Result) -> None:
         # What nobody expected of one run's row is told on that run's page, and ends nothing else.
@@ -158,32 +159,32 @@ class Supervisor:
             return
         _log.error("run %s cannot be written", run.id, exc_info=result.error)
         reason = f"its row in the run log cannot be written: {result.error}"
-        self.tell(run, life.Ended(run.life.epoch, State.INTERRUPTED, reason))
+        self.tell(run, events.Ended(run.life.epoch, State.INTERRUPTED, reason))
 
-    def _ended(self, run: LiveRun, effect: life.LogEnd, result: Result) -> None:
+    def _ended(self, run: LiveRun, effect: effects.LogEnd, result: Result) -> None:
         if not isinstance(result, writes.Standing):
             self._give_up(run, result)
             return
         run.forget_phase()
-        self.tell(run, life.Ended(effect.epoch, result.state, result.reason))
+        self.tell(run, events.Ended(effect.epoch, result.state, result.reason))
 
-    async def _launch(self, run: LiveRun, effect: life.Launch) -> None:
+    async def _launch(self, run: LiveRun, effect: effects.Launch) -> None:
         epoch = effect.epoch
 
         def on_end(how: End) -> None:
-            self.tell(run, life.Lost(epoch, life.Loss(str(how), how.is_failure)))
+            self.tell(run, events.Lost(epoch, states.Loss(str(how), how.is_failure)))
 
         try:
             assignment = await self._assignment(run, effect)
             await self._launcher.start(run.id, assignment, on_end)
         except (NotStarted, LogError) as error:
-            self.tell(run, life.Lost(epoch, life.Loss(str(error))))
+            self.tell(run, events.Lost(epoch, states.Loss(str(error))))
         except TrainerError as error:
-            self.tell(run, life.Lost(epoch, life.Loss(str(error), is_failure=True)))
+            self.tell(run, events.Lost(epoch, states.Loss(str(error), is_failure=True)))
         else:
-            self.tell(run, life.Launched(epoch))
+            self.tell(run, events.Launched(epoch))
 
-    async def _assignment(self, run: LiveRun, effect: life.Launch) -> Assignment:
+    async def _assignment(self, run: LiveRun, effect: effects.Launch) -> Assignment:
         address = Address(f"{self._url}/api/runs/{run.id}/trainer", self._secrets.pop(run.id), effect.epoch)
         entry, origin = run.entry, await self._origin(run)
         return Assignment(address, json.dumps(entry.config), entry.pace, origin, effect.plays, effect.goal)
@@ -221,7 +222,7 @@ class Supervisor:
         await self._learn_columns(run, hello)
         session = TrainerSession(hello.epoch)
         self._sessions[session.id] = session
-        self.tell(run, life.Connected(hello.epoch, session.id))
+        self.tell(run, events.Connected(hello.epoch, session.id))
         self._spawn(self._ping(run, session))
         return session
 
@@ -256,11 +257,11 @@ class Supervisor:
         """Note that a trainer's connection is gone; it may come back."""
         self._close(run, session.id, f"the connection to run {run.id}'s trainer was lost")
         self._sessions.pop(session.id, None)
-        self.tell(run, life.Parted(session.id, is_ours=self._launcher.pid(run.id) is not None))
+        self.tell(run, events.Parted(session.id, is_ours=self._launcher.pid(run.id) is not None))
 
     def broke(self, run: LiveRun, session: TrainerSession, error: ProtocolError) -> None:
         """Note that a trainer broke the protocol: its run cannot go on with it."""
-        self.tell(run, life.Broke(session.epoch, f"its trainer broke the protocol: {error}"))
+        self.tell(run, events.Broke(session.epoch, f"its trainer broke the protocol: {error}"))
 
     def _close(self, run: LiveRun, session_id: int, reason: str) -> None:
         if (session := self._sessions.get(session_id)) is not None:
@@ -272,7 +273,7 @@ class Supervisor:
         while not session.is_closed:
             await asyncio.sleep(PING_SECS)
             if not session.ping():
-                self.tell(run, life.Silent(session.id))
+                self.tell(run, events.Silent(session.id))
 
     # -- the server's own end
 
@@ -281,7 +282,7 @@ class Supervisor:
         self._closing.set()
         ours = list(runs)
         for run in ours:
-            self.tell(run, life.Closing())
+            self.tell(run, events.Closing())
         if not await self._wait_until_gone(ours):
             await self._launcher.end_all()
             await self._wait_until_gone(ours)

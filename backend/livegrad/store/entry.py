@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import Column, record_bytes
 from livegrad.store.damage import columns_of_text, damaged_run, object_of
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from livegrad.errors import UnknownThing
-from livegrad.lifecycle import FINAL, State
+from livegrad.lifecycle.states import FINAL, State
 from livegrad.protocol import Column, Frame
 from livegrad.store.entry import Entry
 from livegrad.store.frames import insert

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any, Protocol
 
-from livegrad.lifecycle import State, Verdict, judge
+from livegrad.lifecycle.states import State, Verdict, judge
 
 Message = dict[str, Any]
 

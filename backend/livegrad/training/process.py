@@ -15,7 +15,7 @@ from torch import nn
 
 from livegrad.assignment import Assignment, Origin
 from livegrad.config import RunConfig
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import Column, plain_number
 from livegrad.training import network, optimizers
 from livegrad.training.control import Control, Message, Stopped

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from livegrad.export.loop_source import listing
-from livegrad.lifecycle import PHASES
+from livegrad.lifecycle.states import PHASES
 
 LOOP = Path(__file__).parents[3] / "backend" / "livegrad" / "training" / "loop.py"
 

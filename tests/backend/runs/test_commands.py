@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from livegrad.errors import Forbidden, LogError, TrainerError
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.runs.commands import WAITING, Commands, Waiting
 from livegrad.runs.trainer_messages import Answer
 

@@ -11,7 +11,7 @@ import pytest
 
 from livegrad.config import RunConfig
 from livegrad.errors import LogError, UnknownThing
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import RECORDS, Frame
 from livegrad.runs import committer as module
 from livegrad.runs.committer import Committer

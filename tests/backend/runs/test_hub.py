@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from livegrad.config import Command, RunConfig
 from livegrad.errors import Forbidden, LogError, RunDamaged, TrainerError, UnknownThing
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.runs import hub as module
 from livegrad.runs.end import End
 from livegrad.runs.hub import Hub

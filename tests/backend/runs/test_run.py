@@ -8,7 +8,7 @@ import pytest
 
 from livegrad.config import RunConfig
 from livegrad.errors import Forbidden
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import PHASE, RECORDS, Frame, columns_of, decode, encode
 from livegrad.runs.feed import Feed
 from livegrad.runs.run import MAX_VIEWERS, LiveRun

@@ -8,7 +8,7 @@ import pytest
 
 from livegrad.config import RunConfig
 from livegrad.errors import ProtocolError, StaleEpoch, TrainerError
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.runs import supervisor as module
 from livegrad.runs import trainer_session
 from livegrad.runs.end import End

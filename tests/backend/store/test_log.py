@@ -10,7 +10,7 @@ import pytest
 
 from livegrad.config import RunConfig
 from livegrad.errors import LogError, UnknownThing
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import RECORDS, Frame
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog

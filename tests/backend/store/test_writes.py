@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from livegrad.config import RunConfig
 from livegrad.errors import UnknownThing
-from livegrad.lifecycle import State
+from livegrad.lifecycle.states import State
 from livegrad.protocol import RECORDS, Frame
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog

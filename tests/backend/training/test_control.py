@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from livegrad.lifecycle import PHASES, State
+from livegrad.lifecycle.states import PHASES, State
 from livegrad.training.control import Control, Stopped
 
 Message = dict[str, Any]

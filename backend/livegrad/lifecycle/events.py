@@ -1,0 +1,137 @@
+"""What happens to a run."""
+
+from dataclasses import dataclass
+
+from livegrad.lifecycle.states import Loss, State, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The server has started and found the run in the log. `may_train`: within the limit of runs at once."""
+
+    may_train: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAsked:
+    """Somebody asks for a trainer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A trainer's epoch is logged: older trainers' messages are refused. The rest is what the log holds."""
+
+    epoch: int
+    state: State
+    last_step: int
+    goal: int | None
+    lr: float
+    pace: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The trainer's process is there."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A trainer has connected and said hello."""
+
+    epoch: int
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Messages of the trainer are logged. `status`: the last that it said of itself."""
+
+    epoch: int
+    last_step: int
+    seq: int
+    status: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A trainer's connection is gone."""
+
+    session: int
+    is_ours: bool  # this server started the process, and will be told of its end
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A trainer's process has ended, or could not be started."""
+
+    epoch: int
+    loss: Loss
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A trainer's connection is there, and nothing comes over it."""
+
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """What was waited for has not come."""
+
+    timer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """A trainer broke the protocol, or left steps out."""
+
+    epoch: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Everything that a lost trainer had sent is logged."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A trainer's end is logged; the run stands as the log says."""
+
+    epoch: int
+    state: State
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The server ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The run is no longer in the log."""
+
+
+Event = (
+    Opened
+    | BeginAsked
+    | Begun
+    | Launched
+    | Connected
+    | Logged
+    | Parted
+    | Lost
+    | Silent
+    | TimedOut
+    | Broke
+    | Drained
+    | Ended
+    | Closing
+    | Deleted
+)
