@@ -2,15 +2,15 @@
 // Knows nothing of its own.
 
 import { api, problemOf } from "./api.js";
-import { createClock, createStats } from "./clock.js";
+import { createClock, createStats } from "./stream/clock.js";
 import { createSend, toggle } from "./commands.js";
-import { connect } from "./connection.js";
+import { connect } from "./stream/connection.js";
 import { listen } from "./keys.js";
-import { createLooking, timeKeys } from "./looking.js";
+import { createLooking, timeKeys } from "./time/time_commands.js";
 import { createStore } from "./store.js";
-import { shown } from "./then.js";
+import { shown } from "./time/shown_moment.js";
 import { createTheme } from "./theme.js";
-import * as awaited from "./views/awaited.js";
+import * as awaited from "./views/lazy_card.js";
 import * as bar from "./views/bar.js";
 import * as code from "./views/code.js";
 import * as controls from "./views/controls.js";
@@ -22,10 +22,10 @@ import * as notice from "./views/notice.js";
 import { setTheme } from "./views/palette.js";
 import * as parameters from "./views/parameters.js";
 import * as timeline from "./views/timeline.js";
-import * as when from "./views/when.js";
-import { gentlerRate } from "./words.js";
-/** @import { Connection } from "./connection.js" */
-/** @import { Travel } from "./travel.js" */
+import * as when from "./views/step_badge.js";
+import { gentlerRate } from "./texts.js";
+/** @import { Connection } from "./stream/connection.js" */
+/** @import { Travel } from "./time/step_loader.js" */
 /** @import { Problem, Run, RunConfig, View } from "./types.js" */
 
 /** Nobody reads numbers or charts faster than this; the drawing and the fit follow every frame. */
@@ -70,7 +70,7 @@ function lookBack() {
 }
 
 async function pack() {
-  const [{ createTravel }, { httpSource }] = await Promise.all([import("./travel.js"), import("./sources.js")]);
+  const [{ createTravel }, { httpSource }] = await Promise.all([import("./time/step_loader.js"), import("./time/http_source.js")]);
   const nextFrame = (/** @type {(now: number) => void} */ callback) => requestAnimationFrame(callback);
   travel = createTravel({ store, sourceOf: (id, layout) => httpSource(id, api, layout), nextFrame, later });
   travel.follow();
@@ -82,7 +82,7 @@ function lookBeside() {
 }
 
 async function unfold() {
-  const { createOverlaying } = await import("./overlaying.js");
+  const { createOverlaying } = await import("./compare/overlay_loader.js");
   overlaying = createOverlaying({ store, api, later });
   overlaying.follow();
 }
@@ -167,7 +167,7 @@ const fresh = () =>
       api.schema(),
       api.datasets(),
       import("./views/form.js"),
-      import("./schema.js"),
+      import("./lib/schema.js"),
     ]);
     openForm({ fields: fieldsOf(schema, "RunConfig"), datasets, create: (config) => told(() => create(config)) });
   });

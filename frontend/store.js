@@ -1,11 +1,11 @@
 // message → reduce → state: the one place where what is shown changes.
 // Pure but for createStore's one variable; knows nothing about the socket or the page.
 
-import { appendRecords, createHistory, insertRecords, insertSeries, joinPast } from "./history.js";
-import { changedPlaces, layOver, takeOff } from "./overlay.js";
-import { numberOf } from "./protocol.js";
+import { appendRecords, createHistory, insertRecords, insertSeries, joinPast } from "./stream/chart_rows.js";
+import { changedPlaces, layOver, takeOff } from "./compare/overlay.js";
+import { numberOf } from "./stream/protocol.js";
 /** @import { Action, GradState, Layout, Moment, Overlay, Run, State, Store, Target } from "./types.js" */
-/** @import { Frame } from "./protocol.js" */
+/** @import { Frame } from "./stream/protocol.js" */
 
 const RATE_WINDOW_SECS = 1.5;
 

@@ -166,9 +166,9 @@
  * A run laid over the charts of the one on the screen.
  * @typedef {Object} Overlay
  * @property {Run} run
- * @property {import("./archive.js").Series[]} series in the order of overlay.js's SERIES
+ * @property {import("./time/record_cache.js").Series[]} series in the order of overlay.js's SERIES
  * @property {string|undefined} base the run on the screen when it was asked where the two part
- * @property {import("./tree.js").Divergence|null} parting
+ * @property {import("./compare/run_tree.js").Divergence|null} parting
  */
 
 /** RFC 9457. @typedef {{type: string, title: string, status: number, detail: string, errors?: any[], nearest?: number[]}} Problem nearest: kept steps, where one was thinned out */

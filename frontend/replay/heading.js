@@ -1,7 +1,7 @@
 // The top bar of a replay: which run this was, which step is shown, and what of it is here.
 // Knows nothing about the timeline.
 
-import { configWords } from "../words.js";
+import { configWords } from "../texts.js";
 import { element, keepFocus, set, whenChanged, write } from "../views/dom.js";
 /** @import { Facts } from "./recording.js" */
 /** @import { Run, View } from "../types.js" */

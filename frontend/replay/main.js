@@ -1,13 +1,13 @@
 // The composition root of a replay: the dashboard's own cards over a run that is within this file.
 // Knows nothing of servers.
 
-import { createClock, createStats } from "../clock.js";
+import { createClock, createStats } from "../stream/clock.js";
 import { listen } from "../keys.js";
-import { createLooking, timeKeys } from "../looking.js";
+import { createLooking, timeKeys } from "../time/time_commands.js";
 import { createStore } from "../store.js";
-import { shown } from "../then.js";
+import { shown } from "../time/shown_moment.js";
 import { createTheme } from "../theme.js";
-import { createTravel } from "../travel.js";
+import { createTravel } from "../time/step_loader.js";
 import * as code from "../views/code.js";
 import { set, write } from "../views/dom.js";
 import * as fit from "../views/fit.js";
@@ -18,7 +18,7 @@ import * as norms from "../views/norms.js";
 import { setTheme } from "../views/palette.js";
 import * as parameters from "../views/parameters.js";
 import * as timeline from "../views/timeline.js";
-import * as when from "../views/when.js";
+import * as when from "../views/step_badge.js";
 import * as heading from "./heading.js";
 import { recordingOf, snapped } from "./recording.js";
 /** @import { Action, View } from "../types.js" */

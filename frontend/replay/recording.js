@@ -1,8 +1,8 @@
 // The run within this very file: its facts, and its records as a source for the archive.
 // Knows nothing about views.
 
-import { layoutOf } from "../protocol.js";
-/** @import { Chunk, Series, Source } from "../archive.js" */
+import { layoutOf } from "../stream/protocol.js";
+/** @import { Chunk, Series, Source } from "../time/record_cache.js" */
 /** @import { Layout, Listing, Run, RunData } from "../types.js" */
 
 /**

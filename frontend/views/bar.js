@@ -1,7 +1,7 @@
 // The top bar: which run this is, how it stands, and the ways to other runs.
 // Knows nothing about training controls.
 
-import { configWords, stateWords } from "../words.js";
+import { configWords, stateWords } from "../texts.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 /** @import { Run, State, Store, View } from "../types.js" */
 

@@ -1,12 +1,12 @@
 // "Continue from here": the form of a new run, filled with what it continues; only what is changed is sent.
 // Knows nothing about how the run is made.
 
-import { fieldsOf } from "../schema.js";
-import { stepText } from "../then.js";
-import { plain } from "../words.js";
+import { fieldsOf } from "../lib/schema.js";
+import { stepText } from "../time/shown_moment.js";
+import { plain } from "../texts.js";
 import { openForm } from "./form.js";
 /** @import { Api } from "../api.js" */
-/** @import { Field } from "../schema.js" */
+/** @import { Field } from "../lib/schema.js" */
 /** @import { Problem, Run, RunConfig, State } from "../types.js" */
 
 /** They say which parameters there are. */

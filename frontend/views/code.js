@@ -1,7 +1,7 @@
 // The training loop's own source, with the line that has just run lit, and what it did in one sentence.
 // Knows nothing about Python beyond its keywords' names.
 
-import { PHASES, phaseSentence } from "../words.js";
+import { PHASES, phaseSentence } from "../texts.js";
 import { element, prose, set, whenChanged } from "./dom.js";
 /** @import { Listing, Phase, Store, View } from "../types.js" */
 

@@ -2,16 +2,16 @@
 // Knows nothing about how runs are chosen.
 
 import { format } from "../lib/format.js";
-import { distinct, lookOf, overlay, PARAMETERS } from "../overlay.js";
-import { numberOf } from "../protocol.js";
-import { stepText } from "../then.js";
-import { partingWords } from "../tree.js";
+import { distinct, lookOf, overlay, PARAMETERS } from "../compare/overlay.js";
+import { numberOf } from "../stream/protocol.js";
+import { stepText } from "../time/shown_moment.js";
+import { partingWords } from "../compare/run_tree.js";
 import { createChart } from "./chart.js";
 import { head, present } from "./dialog.js";
 import { element } from "./dom.js";
 /** @import { Api } from "../api.js" */
-/** @import { Series } from "../archive.js" */
-/** @import { Divergence } from "../tree.js" */
+/** @import { Series } from "../time/record_cache.js" */
+/** @import { Divergence } from "../compare/run_tree.js" */
 /** @import { Run } from "../types.js" */
 
 const CHARTS = [

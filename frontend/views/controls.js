@@ -4,9 +4,9 @@
 import { format } from "../lib/format.js";
 import { parseDecimal } from "../lib/number.js";
 import { permitted, toggle } from "../commands.js";
-import { numberOf } from "../protocol.js";
-import { shown } from "../then.js";
-import { PHASES, plain } from "../words.js";
+import { numberOf } from "../stream/protocol.js";
+import { shown } from "../time/shown_moment.js";
+import { PHASES, plain } from "../texts.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 /** @import { Send } from "../commands.js" */
 /** @import { Phase, Run, State, Store, View } from "../types.js" */

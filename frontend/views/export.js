@@ -2,7 +2,7 @@
 // Knows nothing about files.
 
 import { problemOf } from "../api.js";
-import { shown } from "../then.js";
+import { shown } from "../time/shown_moment.js";
 import { element, keepFocus, set, whenChanged } from "./dom.js";
 /** @import { Store, View } from "../types.js" */
 

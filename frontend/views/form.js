@@ -1,9 +1,9 @@
 // The dialog for a new run, made from the API's own schema. Knows no field by heart but the name and the data set.
 
-import { placeOf, valueOf } from "../schema.js";
+import { placeOf, valueOf } from "../lib/schema.js";
 import { head, present } from "./dialog.js";
 import { element, set, svg, write } from "./dom.js";
-/** @import { Field } from "../schema.js" */
+/** @import { Field } from "../lib/schema.js" */
 /** @import { DataSet, Problem } from "../types.js" */
 
 const WORDS = /** @type {Record<string, string>} */ ({

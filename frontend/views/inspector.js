@@ -2,11 +2,11 @@
 // Knows nothing about how it was chosen.
 
 import { elementName, exact, format } from "../lib/format.js";
-import { gradientAt, gradientFormula, outputFormula, unitFormula, updateRule } from "../formula.js";
+import { gradientAt, gradientFormula, outputFormula, unitFormula, updateRule } from "../lib/formula.js";
 import { isSame } from "../store.js";
-import { disagreement, optimizerName } from "../words.js";
+import { disagreement, optimizerName } from "../texts.js";
 import { element, prose, set, whenChanged, write } from "./dom.js";
-/** @import { Symbol } from "../formula.js" */
+/** @import { Symbol } from "../lib/formula.js" */
 /** @import { Column, Layout, Moment, Run, RunConfig, State, Store, Target, View } from "../types.js" */
 
 /** @typedef {{draw: (state: State) => void}} Body */

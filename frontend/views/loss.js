@@ -3,8 +3,8 @@
 
 import { createChart } from "./chart.js";
 import { laidKey, namedLines } from "./chart/laid.js";
-import { laidOver, valueAt } from "../overlay.js";
-import { numberOf } from "../protocol.js";
+import { laidOver, valueAt } from "../compare/overlay.js";
+import { numberOf } from "../stream/protocol.js";
 import { whenChanged } from "./dom.js";
 /** @import { History, Overlay, Run, State, Store, View } from "../types.js" */
 

@@ -3,8 +3,8 @@
 
 import { createChart } from "./chart.js";
 import { laidKey, quietLines } from "./chart/laid.js";
-import { norm } from "../history.js";
-import { laidOver } from "../overlay.js";
+import { norm } from "../stream/chart_rows.js";
+import { laidOver } from "../compare/overlay.js";
 import { whenChanged } from "./dom.js";
 /** @import { History, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
 

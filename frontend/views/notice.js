@@ -1,9 +1,9 @@
 // The strip above the network: what a state means and what to do next; and the refusals below.
 // Knows nothing about how what it offers is done.
 
-import { noticeOf } from "../words.js";
+import { noticeOf } from "../texts.js";
 import { element, keepFocus, whenChanged } from "./dom.js";
-/** @import { Notice } from "../words.js" */
+/** @import { Notice } from "../texts.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
 /** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play"|"heard", () => void>} Acts */

@@ -3,8 +3,8 @@
 
 import { weightColour } from "../lib/colour.js";
 import { elementName, format, shapeText, subscripts } from "../lib/format.js";
-import { norm } from "../history.js";
-import { shown } from "../then.js";
+import { norm } from "../stream/chart_rows.js";
+import { shown } from "../time/shown_moment.js";
 import { element, set, whenChanged, write } from "./dom.js";
 /** @import { GradState, Layout, Moment, ParameterColumn, State, Store, Target, View } from "../types.js" */
 

@@ -1,10 +1,10 @@
 // The dialog with the list of runs: open, start again, delete. Knows nothing about how these are done.
 
 import { format } from "../lib/format.js";
-import { MOST } from "../overlay.js";
-import { numberOf } from "../protocol.js";
-import { configWords } from "../words.js";
-import { treeOf } from "../tree.js";
+import { MOST } from "../compare/overlay.js";
+import { numberOf } from "../stream/protocol.js";
+import { configWords } from "../texts.js";
+import { treeOf } from "../compare/run_tree.js";
 import { element, set } from "./dom.js";
 import { head, present } from "./dialog.js";
 /** @import { Run, State, Store } from "../types.js" */

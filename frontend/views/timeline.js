@@ -2,10 +2,10 @@
 // Knows nothing about how a step is fetched.
 
 import { parseCount, parseGrouped } from "../lib/number.js";
-import { hasPast, playbackSpeed, stepText } from "../then.js";
+import { hasPast, playbackSpeed, stepText } from "../time/shown_moment.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 import { createTrack } from "./timeline/track.js";
-/** @import { Looking } from "../looking.js" */
+/** @import { Looking } from "../time/time_commands.js" */
 /** @import { State, Store, View } from "../types.js" */
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createClock, createStats } from "../../frontend/clock.js";
+import { createClock, createStats } from "../../frontend/stream/clock.js";
 
 /** Frames on demand. */
 function createScreen() {

@@ -14,7 +14,7 @@ test("the ends and the middle of the ramp are the ones that are announced", () =
 });
 
 test("the page's tokens are the same colours", () => {
-  const css = readFileSync(new URL("../../frontend/style.css", import.meta.url), "utf8");
+  const css = readFileSync(new URL("../../frontend/css/style.css", import.meta.url), "utf8");
   for (const name of /** @type {const} */ (["negative", "zero", "positive"])) {
     assert.ok(css.includes(`--weight-${name}: light-dark(${ENDS.light[name]}, ${ENDS.dark[name]});`), name);
   }

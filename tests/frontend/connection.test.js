@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Refusal } from "../../frontend/api.js";
-import { createStats } from "../../frontend/clock.js";
-import { connect } from "../../frontend/connection.js";
+import { createStats } from "../../frontend/stream/clock.js";
+import { connect } from "../../frontend/stream/connection.js";
 import { createStore } from "../../frontend/store.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gradientAt, gradientFormula, updateRule } from "../../frontend/formula.js";
+import { gradientAt, gradientFormula, updateRule } from "../../frontend/lib/formula.js";
 import { forward } from "../../frontend/lib/forward.js";
-import { layoutOf } from "../../frontend/protocol.js";
+import { layoutOf } from "../../frontend/stream/protocol.js";
 import { columns, FLOATS, run } from "./frames.js";
 
 const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));

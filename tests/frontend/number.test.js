@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fieldsOf, valueOf } from "../../frontend/schema.js";
+import { fieldsOf, valueOf } from "../../frontend/lib/schema.js";
 import { parseCount, parseDecimal, parseGrouped } from "../../frontend/lib/number.js";
 
 const DECIMALS = /** @type {[string, number][]} */ ([

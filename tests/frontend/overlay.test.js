@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { laidOver, MOST, valueAt } from "../../frontend/overlay.js";
+import { laidOver, MOST, valueAt } from "../../frontend/compare/overlay.js";
 import { initialState, reduce } from "../../frontend/store.js";
 
 const series = { name: "loss", steps: [40, 50, 60], values: /** @type {any[]} */ ([4, "inf", 2]) };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { decodeFrame, decodeMessage, layoutOf, numberOf, ProtocolError } from "../../frontend/protocol.js";
+import { decodeFrame, decodeMessage, layoutOf, numberOf, ProtocolError } from "../../frontend/stream/protocol.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));

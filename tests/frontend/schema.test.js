@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fieldsOf, placeOf, valueOf } from "../../frontend/schema.js";
+import { fieldsOf, placeOf, valueOf } from "../../frontend/lib/schema.js";
 
 const lr = { type: "number", minimum: 0, maximum: 1e6, default: 0.001, description: "How far." };
 const schemas = {
@@ -28,7 +28,7 @@ const schemas = {
 };
 const fields = fieldsOf({ components: { schemas } }, "RunConfig");
 const field = (/** @type {string} */ name) =>
-  /** @type {import("../../frontend/schema.js").Field} */ (fields.find((one) => one.name === name));
+  /** @type {import("../../frontend/lib/schema.js").Field} */ (fields.find((one) => one.name === name));
 
 test("each kind of property becomes its kind of field, with its limits and default", () => {
   assert.deepEqual(

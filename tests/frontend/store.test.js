@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
+import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { createStore, initialState, reduce } from "../../frontend/store.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 /** @import { Action, State } from "../../frontend/types.js" */

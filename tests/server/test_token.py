@@ -40,7 +40,7 @@ def test_without_the_token_nothing_is_told(locked: Server, guest: httpx.Client) 
         "/signin.html/../main.js",
         "/api/health/",
         "/API/health",
-        "/style.css%2f..%2fmain.js",
+        "/css/style.css%2f..%2f..%2fmain.js",
     ]
     for path in paths:
         answer = guest.get(path)
@@ -276,4 +276,4 @@ def test_the_sign_in_page_asks_for_nothing_that_needs_the_token(guest: httpx.Cli
         found = re.findall(r"""(?:src=|href=|from|url\()\s*["']([^"']+)["']""", answer.text)
         links = [urljoin(path, link) for link in found]
         waiting += [link for link in links if link not in seen]
-    assert {"/signin.js", "/signin.css", "/style.css"} <= seen <= OPEN_PATHS
+    assert {"/signin.js", "/css/signin.css", "/css/style.css"} <= seen <= OPEN_PATHS

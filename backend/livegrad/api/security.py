@@ -22,8 +22,8 @@ OPEN_PATHS = frozenset(
         "/api/session",
         "/signin.html",
         "/signin.js",
-        "/signin.css",
-        "/style.css",
+        "/css/signin.css",
+        "/css/style.css",
         "/icon.svg",
     }
 )

@@ -1,7 +1,7 @@
 // The lines of the runs laid over a chart, and what its key says of each. Knows nothing about how they are drawn.
 
-import { distinct, lookOf, PARAMETERS } from "../../overlay.js";
-import { partingNote, partingWords } from "../../tree.js";
+import { distinct, lookOf, PARAMETERS } from "../../compare/overlay.js";
+import { partingNote, partingWords } from "../../compare/run_tree.js";
 import { element, keepFocus, set, write } from "../dom.js";
 /** @import { Line } from "../chart.js" */
 /** @import { Overlay, Run, Store } from "../../types.js" */

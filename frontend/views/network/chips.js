@@ -1,7 +1,7 @@
 // A bias: a square on its unit, in the weight colours, with its sign and its arrows. Knows nothing about edges.
 
 import { Mark } from "./mark.js";
-import { colourOf, signPath, Strand } from "./strand.js";
+import { colourOf, signPath, Strand } from "./parameter_mark.js";
 
 /** @import { Plan, Slots } from "../../lib/geometry.js" */
 /** @import { ArrowPaths } from "./arrows.js" */

@@ -1,7 +1,7 @@
 // A weight: a line whose colour is sign and size, and whose width is size. Knows nothing about units.
 
 import { Mark } from "./mark.js";
-import { colourOf, signPath, Strand } from "./strand.js";
+import { colourOf, signPath, Strand } from "./parameter_mark.js";
 
 /** @import { Edge as Place, Plan } from "../../lib/geometry.js" */
 /** @import { ArrowPaths } from "./arrows.js" */

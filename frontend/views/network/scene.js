@@ -9,11 +9,11 @@ import { Halo } from "./halo.js";
 import { drawHeadings } from "./headings.js";
 import { Legend } from "./legend.js";
 import { Mark } from "./mark.js";
-import { Rove } from "./rove.js";
+import { Rove } from "./roving_focus.js";
 import { Input, inputRange, Output, Unit, UnitRange } from "./units.js";
 
 /** @import { Moment, State, Target } from "../../types.js" */
-/** @import { Stop } from "./rove.js" */
+/** @import { Stop } from "./roving_focus.js" */
 /** @import { Picture } from "./picture.js" */
 
 /** @typedef {{target: Target, node: SVGElement, draw: (picture: Picture) => void}} Element */

@@ -2,7 +2,7 @@
 // Knows nothing about how a step is fetched.
 
 import { format } from "../../lib/format.js";
-import { hasPast, lossThen, stepText } from "../../then.js";
+import { hasPast, lossThen, stepText } from "../../time/shown_moment.js";
 import { element, set, svg, whenChanged, write } from "../dom.js";
 import { outline, reach, thinned } from "./silhouette.js";
 /** @import { History, State, Store } from "../../types.js" */

@@ -3,9 +3,9 @@
 // rows out, and never one that holds the smallest or the largest value of a line in its neighbourhood.
 
 import { numberOf } from "./protocol.js";
-/** @import { Chunk, Series } from "./archive.js" */
-/** @import { Stretch } from "./catchup.js" */
-/** @import { History, Layout, Scalar } from "./types.js" */
+/** @import { Chunk, Series } from "../time/record_cache.js" */
+/** @import { Stretch } from "./backfill.js" */
+/** @import { History, Layout, Scalar } from "../types.js" */
 
 export const CAPACITY = 6144; // rows; a chart is some hundred pixels wide
 

@@ -1,7 +1,7 @@
 // Then and now: which moment the cards show, and how that is said. Pure.
 
-import { numberOf } from "./protocol.js";
-/** @import { Layout, Moment, Run, State } from "./types.js" */
+import { numberOf } from "../stream/protocol.js";
+/** @import { Layout, Moment, Run, State } from "../types.js" */
 
 const PLAYBACK_SECS = 20; // a whole run, unless a speed is asked for
 

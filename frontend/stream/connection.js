@@ -1,12 +1,12 @@
 // One run's stream: attaches, acknowledges what was drawn, comes back by itself, fetches what the stream leaves out.
 // Knows nothing about views; it turns what arrives into actions.
 
-import { problemOf } from "./api.js";
-import { createCatchUp } from "./catchup.js";
-import { seriesNames } from "./history.js";
+import { problemOf } from "../api.js";
+import { createCatchUp } from "./backfill.js";
+import { seriesNames } from "./chart_rows.js";
 import { decodeFrame, decodeMessage } from "./protocol.js";
-/** @import { Api } from "./api.js" */
-/** @import { Layout, Store } from "./types.js" */
+/** @import { Api } from "../api.js" */
+/** @import { Layout, Store } from "../types.js" */
 /** @import { Stats } from "./clock.js" */
 
 const RETRY_MS = { first: 250, most: 5000 };
@@ -93,7 +93,7 @@ export function connect(id, { store, api, stats, open, later }) {
     if (message.kind === "error") store.dispatch(eventOf(message));
   }
 
-  /** @param {{run: import("./types.js").Run, layout: Layout|null}} hello */
+  /** @param {{run: import("../types.js").Run, layout: Layout|null}} hello */
   function greet(hello) {
     layout = hello.layout;
     failures = 0;
@@ -121,7 +121,7 @@ export function connect(id, { store, api, stats, open, later }) {
 
   const catchUp = createCatchUp({
     async exact({ from, to }) {
-      const [{ chunksOf }, buffer] = await Promise.all([import("./sources.js"), api.records(id, from, to)]);
+      const [{ chunksOf }, buffer] = await Promise.all([import("../time/http_source.js"), api.records(id, from, to)]);
       if (layout !== null) fill({ chunks: chunksOf(buffer, layout) });
     },
     async thinned(range) {
@@ -137,7 +137,7 @@ export function connect(id, { store, api, stats, open, later }) {
     if (!isClosed && wanted !== null) store.dispatch({ type: "missed", ...found, wanted });
   }
 
-  /** @template T @param {Promise<T>} answer @param {(value: T) => import("./types.js").Action} actionOf */
+  /** @template T @param {Promise<T>} answer @param {(value: T) => import("../types.js").Action} actionOf */
   async function load(answer, actionOf) {
     try {
       const value = await answer;
@@ -195,7 +195,7 @@ const keptOf = ({ exact }) => ({ type: "kept", exact });
 /** Events of the run's that are told beside it until they are over; the rest are problems. */
 const NEWS = ["restarted", "log", "log-again"];
 
-/** @param {{title: string, detail: string}} message @returns {import("./types.js").Action} */
+/** @param {{title: string, detail: string}} message @returns {import("../types.js").Action} */
 function eventOf({ title, detail }) {
   if (NEWS.includes(title)) return { type: "news", title, detail };
   return { type: "problem", problem: { type: "about:blank", status: 0, title, detail } };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Rove } from "../../frontend/views/network/rove.js";
+import { Rove } from "../../frontend/views/network/roving_focus.js";
 
-/** @import { Stop } from "../../frontend/views/network/rove.js" */
+/** @import { Stop } from "../../frontend/views/network/roving_focus.js" */
 
 /** A stop that notes what is done to it. @param {number} column @param {number} row */
 function stopAt(column, row) {

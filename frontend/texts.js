@@ -2,7 +2,7 @@
 // Pure: knows nothing about elements. `code` in backticks.
 
 import { format } from "./lib/format.js";
-import { numberOf } from "./protocol.js";
+import { numberOf } from "./stream/protocol.js";
 /** @import { Run, RunConfig, State } from "./types.js" */
 
 export const PHASES = /** @type {const} */ (["zero_grad", "forward", "loss", "backward", "step"]);

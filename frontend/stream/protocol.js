@@ -1,7 +1,7 @@
 // The wire format, as bytes and text become values: twin of backend/livegrad/protocol.py.
 // Pure: knows nothing about sockets, the page or what the numbers are for.
 
-/** @import { Column, Layout, ParameterColumn, Run } from "./types.js" */
+/** @import { Column, Layout, ParameterColumn, Run } from "../types.js" */
 
 /**
  * One binary frame.
@@ -189,7 +189,7 @@ function runOf(run) {
 
 /**
  * A number of a JSON answer, where NaN and the infinities are text.
- * @param {import("./types.js").Scalar|undefined} scalar null: NaN
+ * @param {import("../types.js").Scalar|undefined} scalar null: NaN
  */
 export function numberOf(scalar) {
   if (typeof scalar === "number") return scalar;

@@ -1,11 +1,11 @@
 // Fetches what is laid over the charts: each run's series and where it parts from the one on the screen, again while one
 // of them trains. Follows the state; knows nothing about charts. Fetched when a run is first laid over.
 
-import { problemOf } from "./api.js";
+import { problemOf } from "../api.js";
 import { SERIES } from "./overlay.js";
-/** @import { Api } from "./api.js" */
-/** @import { Divergence } from "./tree.js" */
-/** @import { Overlay, Run, Store } from "./types.js" */
+/** @import { Api } from "../api.js" */
+/** @import { Divergence } from "./run_tree.js" */
+/** @import { Overlay, Run, Store } from "../types.js" */
 
 const POINTS = 1200;
 const REFRESH_MS = 2000;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Archive } from "../../frontend/archive.js";
+import { Archive } from "../../frontend/time/record_cache.js";
 
 const FLOATS = 4;
 const RECORD_BYTES = FLOATS * 4;

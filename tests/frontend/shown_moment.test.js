@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chunksOf } from "../../frontend/sources.js";
-import { createLooking } from "../../frontend/looking.js";
-import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
+import { chunksOf } from "../../frontend/time/http_source.js";
+import { createLooking } from "../../frontend/time/time_commands.js";
+import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { createStore, initialState, reduce } from "../../frontend/store.js";
-import { otherSpeed, playbackSpeed, shown } from "../../frontend/then.js";
+import { otherSpeed, playbackSpeed, shown } from "../../frontend/time/shown_moment.js";
 import { outline, reach, thinned } from "../../frontend/views/timeline/silhouette.js";
-import { noticeOf } from "../../frontend/words.js";
+import { noticeOf } from "../../frontend/texts.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 /** @import { Layout, State } from "../../frontend/types.js" */

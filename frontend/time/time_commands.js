@@ -1,9 +1,9 @@
 // What a person asks of time: another step, history played back, now again.
 // Knows nothing about buttons and keys, nor how a step gets onto the screen.
 
-import { otherSpeed, playbackSpeed } from "./then.js";
-/** @import { Send } from "./commands.js" */
-/** @import { Store } from "./types.js" */
+import { otherSpeed, playbackSpeed } from "./shown_moment.js";
+/** @import { Send } from "../commands.js" */
+/** @import { Store } from "../types.js" */
 
 /** @typedef {ReturnType<typeof createLooking>} Looking */
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createCatchUp, cut, EVERY_MS, MOST_STEPS, widened } from "../../frontend/catchup.js";
+import { createCatchUp, cut, EVERY_MS, MOST_STEPS, widened } from "../../frontend/stream/backfill.js";
 
 /** A catch-up whose fetches and timers the test ends by hand. */
 function errands({ isAtRest = false } = {}) {

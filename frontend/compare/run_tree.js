@@ -1,9 +1,9 @@
 // Runs as a tree of what continues what, and in words where two of them part. Pure.
 
-import { format } from "./lib/format.js";
-import { numberOf } from "./protocol.js";
-import { stepText } from "./then.js";
-/** @import { Run, Scalar } from "./types.js" */
+import { format } from "../lib/format.js";
+import { numberOf } from "../stream/protocol.js";
+import { stepText } from "../time/shown_moment.js";
+/** @import { Run, Scalar } from "../types.js" */
 
 /** @typedef {{run: Run, depth: number}} Place */
 

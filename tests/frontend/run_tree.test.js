@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { partingWords, treeOf } from "../../frontend/tree.js";
+import { partingWords, treeOf } from "../../frontend/compare/run_tree.js";
 import { changesOf, startOf } from "../../frontend/views/branch.js";
 import { run } from "./frames.js";
 

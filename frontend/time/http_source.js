@@ -1,10 +1,10 @@
 // A run's history over HTTP. Knows nothing about caches or the page.
 
-import { problemOf } from "./api.js";
-import { decodeFrame } from "./protocol.js";
-/** @import { Api } from "./api.js" */
-/** @import { Chunk, Source } from "./archive.js" */
-/** @import { Layout } from "./types.js" */
+import { problemOf } from "../api.js";
+import { decodeFrame } from "../stream/protocol.js";
+/** @import { Api } from "../api.js" */
+/** @import { Chunk, Source } from "./record_cache.js" */
+/** @import { Layout } from "../types.js" */
 
 const HEADER_BYTES = 32;
 

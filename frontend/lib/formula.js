@@ -1,9 +1,9 @@
 // The formula of one gradient, as symbols that know their idea, and as a number.
 // Pure. Knows the one-hidden-layer network and the mean squared error; nothing about elements.
 
-import { forward, unit } from "./lib/forward.js";
-/** @import { Layout, RunConfig, Target } from "./types.js" */
-/** @import { Activation } from "./lib/forward.js" */
+import { forward, unit } from "./forward.js";
+/** @import { Layout, RunConfig, Target } from "../types.js" */
+/** @import { Activation } from "./forward.js" */
 
 /** @typedef {"gradient"|"loss"|"answer"|"data"|"weight"|"sum"} Idea */
 /** @typedef {{text: string, idea: Idea, sub?: string, sup?: string, means?: string}} Symbol means: in words */

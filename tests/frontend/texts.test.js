@@ -9,7 +9,7 @@ import {
   phaseSentence,
   plain,
   stateWords,
-} from "../../frontend/words.js";
+} from "../../frontend/texts.js";
 import { run } from "./frames.js";
 /** @import { Phase, State } from "../../frontend/types.js" */
 

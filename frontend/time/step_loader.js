@@ -1,11 +1,11 @@
 // Brings the step that is asked for onto the screen, and plays history back. Fetched when someone first looks back.
 // Follows the state; knows nothing about buttons or the drawing.
 
-import { problemOf } from "./api.js";
-import { Archive } from "./archive.js";
-import { playbackSpeed } from "./then.js";
-/** @import { Entry, Source } from "./archive.js" */
-/** @import { Layout, State, Store } from "./types.js" */
+import { problemOf } from "../api.js";
+import { Archive } from "./record_cache.js";
+import { playbackSpeed } from "./shown_moment.js";
+/** @import { Entry, Source } from "./record_cache.js" */
+/** @import { Layout, State, Store } from "../types.js" */
 
 const RETRY_MS = 500;
 const REST_MS = 120; // one who stays so long may look around here

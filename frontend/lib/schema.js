@@ -1,7 +1,7 @@
 // The form's fields, read from the OpenAPI schema of RunConfig; and where in it an error belongs.
 // Pure: knows nothing about elements.
 
-import { parseDecimal } from "./lib/number.js";
+import { parseDecimal } from "./number.js";
 
 /**
  * @typedef {Object} Field

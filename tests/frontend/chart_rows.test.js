@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appendRecords, createHistory, insertRecords, insertSeries, joinPast, norm, seriesNames, thin } from "../../frontend/history.js";
-import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
+import { appendRecords, createHistory, insertRecords, insertSeries, joinPast, norm, seriesNames, thin } from "../../frontend/stream/chart_rows.js";
+import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { columns, FLOATS, frame } from "./frames.js";
 
 const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeFrame, layoutOf } from "../../frontend/protocol.js";
+import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { createStore } from "../../frontend/store.js";
-import { createTravel } from "../../frontend/travel.js";
+import { createTravel } from "../../frontend/time/step_loader.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));
@@ -17,7 +17,7 @@ function looking({ keeps = () => true } = {}) {
   /** @type {(() => void)[]} */
   const timers = [];
   const fault = { isAway: false };
-  /** @type {import("../../frontend/travel.js").Travel|null} */
+  /** @type {import("../../frontend/time/step_loader.js").Travel|null} */
   let travel = null;
   const store = createStore(() => travel?.follow());
   const source = {
