@@ -17,7 +17,7 @@ from benchmarks.table import Row
 from livegrad.config import RunConfig
 from livegrad.lifecycle.states import State
 from livegrad.protocol import HEADER, RECORDS, Column, Frame, columns_from_json, decode, record_bytes
-from livegrad.store.compaction import settle
+from livegrad.store.compaction import compact
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog
 from livegrad.store.writes import Append, Create, Describe
@@ -75,10 +75,10 @@ def _written(
     appending, settling = _append(log, records, record_bytes(columns), steps)
     log.close()
     size, raw = (folder / "livegrad.sqlite3").stat().st_size, steps * record_bytes(columns)
-    note = f"{size / steps:.0f} of {raw / steps:.0f} bytes a step, digests included"
+    note = f"{size / steps:.0f} of {raw / steps:.0f} bytes a step, summaries included"
     yield Row(SUBJECT, f"run log on disk ÷ raw records, {optimizer}", size / raw, "×", 1.0, note=note)
     what = f"append a record, {AT_ONCE} at once, {optimizer}"
-    note = f"and {settling:.1f} µs a record to pack and digest it, afterwards"
+    note = f"and {settling:.1f} µs a record to pack and summarize it, afterwards"
     yield Row(SUBJECT, what, appending, "µs", note=note)
 
 
@@ -92,7 +92,7 @@ def _append(log: RunLog, records: bytes, length: int, steps: int) -> tuple[float
         begun = time.process_time()
         log.apply([Append.frames(RUN, 1, Frame(RECORDS, count, first, 1, 0, time.time(), payload))])
         between = time.process_time()
-        while settle(log):
+        while compact(log):
             pass
         appending, settling = appending + between - begun, settling + time.process_time() - between
     return appending / steps * 1e6, settling / steps * 1e6

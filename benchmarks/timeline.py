@@ -12,7 +12,7 @@ from benchmarks.product import chromium, watching
 from benchmarks.sampling import Effort, percentile
 from benchmarks.table import Row
 from livegrad.protocol import RECORDS, Frame
-from livegrad.store.compaction import settle
+from livegrad.store.compaction import compact
 from livegrad.store.log import RunLog
 from livegrad.store.writes import Append
 from tests.running import serving
@@ -95,14 +95,14 @@ def _dragged(page: Page, effort: Effort) -> Row:
 
 
 def _long_run(folder: Path, steps: int) -> str:
-    """Train one run a little, for its columns and data; then write made-up records behind it, and settle them."""
+    """Train one run a little, for its columns and data; then write made-up records behind it, and compact them."""
     with serving(folder) as running:
         run = running.create(optimizer={"kind": "adam"}, pace=None, max_steps=10_000_000)
         running.command(run, "step", count=1)
     log = RunLog(folder / "livegrad.sqlite3")
     try:
         _extend(log, run, steps)
-        while settle(log):
+        while compact(log):
             pass
     finally:
         log.close()

@@ -10,7 +10,7 @@ import numpy as np
 from livegrad.config import RunConfig
 from livegrad.lifecycle.states import State
 from livegrad.protocol import Column, Frame, columns_of, record_bytes
-from livegrad.store.compaction import settle
+from livegrad.store.compaction import compact
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog
 from livegrad.store.writes import Append, Create, Describe, Item, Note
@@ -38,7 +38,7 @@ def write_run(folder: Path, steps: int) -> str:
     for first in range(0, steps, 50_000):
         log.apply([Append.frames(entry.id, 1, *_frames(first, min(first + 50_000, steps), columns))])
     log.apply([Append(entry.id, 1, (Item(note=Note(steps - 1, State.FINISHED)),))])
-    while settle(log):
+    while compact(log):
         pass
     log.close()
     return entry.id

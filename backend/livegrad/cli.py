@@ -127,18 +127,18 @@ def _server(settings: "Settings", port: int) -> "Server":
 
     from livegrad.api import limits
     from livegrad.api.app import create_app
-    from livegrad.api.auth import Doorkeeper
+    from livegrad.api.auth import Authenticator
     from livegrad.api.uvicorn_protocols import HttpProtocol, WebSocketProtocol
-    from livegrad.hosts import Names
+    from livegrad.hosts import AllowedHosts
     from livegrad.server import Server
 
-    names = Names(settings.host, settings.allowed_hosts, port)
-    doorkeeper = Doorkeeper(settings.token, names, port)
+    names = AllowedHosts(settings.host, settings.allowed_hosts, port)
+    authenticator = Authenticator(settings.token, names, port)
     crash: list[Callable[[BaseException], None]] = []  # the server's, once there is one
-    app, stop_trainers = create_app(settings, doorkeeper, port, lambda error: crash[0](error))
+    app, stop_trainers = create_app(settings, authenticator, port, lambda error: crash[0](error))
 
     def announce() -> None:
-        link = _url(settings.host, port) + doorkeeper.one_time_path()
+        link = _url(settings.host, port) + authenticator.one_time_path()
         print(link, flush=True)
         if settings.opens_browser:
             from livegrad.browser import open_page

@@ -21,7 +21,7 @@ _NAME = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class Address:
     """One address of this server, as browsers see it: behind a proxy, it is the proxy's."""
 
     host: str
@@ -42,7 +42,7 @@ class Name:
         return "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
 
 
-def name(text: str, port: int, source: str = "--allow-host") -> Name:
+def name(text: str, port: int, source: str = "--allow-host") -> Address:
     """Read NAME, NAME:PORT, or https://NAME[:PORT] for a proxy in front; NAME alone is at `port`.
 
     Raises SettingsError, which names the flag or variable that the text came from: `source`.
@@ -54,7 +54,7 @@ def name(text: str, port: int, source: str = "--allow-host") -> Name:
         )
     scheme = match["scheme"]
     own = DEFAULT_PORTS[scheme] if scheme else port
-    return Name(match["host"], int(match["port"] or own), scheme or "http")
+    return Address(match["host"], int(match["port"] or own), scheme or "http")
 
 
 def is_name(text: str) -> bool:
@@ -62,11 +62,11 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text.lower()) is not None
 
 
-class Names:
+class AllowedHosts:
     """The table of own names. `listening` is the address or name given as --host."""
 
     def __init__(self, listening: str, allowed: Iterable[str], port: int) -> None:
-        names = [Name(host, port) for host in LOOPBACK]
+        names = [Address(host, port) for host in LOOPBACK]
         if not _is_address(listening):
             names.append(name(listening, port))
         names += [name(text, port) for text in allowed]
@@ -89,14 +89,14 @@ class Names:
         return found or set()
 
 
-def _at_address(address: str, port: int | None) -> Name | None:
+def _at_address(address: str, port: int | None) -> Address | None:
     if port is None or not _is_address(address):
         return None
     parsed = ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address):
         mapped = parsed.ipv4_mapped  # an IPv4 client of a socket that listens on ::
-        return Name(str(mapped) if mapped else f"[{parsed}]", port)
-    return Name(str(parsed), port)
+        return Address(str(mapped) if mapped else f"[{parsed}]", port)
+    return Address(str(parsed), port)
 
 
 def _is_address(text: str) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from livegrad.lifecycle.states import State
 from livegrad.protocol import RECORDS, Frame, columns_of
-from livegrad.store.compaction import settle
+from livegrad.store.compaction import compact
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog
 from livegrad.store.writes import Append, Create, Describe
@@ -44,10 +44,10 @@ def begin(log: RunLog, run: str, parent: str | None = None, step: int | None = N
 
 
 def write(log: RunLog, run: str, rows: Rows, first: int = 0, at_once: int = 80, time: float = 1.0) -> None:
-    """Append the rows in frames of `at_once`, as a trainer at full speed does; settle what is complete."""
+    """Append the rows in frames of `at_once`, as a trainer at full speed does; compact what is complete."""
     for low in range(0, len(rows), at_once):
         log.apply([Append.frames(run, 1, frame(rows[low : low + at_once], first + low, 1, time + low))])
-    while settle(log):
+    while compact(log):
         pass
 
 

@@ -1,29 +1,29 @@
 import pytest
 
 from livegrad.errors import SettingsError
-from livegrad.hosts import Name, Names, name
+from livegrad.hosts import Address, AllowedHosts, name
 
 HERE = ("192.168.1.5", 8000)
 
 
 def origins(host: str, *allowed: str, listening: str = "127.0.0.1", port: int = 8000) -> set[str]:
-    return Names(listening, allowed, port).origins(host, ("127.0.0.1", port))
+    return AllowedHosts(listening, allowed, port).origins(host, ("127.0.0.1", port))
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("lab", Name("lab", 8000)),
-        ("LAB.example", Name("lab.example", 8000)),
-        ("lab:81", Name("lab", 81)),
-        ("192.168.1.5", Name("192.168.1.5", 8000)),
-        ("[fe80::1]:81", Name("[fe80::1]", 81)),
-        ("http://lab", Name("lab", 80)),
-        ("https://lab", Name("lab", 443, "https")),
-        ("https://lab:8443", Name("lab", 8443, "https")),
+        ("lab", Address("lab", 8000)),
+        ("LAB.example", Address("lab.example", 8000)),
+        ("lab:81", Address("lab", 81)),
+        ("192.168.1.5", Address("192.168.1.5", 8000)),
+        ("[fe80::1]:81", Address("[fe80::1]", 81)),
+        ("http://lab", Address("lab", 80)),
+        ("https://lab", Address("lab", 443, "https")),
+        ("https://lab:8443", Address("lab", 8443, "https")),
     ],
 )
-def test_a_name_is_read_as_browsers_will_write_it(text: str, expected: Name) -> None:
+def test_a_name_is_read_as_browsers_will_write_it(text: str, expected: Address) -> None:
     assert name(text, 8000) == expected
 
 
@@ -87,11 +87,11 @@ def test_the_name_to_listen_at_is_a_name_of_ours() -> None:
     ],
 )
 def test_the_address_that_was_reached_is_a_name_of_ours(reached_at: tuple[str, int], host: str) -> None:
-    assert Names("::", (), 8000).origins(host, reached_at) == {f"http://{host}"}
+    assert AllowedHosts("::", (), 8000).origins(host, reached_at) == {f"http://{host}"}
 
 
 @pytest.mark.parametrize(
     "reached_at", [None, ("192.168.1.6", 8000), ("192.168.1.5", 8001), ("/run/socket", None)]
 )
 def test_another_address_is_none_of_ours(reached_at: tuple[str, int | None] | None) -> None:
-    assert Names("0.0.0.0", (), 8000).origins("192.168.1.5:8000", reached_at) == set()
+    assert AllowedHosts("0.0.0.0", (), 8000).origins("192.168.1.5:8000", reached_at) == set()

@@ -263,7 +263,7 @@ def test_a_table_that_breaks_off_says_why_in_the_servers_words(
     tmp_path: Path, open_page: OpenPage, complaints: Complaints
 ) -> None:
     complaints.forgive("ERR_INCOMPLETE_CHUNKED_ENCODING")
-    write_run(tmp_path, 80_000)  # its charts come out of digests
+    write_run(tmp_path, 80_000)  # its charts come out of summaries
     with closing(sqlite3.connect(tmp_path / "livegrad.sqlite3")) as db, db:
         db.execute("UPDATE chunks SET payload = zeroblob(100) WHERE first = 51200")
     with serving(tmp_path) as damaged:

@@ -248,7 +248,7 @@ def test_one_runs_damage_stays_that_runs(
     with serving(tmp_path) as server:
         server.command(whole, "step", count=2000)
         assert server.get(f"/runs/{whole}/parameters", params={"step": 2999})["step"] == 2999
-        wait(lambda: _settled(tmp_path, whole) == 2816)
+        wait(lambda: _compacted(tmp_path, whole) == 2816)
         answer = server.client.get(f"/api/runs/{hurt}/parameters", params={"step": 999})
         assert answer.status_code == 507
         assert server.stop() == 0
@@ -256,6 +256,6 @@ def test_one_runs_damage_stays_that_runs(
         assert "Traceback" not in server.log_text()
 
 
-def _settled(folder: Path, run: str) -> int:
+def _compacted(folder: Path, run: str) -> int:
     with closing(sqlite3.connect(folder / "livegrad.sqlite3")) as db:
-        return int(db.execute("SELECT settled FROM runs WHERE id = ?", (run,)).fetchone()[0])
+        return int(db.execute("SELECT compacted FROM runs WHERE id = ?", (run,)).fetchone()[0])

@@ -96,8 +96,8 @@ from livegrad.api import app
 
 original = app.create_app
 
-def create_app(settings, doorkeeper, port, on_crash):
-    made, stop = original(settings, doorkeeper, port, on_crash)
+def create_app(settings, authenticator, port, on_crash):
+    made, stop = original(settings, authenticator, port, on_crash)
     async def crashing(scope, receive, send):
         if scope["type"] == "http" and scope["path"] == "/crash":
             on_crash(RuntimeError("nobody expected this"))

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse
 
 from livegrad import __version__
 from livegrad.api import branches, exports, parameters, problems, runs, sign_in, stream, trainers
-from livegrad.api.auth import Doorkeeper
+from livegrad.api.auth import Authenticator
 from livegrad.api.long_responses import Threads
 from livegrad.api.page import Page
 from livegrad.api.schema import describe
@@ -39,7 +39,7 @@ def frontend() -> Path:
 
 
 def create_app(
-    settings: Settings, doorkeeper: Doorkeeper, port: int, on_crash: OnCrash
+    settings: Settings, authenticator: Authenticator, port: int, on_crash: OnCrash
 ) -> "tuple[ASGIApp, Stop]":
     """Return the whole application, guarded, and what to call before its connections are closed.
 
@@ -78,7 +78,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
         lifespan=life,
     )
-    app.state.doorkeeper = doorkeeper
+    app.state.authenticator = authenticator
     app.state.on_crash = on_crash
     app.state.frontend = frontend()
     app.state.board = Board()
@@ -91,7 +91,7 @@ def create_app(
     async def stop_trainers() -> None:
         await app.state.hub.stop_trainers()
 
-    return Guard(app, doorkeeper), stop_trainers
+    return Guard(app, authenticator), stop_trainers
 
 
 def _add_page(app: FastAPI, folder: Path) -> None:

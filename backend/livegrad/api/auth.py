@@ -12,23 +12,23 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from livegrad.api.rate_limit import Attempts
+from livegrad.api.rate_limit import RateLimit
 from livegrad.api.refusals import Refusal
-from livegrad.hosts import Names
+from livegrad.hosts import AllowedHosts
 
 LINK_PATH = "/enter"
 
 
-class Doorkeeper:
+class Authenticator:
     """Knows the server's names, and who has shown the token. Without a token everybody has."""
 
-    def __init__(self, token: str | None, names: Names, port: int) -> None:
+    def __init__(self, token: str | None, names: AllowedHosts, port: int) -> None:
         self.names = names
         self.has_token = token is not None
         self._token = (token or "").encode()
         self._cookie = f"livegrad_session_{port}"  # a browser keeps one jar for all ports of a machine
         self._codes: set[str] = set()  # one-time links not yet opened
-        self._attempts = Attempts()
+        self._rate_limit = RateLimit()
 
     # -- one-time links
 
@@ -85,7 +85,7 @@ class Doorkeeper:
     def is_token(self, text: str, scope: Scope) -> bool:
         """Return whether `text` is the token. Raises Refusal after too many that were not, from one address."""
         address = (scope.get("client") or ("unknown", 0))[0]
-        if seconds := math.ceil(self._attempts.wait_secs(address)):
+        if seconds := math.ceil(self._rate_limit.wait_secs(address)):
             raise Refusal(
                 429,
                 "Too many wrong tokens",
@@ -94,7 +94,7 @@ class Doorkeeper:
             )
         if self.has_token and hmac.compare_digest(text.encode(errors="replace"), self._token):
             return True
-        self._attempts.note_wrong(address)
+        self._rate_limit.note_wrong(address)
         return False
 
 

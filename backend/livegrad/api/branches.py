@@ -12,7 +12,7 @@ from livegrad.api.problems import responses
 from livegrad.api.schemas import Run, Scalar
 from livegrad.errors import Forbidden, ThinnedOut, UnknownThing
 from livegrad.runs.branching import continued
-from livegrad.runs.divergence import Side, parting
+from livegrad.runs.divergence import Side, find_divergence
 from livegrad.runs.hub import Hub
 from livegrad.runs.run import LiveRun
 
@@ -104,6 +104,6 @@ async def divergence(
     if last < first:
         return {"comparable": False, "first": None, "last": None, **nothing}
     mine, theirs = (Side(entry.columns, hub.log.frames(entry.id, first, last)) for entry in (one, two))
-    found = await asyncio.to_thread(parting, mine, theirs)
+    found = await asyncio.to_thread(find_divergence, mine, theirs)
     where = nothing if found is None else found.as_json()
     return {"comparable": found is not None, "first": first, "last": last, **where}

@@ -15,7 +15,7 @@ from livegrad.api.deps import BoardHere, HubHere, RunHere, ThreadsHere
 from livegrad.api.long_responses import TOKEN, Paged, Token, Whole
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds
-from livegrad.api.schemas import ProgressShape
+from livegrad.api.schemas import ProgressSchema
 from livegrad.errors import BadValue, Forbidden
 from livegrad.export.lineage import lineage
 from livegrad.export.progress import Progress
@@ -56,8 +56,8 @@ async def script(hub: HubHere, run: RunHere) -> Response:
     It tells what runs this one continues too, and which learning rates were tuned when.
     """
     found = _finder(hub)
-    chapters, beginning = await asyncio.to_thread(lineage, hub.log, run.entry, found.get)
-    text = write(chapters, beginning, version("torch"))
+    segments, initial = await asyncio.to_thread(lineage, hub.log, run.entry, found.get)
+    text = write(segments, initial, version("torch"))
     return Response(text, media_type="text/x-python; charset=utf-8", headers=_attachment(run, "py"))
 
 
@@ -197,7 +197,7 @@ async def replay_html(
     return Whole(make, "text/html; charset=utf-8", _attachment(run, "html"), threads, under_way)
 
 
-@router.get("/progress/{token}", response_model=ProgressShape, responses=responses(404))
+@router.get("/progress/{token}", response_model=ProgressSchema, responses=responses(404))
 async def progress(
     board: BoardHere,
     run: RunHere,

@@ -13,7 +13,7 @@ from livegrad.api.deps import HubHere, RunHere, ThreadsHere
 from livegrad.api.long_responses import Paged, Threads
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds, steps_there
-from livegrad.api.schemas import Kept, OneParameter, SeriesShape, SnapshotShape
+from livegrad.api.schemas import Kept, OneParameter, SeriesSchema, SnapshotSchema
 from livegrad.errors import ThinnedOut, UnknownThing
 from livegrad.export.progress import Progress
 from livegrad.protocol import Frame, encode, join
@@ -87,7 +87,7 @@ async def _snapshot(hub: Hub, run: LiveRun, threads: Threads, step: int | None) 
 
 @router.get(
     "/parameters",
-    response_model=SnapshotShape,
+    response_model=SnapshotSchema,
     responses=responses(404, 409, 410, 422, 503) | _FILES,
     tags=["parameters"],
 )
@@ -169,7 +169,7 @@ def _bundled(frames: Iterator[Frame]) -> Generator[Frame]:
         yield join(kept)
 
 
-@router.get("/series", response_model=SeriesShape, responses=responses(404, 422), tags=["parameters"])
+@router.get("/series", response_model=SeriesSchema, responses=responses(404, 422), tags=["parameters"])
 async def series(
     hub: HubHere,
     run: RunHere,

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 from livegrad.api import limits
 
 
-class Attempts:
+class RateLimit:
     """Counts by address; an IPv6 one by its network, since a machine has a whole one of these to itself."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

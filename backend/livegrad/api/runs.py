@@ -8,11 +8,11 @@ from fastapi import APIRouter, Body, Request, Response
 from livegrad import __version__
 from livegrad.api.deps import HubHere, ListedRunHere, RunHere, RunId
 from livegrad.api.problems import responses
-from livegrad.api.schemas import Answer, DatasetShape, DataShape, Health, ListingShape, Run
+from livegrad.api.schemas import Answer, DataSchema, DatasetSchema, Health, LoopSchema, Run
 from livegrad.config import Command, RunConfig
 from livegrad.datasets import DATASETS
 from livegrad.errors import Forbidden
-from livegrad.export.loop_source import listing
+from livegrad.export.loop_source import loop_source
 from livegrad.runs.launcher import Launcher
 
 router = APIRouter(prefix="/api")
@@ -46,7 +46,7 @@ def torch_state(launcher: Launcher) -> str:
     return "ready" if launcher.is_warm else "loading"
 
 
-@router.get("/datasets", response_model=list[DatasetShape], tags=["server"])
+@router.get("/datasets", response_model=list[DatasetSchema], tags=["server"])
 async def datasets() -> Any:
     """List the built-in data sets with their points, names and units."""
     return [
@@ -62,10 +62,10 @@ async def datasets() -> Any:
     ]
 
 
-@router.get("/loop", response_model=ListingShape, tags=["server"])
+@router.get("/loop", response_model=LoopSchema, tags=["server"])
 async def loop() -> Any:
     """Return the training loop's source, as the dashboard shows it."""
-    return asdict(listing())
+    return asdict(loop_source())
 
 
 @router.get("/runs", response_model=list[Run], tags=["runs"])
@@ -114,7 +114,7 @@ async def command(
     return await hub.command(run, command)
 
 
-@router.get("/runs/{run}/data", response_model=DataShape, responses=responses(404, 409), tags=["runs"])
+@router.get("/runs/{run}/data", response_model=DataSchema, responses=responses(404, 409), tags=["runs"])
 async def data(run: RunHere) -> Any:
     """Return the very float32 numbers that the model is fed, with names and units."""
     if not run.entry.data:

@@ -60,7 +60,7 @@ class Answer(BaseModel):
     step: int
 
 
-class ParameterShape(BaseModel):
+class ParameterSchema(BaseModel):
     """A parameter, and its .grad."""
 
     name: str = Field(examples=["hidden_linear.weight"])
@@ -81,18 +81,18 @@ class SnapshotHead(BaseModel):
     loss: Scalar
 
 
-class SnapshotShape(SnapshotHead):
+class SnapshotSchema(SnapshotHead):
     """Every parameter at one moment, and of what run: its configuration."""
 
     config: RunConfig
-    parameters: list[ParameterShape]
+    parameters: list[ParameterSchema]
 
 
-class OneParameter(SnapshotHead, ParameterShape):
+class OneParameter(SnapshotHead, ParameterSchema):
     """One parameter at one moment."""
 
 
-class AxisShape(BaseModel):
+class AxisSchema(BaseModel):
     """Names and units of one axis; the model is fed scale × what is shown."""
 
     name: str
@@ -100,32 +100,32 @@ class AxisShape(BaseModel):
     scale: float
 
 
-class PointsShape(BaseModel):
+class PointsSchema(BaseModel):
     """Inputs and targets."""
 
     x: list[float]
     y: list[float]
 
 
-class DataShape(BaseModel):
+class DataSchema(BaseModel):
     """The very float32 numbers that the model is fed."""
 
     dataset: str
-    train: PointsShape
-    validation: PointsShape
-    x: AxisShape
-    y: AxisShape
+    train: PointsSchema
+    validation: PointsSchema
+    x: AxisSchema
+    y: AxisSchema
 
 
-class DatasetShape(BaseModel):
+class DatasetSchema(BaseModel):
     """A built-in data set, in the units of its axes."""
 
     name: str
     title: str
     description: str
-    x: AxisShape
-    y: AxisShape
-    points: PointsShape
+    x: AxisSchema
+    y: AxisSchema
+    points: PointsSchema
 
 
 class OneSeries(BaseModel):
@@ -136,7 +136,7 @@ class OneSeries(BaseModel):
     values: list[Scalar]
 
 
-class SeriesShape(BaseModel):
+class SeriesSchema(BaseModel):
     """Thinned series over a range of steps."""
 
     run: str
@@ -146,7 +146,7 @@ class SeriesShape(BaseModel):
 
 
 class Kept(BaseModel):
-    """Which of a run's steps are there exactly. Of the others, digests and `every`-th steps are."""
+    """Which of a run's steps are there exactly. Of the others, summaries and `every`-th steps are."""
 
     run: str
     first: int = Field(serialization_alias="from", description="The run's first step.")
@@ -162,7 +162,7 @@ class Kept(BaseModel):
     )
 
 
-class ProgressShape(BaseModel):
+class ProgressSchema(BaseModel):
     """How far an export has come."""
 
     run: str
@@ -172,7 +172,7 @@ class ProgressShape(BaseModel):
     detail: str | None = Field(description="Why it failed, in words.")
 
 
-class ListingShape(BaseModel):
+class LoopSchema(BaseModel):
     """The training loop's source, and which line, from 0, is which phase."""
 
     lines: list[str]

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livegrad.api import bodies
-from livegrad.api.auth import LINK_PATH, Doorkeeper
+from livegrad.api.auth import LINK_PATH, Authenticator
 from livegrad.api.long_responses import HEAD_ASKED
 from livegrad.api.refusals import Refusal
 from livegrad.hosts import is_name
@@ -42,11 +42,11 @@ HEADERS = {
 
 
 class Guard:
-    """The ASGI layer that asks the doorkeeper, reads bodies, and puts the headers on."""
+    """The ASGI layer that asks the authenticator, reads bodies, and puts the headers on."""
 
-    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or refuse it."""
@@ -69,7 +69,7 @@ class Guard:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1:
             raise Refusal(400, "One Host needed", f"expected one Host header, received {len(hosts)}")
-        own = self._doorkeeper.names.origins(hosts[0], scope.get("server"))
+        own = self._authenticator.names.origins(hosts[0], scope.get("server"))
         if not own:
             raise Refusal(
                 421,
@@ -83,7 +83,7 @@ class Guard:
                 403, "Wrong origin", f"expected {expected} or no Origin, received {', '.join(origins)!r:.200}"
             )
         if not (_is_trainers(scope) or scope["path"] in OPEN_PATHS):
-            self._doorkeeper.check(scope)
+            self._authenticator.check(scope)
 
 
 class WrongHost(Refusal):

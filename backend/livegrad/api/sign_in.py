@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse
 
-from livegrad.api.auth import LINK_PATH, Doorkeeper
+from livegrad.api.auth import LINK_PATH, Authenticator
 from livegrad.api.problems import problem, responses
 
 router = APIRouter()
@@ -28,12 +28,12 @@ _EXAMPLES: dict[str, Any] = {"token": {"value": {"token": "the-text-after---toke
 @router.get(LINK_PATH, include_in_schema=False)
 async def enter(request: Request) -> Response:
     """Take a one-time link, and give the session cookie for it."""
-    doorkeeper: Doorkeeper = request.app.state.doorkeeper
-    if not doorkeeper.has_token:
+    authenticator: Authenticator = request.app.state.authenticator
+    if not authenticator.has_token:
         return Response(status_code=303, headers={"Location": "./"})
-    if not doorkeeper.redeem(request.scope):
+    if not authenticator.redeem(request.scope):
         return Response(status_code=303, headers={"Location": "signin.html?used"})
-    return HTMLResponse(_GO_ON, headers={"Set-Cookie": doorkeeper.cookie(request.scope)})
+    return HTMLResponse(_GO_ON, headers={"Set-Cookie": authenticator.cookie(request.scope)})
 
 
 @router.post(
@@ -44,7 +44,7 @@ async def enter(request: Request) -> Response:
 )
 async def session(request: Request, body: Annotated[Token, Body(openapi_examples=_EXAMPLES)]) -> Response:
     """Sign a browser in with the token."""
-    doorkeeper: Doorkeeper = request.app.state.doorkeeper
-    if not doorkeeper.is_token(body.token, request.scope):
+    authenticator: Authenticator = request.app.state.authenticator
+    if not authenticator.is_token(body.token, request.scope):
         return problem(401, "Not the token", "expected the token that the server was started with")
-    return Response(status_code=204, headers={"Set-Cookie": doorkeeper.cookie(request.scope)})
+    return Response(status_code=204, headers={"Set-Cookie": authenticator.cookie(request.scope)})

@@ -19,7 +19,7 @@ _CALLS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class LoopSource:
     """`lines` of code; `phases` gives for each phase the line, from 0, that carries it out."""
 
     lines: tuple[str, ...]
@@ -27,7 +27,7 @@ class Listing:
 
 
 @cache
-def listing() -> Listing:
+def loop_source() -> LoopSource:
     """Return the loop itself: the `for` statement of `training.loop.train`."""
     text = _SOURCE.read_text(encoding="utf-8")
     function = next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
@@ -39,6 +39,6 @@ def listing() -> Listing:
         if isinstance(node, ast.Call) and (phase := _CALLS.get(ast.unparse(node.func))):
             line = node.lineno - loop.lineno
             phases[phase] = min(phases.get(phase, line), line)
-    return Listing(
+    return LoopSource(
         tuple(textwrap.dedent("\n".join(lines)).splitlines()), {phase: phases[phase] for phase in PHASES}
     )

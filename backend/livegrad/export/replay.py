@@ -10,7 +10,7 @@ import numpy as np
 
 from livegrad.errors import BadValue
 from livegrad.export.html_bundle import Block, as_text, pack
-from livegrad.export.loop_source import listing
+from livegrad.export.loop_source import loop_source
 from livegrad.protocol import Column, record_bytes
 from livegrad.store.curves import Source, curves
 
@@ -133,7 +133,7 @@ def _page(
         "data": recording.data,
         "columns": [column.as_json() for column in recording.columns],
         "record_bytes": record_bytes(recording.columns),
-        "listing": asdict(listing()),
+        "listing": asdict(loop_source()),
         "series": series,
         "stretches": stretches,
         "steps": recording.kept[-1][1] - recording.kept[0][0] + 1,

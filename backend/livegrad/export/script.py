@@ -1,6 +1,6 @@
 """A run as a stand-alone Python script: plain PyTorch that comes to the same numbers. PURE; no torch, no log.
 
-A run that continues others is told from its first ancestor on, a chapter each; where that was deleted, from the numbers
+A run that continues others is told from its first ancestor on, a segment each; where that was deleted, from the numbers
 that it began with. Nothing that a person typed gets into the script but as a Python literal.
 """
 
@@ -29,7 +29,7 @@ _UNTOUCHED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class Segment:
     """What one run of the lineage did: the steps after `after` up to `last`, as `config` says.
 
     `rates` are the learning rates that were tuned, by the first step that they hold for.
@@ -42,7 +42,7 @@ class Chapter:
     last: int
     rates: dict[int, float] = field(default_factory=dict)
 
-    def trains_like(self, other: "Chapter") -> bool:
+    def trains_like(self, other: "Segment") -> bool:
         """Return whether both do the same at every step, the learning rate aside."""
         return self._nature() == other._nature()
 
@@ -61,8 +61,8 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """The first record of a lineage whose own beginning is not there any more."""
+class InitialState:
+    """The first record of a lineage whose own initial is not there any more."""
 
     step: int
     record: bytes
@@ -74,48 +74,48 @@ def order_seed(config: RunConfig) -> int:
     return config.seed if config.data_seed is None else config.data_seed
 
 
-def write(chapters: Sequence[Chapter], beginning: Beginning | None, torch_version: str) -> str:
-    """Return the script of a lineage, oldest run first; `beginning` when that one did not begin with its seed."""
-    return _Writer(_merged(chapters), beginning, torch_version).text()
+def write(segments: Sequence[Segment], initial: InitialState | None, torch_version: str) -> str:
+    """Return the script of a lineage, oldest run first; `initial` when that one did not begin with its seed."""
+    return _Writer(_merged(segments), initial, torch_version).text()
 
 
-def _merged(chapters: Sequence[Chapter]) -> list[Chapter]:
+def _merged(segments: Sequence[Segment]) -> list[Segment]:
     # A run that was continued unchanged is one training; a new learning rate is then a tuned one.
-    merged = [chapters[0]]
-    for chapter in chapters[1:]:
+    merged = [segments[0]]
+    for segment in segments[1:]:
         before = merged[-1]
-        if not before.trains_like(chapter):
-            merged.append(chapter)
+        if not before.trains_like(segment):
+            merged.append(segment)
             continue
         rates = {step: rate for step, rate in before.rates.items() if step <= before.last}
-        if before.rate_at_end() != chapter.config.optimizer.lr:
-            rates[chapter.after + 1] = chapter.config.optimizer.lr
-        merged[-1] = replace(before, run=chapter.run, last=chapter.last, rates=rates | chapter.rates)
+        if before.rate_at_end() != segment.config.optimizer.lr:
+            rates[segment.after + 1] = segment.config.optimizer.lr
+        merged[-1] = replace(before, run=segment.run, last=segment.last, rates=rates | segment.rates)
     return merged
 
 
 class _Writer:
     """One script under way."""
 
-    def __init__(self, chapters: Sequence[Chapter], beginning: Beginning | None, torch_version: str) -> None:
-        self._chapters = chapters
-        self._beginning = beginning
+    def __init__(self, segments: Sequence[Segment], initial: InitialState | None, torch_version: str) -> None:
+        self._segments = segments
+        self._initial = initial
         self._torch = torch_version
-        self._first, self._last = chapters[0], chapters[-1]
-        self._takes_batches = any(chapter.config.batch_size is not None for chapter in chapters)
-        self._tunes = any(chapter.rates for chapter in chapters)
-        self._zeroes = {chapter.config.zero_grad for chapter in chapters}
+        self._first, self._last = segments[0], segments[-1]
+        self._takes_batches = any(segment.config.batch_size is not None for segment in segments)
+        self._tunes = any(segment.rates for segment in segments)
+        self._zeroes = {segment.config.zero_grad for segment in segments}
 
     def text(self) -> str:
-        sets = dict.fromkeys(chapter.config.dataset for chapter in self._chapters)
+        sets = dict.fromkeys(segment.config.dataset for segment in self._segments)
         parts = [
             self._head(),
             *(_points(DATASETS[name]) for name in sets),
-            *([_beginning(self._beginning)] if self._beginning else []),
+            *([_initial(self._initial)] if self._initial else []),
             _SPLIT,
             self._model(),
             *([_BATCH] if self._takes_batches else []),
-            *([_RESTORE] if self._beginning else []),
+            *([_RESTORE] if self._initial else []),
             self._train(),
             self._main(),
             'if __name__ == "__main__":\n    main()\n',
@@ -125,7 +125,7 @@ class _Writer:
     def _head(self) -> str:
         run, last = self._last.run, self._last.last
         ordered = "from collections import OrderedDict\n" if self._first.config.named_layers else ""
-        literals = _beginning(self._beginning) if self._beginning else ""
+        literals = _initial(self._initial) if self._initial else ""
         unusual = sorted(set(re.findall(r"\b(?:inf|nan)\b", literals)))
         numbers = f"from math import {', '.join(unusual)}\n" if unusual else ""
         return (
@@ -197,8 +197,8 @@ class _Writer:
             "",
             "    model = build()",
         ]
-        for number, chapter in enumerate(self._chapters):
-            lines += self._chapter(chapter, self._chapters[number - 1] if number else None)
+        for number, segment in enumerate(self._segments):
+            lines += self._segment(segment, self._segments[number - 1] if number else None)
         lines += [
             "",
             '    print(f"step {arguments.steps}: loss {loss!r}, validation loss {val_loss!r}")',
@@ -208,26 +208,26 @@ class _Writer:
         ]
         return "\n".join(lines)
 
-    def _chapter(self, chapter: Chapter, before: Chapter | None) -> list[str]:
-        config, is_last = chapter.config, chapter is self._last
-        lines = ["", f"    # Run {chapter.run}, {config.name!a}: from step {chapter.after + 1} on."]
+    def _segment(self, segment: Segment, before: Segment | None) -> list[str]:
+        config, is_last = segment.config, segment is self._last
+        lines = ["", f"    # Run {segment.run}, {config.name!a}: from step {segment.after + 1} on."]
         if before and before.config.activation != config.activation:
             lines.append(f"    model[1] = {_ACTIVATIONS[config.activation]}")
         lines.append(f"    training, validation = split({_constant(config)}, seed={config.seed})")
-        carries = before is not None and chapter.after > 0 and before.columns == chapter.columns
+        carries = before is not None and segment.after > 0 and before.columns == segment.columns
         lines += ["    before = optimizer"] if carries else []
         lines += _optimizer(config)
         if carries:
             lines.append(
                 "    optimizer.state.update(before.state)  # it goes on with what the other has kept"
             )
-        if before is None and self._beginning is not None:
+        if before is None and self._initial is not None:
             lines.append("    restore(model, optimizer)")
         lines.append(self._batch(config))
-        end = "arguments.steps" if is_last else f"min({chapter.last}, arguments.steps)"
-        arguments = ["model", "optimizer", "batch", "validation", f"range({chapter.after + 1}, {end} + 1)"]
+        end = "arguments.steps" if is_last else f"min({segment.last}, arguments.steps)"
+        arguments = ["model", "optimizer", "batch", "validation", f"range({segment.after + 1}, {end} + 1)"]
         if self._tunes:
-            rates = ", ".join(f"{step}: {rate!r}" for step, rate in sorted(chapter.rates.items()))
+            rates = ", ".join(f"{step}: {rate!r}" for step, rate in sorted(segment.rates.items()))
             # The comment has a line of its own: wrapped, its end would be code.
             lines += ["    # Learning rates, by the first step that each holds for."]
             lines += _wrapped(f"    rates = {{{rates}}}")
@@ -236,7 +236,7 @@ class _Writer:
         call = f"train({', '.join(arguments)})"
         if before is None:
             return [*lines, f"    loss, val_loss = {call}"]
-        return [*lines, f"    if arguments.steps > {chapter.after}:", f"        loss, val_loss = {call}"]
+        return [*lines, f"    if arguments.steps > {segment.after}:", f"        loss, val_loss = {call}"]
 
     def _batch(self, config: RunConfig) -> str:
         if config.batch_size is None:
@@ -272,21 +272,21 @@ def _points(dataset: Dataset) -> str:
     return f"{words}\n{dataset.name.upper()} = {{\n" + "\n".join(texts) + "\n}\n"
 
 
-def _beginning(beginning: Beginning) -> str:
-    row = np.frombuffer(beginning.record, np.float32)
+def _initial(initial: InitialState) -> str:
+    row = np.frombuffer(initial.record, np.float32)
     kept: dict[str, list[str]] = {}
-    for column in beginning.columns:
+    for column in initial.columns:
         values = row[column.offset : column.offset + column.size]
         key = {"parameter": "value", "gradient": "grad"}.get(column.role, column.slot)
         is_absent = column.role in ("gradient", "state") and (
-            beginning.step == 0 or _is_absent(column, row, beginning)
+            initial.step == 0 or _is_absent(column, row, initial)
         )
         if column.role == "scalar" or is_absent:
             continue
         text = f'        "{key}": {_nested(values.reshape(column.shape))},'
         kept.setdefault(column.name, []).extend(_wrapped(text, indent=12))
     lines = [
-        f"# What the run began with, after step {beginning.step}: the run that it continues is not there any more."
+        f"# What the run began with, after step {initial.step}: the run that it continues is not there any more."
     ]
     lines.append("BEGINNING = {")
     for name, parts in kept.items():
@@ -294,11 +294,11 @@ def _beginning(beginning: Beginning) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def _is_absent(column: Column, row: Any, beginning: Beginning) -> bool:
+def _is_absent(column: Column, row: Any, initial: InitialState) -> bool:
     # An optimizer that starts anew has kept nothing yet: all its columns are NaN.
     if column.role != "state":
         return False
-    spans = [row[c.offset : c.offset + c.size] for c in beginning.columns if c.role == "state"]
+    spans = [row[c.offset : c.offset + c.size] for c in initial.columns if c.role == "state"]
     return all(np.isnan(span).all() for span in spans)
 
 

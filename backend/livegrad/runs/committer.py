@@ -2,7 +2,7 @@
 
 All runs' writes are committed together, one transaction after the other; what comes meanwhile makes the next one (group
 commit). While the log cannot be written, what trainers and the server have to write waits, and is tried again; what a
-client asked for is refused at once. In between, complete blocks of steps are settled, and the log is kept within its
+client asked for is refused at once. In between, complete blocks of steps are compacted, and the log is kept within its
 budget. Knows nothing of runs' states, viewers or HTTP.
 """
 
@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 from livegrad.errors import LogError
 from livegrad.runs.trainer_session import Arrival
-from livegrad.store.compaction import settle
+from livegrad.store.compaction import compact
 from livegrad.store.log import RunLog
-from livegrad.store.retention import Room
+from livegrad.store.retention import Retention
 from livegrad.store.summary import BLOCK
 from livegrad.store.writes import Append, Appended, Broken, Item, Result, Write
 
@@ -68,19 +68,19 @@ class Committer:
     def __init__(
         self,
         log: RunLog,
-        room: Room,
+        retention: Retention,
         on_trouble: Callable[[str | None], None],
         on_shortage: Callable[[str], None],
     ) -> None:
         self.trouble: str | None = None  # why the log cannot be written at the moment
-        self._log, self._room = log, room
+        self._log, self._retention = log, retention
         self._on_trouble, self._on_shortage = on_trouble, on_shortage
         self._writer = ThreadPoolExecutor(1, "log-writer")
         self._queue: list[_Job | _AppendJob] = []
         self._open: dict[str, _AppendJob] = {}  # by run: the last job in the queue, if it takes further items
         self._arrived = asyncio.Event()
         self._is_stopping = False
-        self._has_untidied = True  # may there be blocks to settle, or room to make?
+        self._has_untidied = True  # may there be blocks to compact, or room to make?
         self._shortage: str | None = None
 
     # -- what is to be written
@@ -193,7 +193,7 @@ class Committer:
     async def _tidy(self) -> None:
         # A piece at a time, so that what arrives does not wait for long.
         try:
-            self._has_untidied = await self._in_thread(lambda: settle(self._log) or self._room.tidy())
+            self._has_untidied = await self._in_thread(lambda: compact(self._log) or self._retention.tidy())
         except LogError as error:  # the next block's end tries again
             self._has_untidied = False
             _log.warning("the run log cannot be tidied: %s", error)
@@ -211,8 +211,8 @@ class Committer:
             self._on_trouble(trouble)
 
     def _note_shortage(self) -> None:
-        if self._shortage != self._room.shortage:
-            self._shortage = self._room.shortage
+        if self._shortage != self._retention.shortage:
+            self._shortage = self._retention.shortage
             if self._shortage is not None:
                 self._on_shortage(self._shortage)
 

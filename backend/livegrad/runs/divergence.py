@@ -22,7 +22,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
+class Divergence:
     """The first step whose parameters differ in any bit (None: none does), and the largest difference there."""
 
     step: int | None
@@ -35,7 +35,7 @@ class Parting:
         return {"step": self.step, "parameter": self.parameter, "difference": difference}
 
 
-def parting(one: Side, other: Side) -> Parting | None:
+def find_divergence(one: Side, other: Side) -> Divergence | None:
     """Return where two runs part, comparing parameters bit by bit at steps that both have; None: not comparable.
 
     Not comparable are runs whose parameters differ in shape. Reads both in bounded memory.
@@ -48,7 +48,7 @@ def parting(one: Side, other: Side) -> Parting | None:
         if unequal.any():
             row = int(unequal.argmax())
             return _where(mine, a[row], b[row], start + row)
-    return Parting(None, None, None)
+    return Divergence(None, None, None)
 
 
 def _parameters(columns: Sequence[Column]) -> list[Column]:
@@ -80,11 +80,11 @@ def _after(part: Part, end: int) -> Part | None:
     return (part[0] + drop, part[1][drop:]) if drop < len(part[1]) else None
 
 
-def _where(parameters: Sequence[Column], a: Rows, b: Rows, step: int) -> Parting:
+def _where(parameters: Sequence[Column], a: Rows, b: Rows, step: int) -> Divergence:
     difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
     place = int(np.nanargmax(difference)) if not np.isnan(difference).all() else 0
     offset = place + parameters[0].offset
     column = next(c for c in parameters if c.offset <= offset < c.offset + c.size)
     index = np.unravel_index(offset - column.offset, column.shape)
     name = f"{column.name}[{', '.join(str(int(i)) for i in index)}]"
-    return Parting(step, name, float(difference[place]))
+    return Divergence(step, name, float(difference[place]))

@@ -20,7 +20,7 @@ from livegrad.runs.supervisor import Supervisor
 from livegrad.runs.trainer_messages import Refusal
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog
-from livegrad.store.retention import Room
+from livegrad.store.retention import Retention
 from livegrad.store.writes import Create, Delete
 
 T = TypeVar("T")
@@ -52,8 +52,8 @@ class Hub:
         self._runs: dict[str, LiveRun] = {}  # newest first
         self._damaged: dict[str, LiveRun] = {}  # stand-ins for runs that the log cannot read
         self._creating = 0  # runs that are being written to the log
-        self._room = Room(log, keep)
-        self._committer = Committer(log, self._room, self._tell_trouble, self._tell_shortage)
+        self._retention = Retention(log, keep)
+        self._committer = Committer(log, self._retention, self._tell_trouble, self._tell_shortage)
         self.supervisor = Supervisor(log, launcher, self._committer, url, self._spawn, self._forget)
         self._tasks: asyncio.TaskGroup | None = None  # set while it lives
         self._children: set[asyncio.Task[None]] = set()
@@ -222,7 +222,7 @@ class Hub:
     async def _delete(self, run: LiveRun) -> None:
         await self._committer.attempt(run.id, Delete(run.id))
         self.supervisor.tell(run, Deleted())
-        self._room.give_back()
+        self._retention.give_back()
         self._committer.tidy()
         run.tell_error("deleted", f"run {run.id} was deleted")
         await asyncio.sleep(0)

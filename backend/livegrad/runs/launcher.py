@@ -16,14 +16,14 @@ from livegrad.assignment import Assignment
 from livegrad.errors import NotStarted, SettingsError
 from livegrad.process_protocol import FAILED, Task
 from livegrad.runs.end import End
-from livegrad.runs.process_source import (
+from livegrad.runs.process_starter import (
     CannotFork,
     CannotLoad,
     Child,
-    Forking,
+    ForkStarter,
     Outcome,
-    Source,
-    Spawning,
+    ProcessStarter,
+    SpawnStarter,
 )
 
 __all__ = ["End", "Ended", "Launcher"]
@@ -56,8 +56,8 @@ class Launcher:
 
     def __init__(self, method: str | None = None) -> None:
         method = start_method(method or os.environ.get(METHOD))
-        self._source: Source = Forking(self._warm_again) if method == "fork" else Spawning()
-        self._old_source: Source | None = None  # one that turned out not to be for this machine
+        self._source: ProcessStarter = ForkStarter(self._warm_again) if method == "fork" else SpawnStarter()
+        self._old_source: ProcessStarter | None = None  # one that turned out not to be for this machine
         self._children: dict[str, Child] = {}  # the newest of each run
         self._living: set[Child] = set()  # replaced ones too, until they have ended
         self._starting: dict[
@@ -134,7 +134,7 @@ class Launcher:
             del self._children[run]
         on_end(outcome.end)
 
-    async def _tried(self, act: Callable[[Source], Awaitable[T]]) -> T:
+    async def _tried(self, act: Callable[[ProcessStarter], Awaitable[T]]) -> T:
         # Whatever the surroundings did may be over in a moment, and another forkserver may do what this one cannot.
         trouble = NotStarted("no process could be started")
         for pause in PAUSES_SECS:
@@ -156,7 +156,7 @@ class Launcher:
     def _spawn_from_now_on(self, reason: str) -> None:
         if self._old_source is None:
             logger.info("processes are spawned, not forked: %s", reason)
-            self._old_source, self._source = self._source, Spawning()
+            self._old_source, self._source = self._source, SpawnStarter()
 
     def _warm_again(self) -> None:
         # The forkserver was lost: the next start should find another one warm.

@@ -9,7 +9,7 @@ from typing import Any
 from livegrad.errors import TrainerError
 from livegrad.process_protocol import Call, pack
 from livegrad.runs.launcher import Launcher
-from livegrad.runs.process_source import Outcome
+from livegrad.runs.process_starter import Outcome
 
 WORK_SECS = 120.0
 TRIES = 2  # a process that was killed says nothing of the function

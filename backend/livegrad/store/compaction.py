@@ -1,6 +1,6 @@
-"""Settles complete blocks of steps: their digests are made, their records packed. Knows nothing of who wrote them.
+"""Settles complete blocks of steps: their summaries are made, their records packed. Knows nothing of who wrote them.
 
-It comes after the append, in a transaction of its own: what is committed is published first, and `settled` in the run's
+It comes after the append, in a transaction of its own: what is committed is published first, and `compacted` in the run's
 row says how far it has come, whatever happens in between.
 """
 
@@ -16,19 +16,19 @@ from livegrad.store.compression import pack
 from livegrad.store.damage import damaged_run
 from livegrad.store.frames import insert
 from livegrad.store.log import RunLog
-from livegrad.store.summary import BLOCK, FOLD, SIZES, digest, fold
+from livegrad.store.summary import BLOCK, FOLD, SIZES, fold, summarize
 
 BLOCKS_AT_ONCE = 16  # in one transaction: an append waits for it
 Columns = tuple[Column, ...]
 
 
-def settle(log: RunLog) -> bool:
+def compact(log: RunLog) -> bool:
     """Settle some blocks of one run that has any. Return whether there may be more. Raises LogError.
 
     A run whose blocks cannot be read is noted as damaged, and left as it is from then on.
     """
     due = log.rows(
-        "SELECT id, settled, last_step, coalesce(parent_step, 0) FROM runs WHERE last_step + 1 >= settled + ?",
+        "SELECT id, compacted, last_step, coalesce(parent_step, 0) FROM runs WHERE last_step + 1 >= compacted + ?",
         (BLOCK,),
     )
     damaged = log.damaged_runs()
@@ -36,34 +36,34 @@ def settle(log: RunLog) -> bool:
     if found is None:
         return False
     try:
-        _settle_run(log, *found)
+        _compact_run(log, *found)
     except RunDamaged as error:
         log.note_damage(found[0], str(error))
     return True
 
 
-def _settle_run(log: RunLog, run: str, settled: int, last_step: int, started: int) -> None:
+def _compact_run(log: RunLog, run: str, compacted: int, last_step: int, started: int) -> None:
     columns = log.columns(run)
-    complete = range(settled, last_step + 2 - BLOCK, BLOCK)[:BLOCKS_AT_ONCE]
+    complete = range(compacted, last_step + 2 - BLOCK, BLOCK)[:BLOCKS_AT_ONCE]
     with log.transaction() as db:
         for block in complete:
             try:
-                _settle(log, db, run, columns, block, started)
+                _compact(log, db, run, columns, block, started)
             except (ValueError, IndexError, sqlite3.IntegrityError) as error:
                 raise damaged_run(run, f"steps {block} to {block + BLOCK - 1}: {error}") from error
-        db.execute("UPDATE runs SET settled = ? WHERE id = ?", (complete[-1] + BLOCK, run))
+        db.execute("UPDATE runs SET compacted = ? WHERE id = ?", (complete[-1] + BLOCK, run))
 
 
-def _settle(
+def _compact(
     log: RunLog, db: sqlite3.Connection, run: str, columns: Columns, block: int, started: int
 ) -> None:
     frames = list(log.frames(run, block, block + BLOCK - 1))
     _check_whole(frames, max(block, started), block + BLOCK)
     floats = sum(column.size for column in columns)
     rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(-1, floats)
-    _insert_digest(db, run, BLOCK, block, digest(rows, columns, frames[0].first))
-    told = element_summary.digest(rows, columns, frames[0].first, block)
-    _insert_digest(db, run, BLOCK, block, told, "element_digests")
+    _insert_summary(db, run, BLOCK, block, summarize(rows, columns, frames[0].first))
+    told = element_summary.summarize(rows, columns, frames[0].first, block)
+    _insert_summary(db, run, BLOCK, block, told, "element_summaries")
     for smaller, size in pairwise(SIZES):
         if (block + BLOCK) % size == 0:
             _fold(db, run, columns, smaller, size, block + BLOCK - size)
@@ -82,26 +82,28 @@ def _check_whole(frames: list[Frame], first: int, end: int) -> None:
 
 def _fold(db: sqlite3.Connection, run: str, columns: Columns, smaller: int, size: int, first: int) -> None:
     payloads = db.execute(
-        "SELECT payload FROM digests WHERE run = ? AND size = ? AND first >= ? ORDER BY first LIMIT ?",
+        "SELECT payload FROM summaries WHERE run = ? AND size = ? AND first >= ? ORDER BY first LIMIT ?",
         (run, smaller, first, FOLD),
     )
-    _insert_digest(db, run, size, first, fold([payload for (payload,) in payloads], columns))
+    _insert_summary(db, run, size, first, fold([payload for (payload,) in payloads], columns))
 
 
 def _fold_elements(db: sqlite3.Connection, run: str, smaller: int, size: int, first: int) -> None:
     found = db.execute(
-        "SELECT first, payload FROM element_digests WHERE run = ? AND size = ? AND first >= ? AND first < ? "
+        "SELECT first, payload FROM element_summaries WHERE run = ? AND size = ? AND first >= ? AND first < ? "
         "ORDER BY first",
         (run, smaller, first, first + size),
     ).fetchall()
     (started,) = db.execute("SELECT coalesce(parent_step, 0) FROM runs WHERE id = ?", (run,)).fetchone()
     begun = max(first, started // smaller * smaller)
-    if len(found) == (first + size - begun) // smaller:  # else some were settled before there were any
-        _insert_digest(db, run, size, first, element_summary.fold(found, smaller, first), "element_digests")
+    if len(found) == (first + size - begun) // smaller:  # else some were compacted before there were any
+        _insert_summary(
+            db, run, size, first, element_summary.fold(found, smaller, first), "element_summaries"
+        )
 
 
-def _insert_digest(
-    db: sqlite3.Connection, run: str, size: int, first: int, payload: bytes, table: str = "digests"
+def _insert_summary(
+    db: sqlite3.Connection, run: str, size: int, first: int, payload: bytes, table: str = "summaries"
 ) -> None:
     db.execute(
         f"INSERT INTO {table} (run, size, first, payload) VALUES (?,?,?,?)", (run, size, first, payload)

@@ -35,7 +35,7 @@ def unpack_numbers(packed: Sequence[bytes], count: int, numbers: slice) -> Bits:
     try:
         whole = np.frombuffer(b"".join(map(decompress, packed)), np.uint8).reshape(len(packed), 4, -1, count)
     except (ZstdError, ValueError) as error:
-        raise RunDamaged(f"digests of the run log are damaged: {error}") from error
+        raise RunDamaged(f"summaries of the run log are damaged: {error}") from error
     folded = np.ascontiguousarray(np.moveaxis(whole[:, :, numbers], 1, -1)).view(np.uint32)[..., 0]
     change: Bits = (folded >> 1).view(np.int32) ^ -(folded & 1).view(np.int32)
     return np.add.accumulate(change, axis=2, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Series for charts, out of digests where steps are many and out of records where they are few. No web, no SQL.
+"""Series for charts, out of summaries where steps are many and out of records where they are few. No web, no SQL.
 
 Every point is a true one: a step and the value it had. Minima, maxima and the first NaN of what lies between stay.
 """
@@ -12,32 +12,32 @@ from livegrad.errors import BadValue
 from livegrad.protocol import Column, Frame, plain_numbers
 from livegrad.store.element_summary import element_place, unpacked
 from livegrad.store.series import Steps, Values, reader, thinned
-from livegrad.store.summary import FOLD, SIZES, digest_place, points, read, spans
+from livegrad.store.summary import FOLD, SIZES, points, read, spans, summary_place
 
 MAX_POINTS = 20_000
-EXACT_STEPS = 65_536  # beyond it, records are read only for what has no digest
+EXACT_STEPS = 65_536  # beyond it, records are read only for what has no summary
 BATCH_STEPS = 2048
-BATCH_BLOCKS = 1024  # of digests of elements: some megabytes unpacked
+BATCH_BLOCKS = 1024  # of summaries of elements: some megabytes unpacked
 Point = tuple[Steps, Values]
 
 
 class Source(Protocol):
-    """One run's history. Digests of `size` steps end before step `settled`."""
+    """One run's history. Summaries of `size` steps end before step `compacted`."""
 
     @property
     def first_step(self) -> int: ...
 
     @property
-    def settled(self) -> int: ...
+    def compacted(self) -> int: ...
 
     def frames(self, first: int, last: int) -> Iterable[Frame]:
         """Yield what is kept of the records from step `first` to step `last`."""
 
-    def digests(self, size: int, first: int, last: int) -> list[bytes]:
-        """Return the digests of all blocks of `size` steps that have any of these steps."""
+    def summaries(self, size: int, first: int, last: int) -> list[bytes]:
+        """Return the summaries of all blocks of `size` steps that have any of these steps."""
 
-    def element_digests(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
-        """Return such blocks' digests of single elements, each with its block's first step; some may have none."""
+    def element_summaries(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """Return such blocks' summaries of single elements, each with its block's first step; some may have none."""
 
 
 def curves(
@@ -54,8 +54,8 @@ def curves(
     if last - first >= EXACT_STEPS:
         sizes = sizes or [SIZES[0]]
     reading = Reading(source, columns, wanted)
-    for low, high, size in spans(first, last, sizes, source.first_step, source.settled):
-        reading.take_digests(low, high, size)
+    for low, high, size in spans(first, last, sizes, source.first_step, source.compacted):
+        reading.take_summaries(low, high, size)
     return [_as_json(name, *thinned(*reading.curve(name), first, bucket)) for name in wanted]
 
 
@@ -64,21 +64,21 @@ def _as_json(name: str, steps: Steps, values: Values) -> dict[str, Any]:
 
 
 class Reading:
-    """Points under way: from digests, and from records where steps are few or a block has no digest of elements."""
+    """Points under way: from summaries, and from records where steps are few or a block has no summary of elements."""
 
     def __init__(self, source: Source, columns: Sequence[Column], wanted: Sequence[str]) -> None:
         self._source, self._columns = source, columns
         self._readers = {name: reader(name, columns) for name in wanted}
-        self._places = {name: place for name in wanted if (place := digest_place(name, columns)) is not None}
+        self._places = {name: place for name in wanted if (place := summary_place(name, columns)) is not None}
         self._elements = {name: element_place(name, columns) for name in wanted if name not in self._places}
         self._found: dict[str, list[Point]] = {name: [] for name in wanted}
 
-    def take_digests(self, first: int, last: int, size: int) -> None:
-        """Take these steps' points: from digests of `size` steps; 1: every step that is kept."""
+    def take_summaries(self, first: int, last: int, size: int) -> None:
+        """Take these steps' points: from summaries of `size` steps; 1: every step that is kept."""
         if size == 1:
             self._take_records(self._readers, first, last)
         if self._places:
-            cells = read(self._source.digests(max(size, SIZES[0]), first, last), self._columns)
+            cells = read(self._source.summaries(max(size, SIZES[0]), first, last), self._columns)
             for name, place in self._places.items():
                 self._take(name, points(cells, place), first, last)
         if self._elements:
@@ -95,13 +95,13 @@ class Reading:
             self._take_some_elements(low, min(last, low + BATCH_BLOCKS * length - 1), size, length)
 
     def _take_some_elements(self, first: int, last: int, size: int, length: int) -> None:
-        digests = self._source.element_digests(length, first, last)
+        summaries = self._source.element_summaries(length, first, last)
         for name, place in self._elements.items():
-            if digests:
-                self._take(name, points(unpacked(digests, length, slice(place, place + 1)), 0), first, last)
+            if summaries:
+                self._take(name, points(unpacked(summaries, length, slice(place, place + 1)), 0), first, last)
         if size == 1:
             return
-        for low, high in _gaps([begun for begun, _ in digests], length, first, last):
+        for low, high in _gaps([begun for begun, _ in summaries], length, first, last):
             if size > SIZES[0]:
                 self._take_elements(low, high, size // FOLD)
             else:

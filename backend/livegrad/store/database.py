@@ -16,7 +16,7 @@ from typing import Any
 
 from livegrad.errors import LogError, LogTaken
 from livegrad.store.migrations import SCHEMA, VERSION, migrate, pending
-from livegrad.store.place import ENDINGS, Place, keep_from_others, make_file
+from livegrad.store.log_files import ENDINGS, LogFiles, keep_from_others, make_file
 from livegrad.store.readers import Readers
 
 APPLICATION_ID = 0x4C475244  # "LGRD"
@@ -47,7 +47,7 @@ class Database:
             0  # of the write-ahead log, kept from the file by whoever still reads what was before
         )
         self._real_path = path.resolve()  # SQLite keeps its other files beside what a link leads to
-        self._place = Place(self._real_path)
+        self._files = LogFiles(self._real_path)
         self._token = secrets.token_hex(8)  # says in the file that it is this object that writes it
         self._writing = threading.Lock()
         self._writing_thread: int | None = None  # the thread whose transaction is open
@@ -115,7 +115,7 @@ class Database:
         (self._page_bytes,) = self.row("PRAGMA page_size")
         for ending in ENDINGS:
             keep_from_others(Path(f"{self._real_path}{ending}"))
-        self._place.settle()
+        self._files.remember()
 
     @staticmethod
     def _create(db: sqlite3.Connection) -> None:
@@ -149,12 +149,12 @@ class Database:
 
     def _connect_reader(self) -> sqlite3.Connection:
         # It goes by the path: had the file been replaced, it would read the new one.
-        self._place.check()
+        self._files.check()
         db = self._connect(READER_BUSY_MILLISECONDS)
         try:
             db.execute("PRAGMA query_only = ON")
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            self._place.check()
+            self._files.check()
         except BaseException:
             db.close()
             raise
@@ -176,7 +176,7 @@ class Database:
                 if not takes_over:
                     self._check_owner(db)
                 yield db
-                self._place.check()
+                self._files.check()
                 db.commit()
             except BaseException:
                 db.rollback()
@@ -190,7 +190,7 @@ class Database:
         with self._writing, self._told():
             db = self._open_writer()
             self._check_owner(db)
-            self._place.check()
+            self._files.check()
             db.executescript(command)  # which goes on to the command's end even when it returns no rows
             self._checkpoint(db)
 
@@ -199,7 +199,7 @@ class Database:
         with self._writing, self._told():
             db = self._open_writer()
             self._check_owner(db)
-            self._place.check()
+            self._files.check()
             db.execute(f"PRAGMA busy_timeout = {TRUNCATE_MILLISECONDS}")
             try:
                 (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -223,7 +223,7 @@ class Database:
     def _checkpoint(self, db: sqlite3.Connection) -> None:
         # SQLite's own comes after each commit as long as a reader stands in its way, and looks at all of the
         # write-ahead log each time. It waits for nobody, and neither does this one.
-        now, size = time.monotonic(), self._place.wal_bytes
+        now, size = time.monotonic(), self._files.wal_bytes
         is_due = now - self._checkpointed_at >= CHECKPOINT_SECS
         if not is_due and size - self._checkpointed_bytes < CHECKPOINT_BYTES:
             return

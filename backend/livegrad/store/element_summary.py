@@ -1,4 +1,4 @@
-"""Digests of single elements: what `digest` tells of scalars, of every number of a parameter or gradient. PURE; no log.
+"""Summaries of single elements: what `summarize` tells of scalars, of every number of a parameter or gradient. PURE; no log.
 
 They are many and float32: kept apart and packed, steps counted from the block's first. docs/decisions/0010 has the
 measurements.
@@ -29,7 +29,7 @@ from livegrad.store.summary import (
 # Rows of what is packed, an element a column. Each differs little from the one before it, but for LOW.
 _STEPS, _VALUES = [LOW_STEP, HIGH_STEP, NAN_STEP], [LOW, HIGH, LAST]
 _ROWS = len(_STEPS) + len(_VALUES)
-Digests = Sequence[tuple[int, bytes]]  # each with its block's first step
+Summaries = Sequence[tuple[int, bytes]]  # each with its block's first step
 
 
 def _chosen(columns: Sequence[Column]) -> NDArray[np.intp]:
@@ -38,20 +38,20 @@ def _chosen(columns: Sequence[Column]) -> NDArray[np.intp]:
 
 
 def element_place(name: str, columns: Sequence[Column]) -> int:
-    """Return which of the digested elements `name` is. Raises UnknownThing."""
+    """Return which of the summarized elements `name` is. Raises UnknownThing."""
     offset = element_offset(name, columns)
     assert offset is not None  # a name that is neither a scalar's nor a norm's is an element's
     return int(np.searchsorted(_chosen(columns), offset))
 
 
-def digest(rows: Rows, columns: Sequence[Column], first: int, block: int) -> bytes:
-    """Return the digest of the records of the block that begins at step `block`; the first is that of step `first`."""
+def summarize(rows: Rows, columns: Sequence[Column], first: int, block: int) -> bytes:
+    """Return the summary of the records of the block that begins at step `block`; the first is that of step `first`."""
     return _packed(summed_up(rows[:, _chosen(columns)], first), block)
 
 
-def fold(digests: Digests, size: int, block: int) -> bytes:
-    """Return the digest of several consecutive blocks of `size` steps as that of one, which begins at step `block`."""
-    return _packed(folded(unpacked(digests, size, slice(None))), block)
+def fold(summaries: Summaries, size: int, block: int) -> bytes:
+    """Return the summary of several consecutive blocks of `size` steps as that of one, which begins at step `block`."""
+    return _packed(folded(unpacked(summaries, size, slice(None))), block)
 
 
 def _packed(cells: Cells, block: int) -> bytes:
@@ -61,10 +61,10 @@ def _packed(cells: Cells, block: int) -> bytes:
     return pack(np.hstack([steps, values]).T.tobytes(), _ROWS)
 
 
-def unpacked(digests: Digests, size: int, elements: slice) -> Cells:
-    """Return the cells of some elements, out of digests of blocks of `size` steps. Raises LogError."""
-    bits = unpack_numbers([payload for _, payload in digests], _ROWS, elements)
-    blocks = np.array([first for first, _ in digests])[:, None, None]
+def unpacked(summaries: Summaries, size: int, elements: slice) -> Cells:
+    """Return the cells of some elements, out of summaries of blocks of `size` steps. Raises LogError."""
+    bits = unpack_numbers([payload for _, payload in summaries], _ROWS, elements)
+    blocks = np.array([first for first, _ in summaries])[:, None, None]
     cells = np.empty((*bits.shape[:2], FIELDS))
     steps = bits[:, :, : len(_STEPS)]
     cells[:, :, _STEPS] = np.where(steps < 0, -1, steps + blocks)

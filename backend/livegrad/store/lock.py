@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from livegrad.errors import LogError
-from livegrad.store.place import keep_from_others, make_folder
+from livegrad.store.log_files import keep_from_others, make_folder
 
 LOCK = "livegrad.lock"
 LOOK_SECS = 0.5

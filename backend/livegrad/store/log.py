@@ -1,6 +1,6 @@
 """The run log: every run and every record it ever made, in one SQLite file. Knows nothing of sockets or torch.
 
-A row of chunks is a frame's payload, as the trainer sent it, until its block of steps is settled. An append carries
+A row of chunks is a frame's payload, as the trainer sent it, until its block of steps is compacted. An append carries
 its trainer's epoch and is refused inside the same transaction when a newer trainer has been started.
 """
 
@@ -116,8 +116,8 @@ class RunLog(Database):
         return next(self.frames(run, step, step), None)
 
     def history(self, run: str) -> "History":
-        """Return the run's records and digests, to be read. Raises UnknownThing."""
-        row = self.row("SELECT parent_step, settled FROM runs WHERE id = ?", (run,))
+        """Return the run's records and summaries, to be read. Raises UnknownThing."""
+        row = self.row("SELECT parent_step, compacted FROM runs WHERE id = ?", (run,))
         if row is None:
             raise UnknownThing(f"there is no run {run!r}")
         return History(self, run, row[0] or 0, row[1])
@@ -162,29 +162,29 @@ class RunLog(Database):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One run's records and digests. Digests end before step `settled`."""
+    """One run's records and summaries. Summaries end before step `compacted`."""
 
     log: RunLog
     run: str
     first_step: int
-    settled: int
+    compacted: int
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
         """Yield what is kept of the records from step `first` to step `last`, both included, in order."""
         return self.log.frames(self.run, first, last)
 
-    def digests(self, size: int, first: int, last: int) -> list[bytes]:
-        """Return the digests of all blocks of `size` steps that have any of these steps, in order."""
+    def summaries(self, size: int, first: int, last: int) -> list[bytes]:
+        """Return the summaries of all blocks of `size` steps that have any of these steps, in order."""
         rows = self.log.rows(
-            "SELECT payload FROM digests WHERE run = ? AND size = ? AND first > ? AND first <= ? ORDER BY first",
+            "SELECT payload FROM summaries WHERE run = ? AND size = ? AND first > ? AND first <= ? ORDER BY first",
             (self.run, size, first - size, last),
         )
         return [payload for (payload,) in rows]
 
-    def element_digests(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
-        """Return such blocks' digests of single elements, each with its block's first step; some may have none."""
+    def element_summaries(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """Return such blocks' summaries of single elements, each with its block's first step; some may have none."""
         return self.log.rows(
-            "SELECT first, payload FROM element_digests WHERE run = ? AND size = ? AND first > ? AND first <= ? "
+            "SELECT first, payload FROM element_summaries WHERE run = ? AND size = ? AND first > ? AND first <= ? "
             "ORDER BY first",
             (self.run, size, first - size, last),
         )

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-VERSION = 2  # the file's user_version
+VERSION = 3  # the file's user_version
 
 SCHEMA = """
 CREATE TABLE runs (
@@ -22,7 +22,7 @@ CREATE TABLE runs (
     pace REAL,
     goal INTEGER,
     last_step INTEGER NOT NULL DEFAULT -1,
-    settled INTEGER NOT NULL DEFAULT 0,
+    compacted INTEGER NOT NULL DEFAULT 0,
     seq INTEGER NOT NULL DEFAULT 0,
     parent TEXT,
     parent_step INTEGER,
@@ -41,14 +41,14 @@ CREATE TABLE chunks (
     PRIMARY KEY (run, first)
 ) STRICT;
 CREATE INDEX packed_chunks ON chunks (is_packed) WHERE is_packed = 1;
-CREATE TABLE digests (
+CREATE TABLE summaries (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     size INTEGER NOT NULL,
     first INTEGER NOT NULL,
     payload BLOB NOT NULL,
     PRIMARY KEY (run, size, first)
 ) STRICT;
-CREATE TABLE element_digests (
+CREATE TABLE element_summaries (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     size INTEGER NOT NULL,
     first INTEGER NOT NULL,
@@ -114,6 +114,13 @@ CREATE INDEX packed_chunks ON chunks (is_packed) WHERE is_packed = 1;
 CREATE TABLE owner (token TEXT NOT NULL) STRICT;
 """
 
+# The names that the code and the documentation use.
+_THIRD = """
+ALTER TABLE runs RENAME COLUMN settled TO compacted;
+ALTER TABLE digests RENAME TO summaries;
+ALTER TABLE element_digests RENAME TO element_summaries;
+"""
+
 
 def _settle_blocks(db: sqlite3.Connection) -> None:
     run_script(db, _SETTLED)
@@ -158,6 +165,7 @@ MIGRATIONS = (
     Migration(1, ("digests", "payload"), _settle_blocks),
     Migration(1, ("element_digests", "payload"), _ELEMENT_DIGESTS),
     Migration(2, ("runs", "seq"), _SECOND),
+    Migration(3, ("runs", "compacted"), _THIRD),
 )
 
 
@@ -170,7 +178,8 @@ def pending(db: sqlite3.Connection) -> tuple[Migration, ...] | None:
     # Only the forms of version 1 lack some of what their number says.
     first = [m.version > version or (version == 1 and m.mark not in columns) for m in MIGRATIONS]
     done = first.index(True) if True in first else len(MIGRATIONS)
-    if not all(m.mark in columns for m in MIGRATIONS[:done]):
+    own = [m.mark for m in MIGRATIONS[:done] if m.version == version]  # a later one may rename older marks
+    if not columns.issuperset(own):
         return None
     return None if any(m.mark in columns for m in MIGRATIONS[done:]) else MIGRATIONS[done:]
 

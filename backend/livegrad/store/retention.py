@@ -1,6 +1,6 @@
 """Keeps the run log within its budget: the oldest detail goes first, and what is let go leaves the file.
 
-What stays of a thinned block is its digest and single records: every BLOCK-th step, the run's first and best step (that
+What stays of a thinned block is its summary and single records: every BLOCK-th step, the run's first and best step (that
 of the lowest training loss), and steps at which other runs go on. The newest EXACT_STEPS of each run stay exact.
 """
 
@@ -23,7 +23,7 @@ CHUNKS_AT_ONCE = 32  # in one transaction: an append waits for it
 PAGES_AT_ONCE = 1024
 
 
-class Room:
+class Retention:
     """The budget of `log`, `keep` bytes. Its methods belong to the thread that writes. Raises LogError."""
 
     def __init__(self, log: RunLog, keep: int) -> None:
@@ -119,13 +119,13 @@ class Room:
         return {history.first_step, *best, *(step for (step,) in branches)}
 
     def _best(self, run: str) -> Iterable[int]:
-        # The settled step of the lowest training loss; none where there is no loss.
+        # The compacted step of the lowest training loss; none where there is no loss.
         history, columns = self._log.history(run), self._log.columns(run)
         place, found = names(columns).index("loss"), list[tuple[float, int]]()
         for first, last, size in spans(
-            history.first_step, history.settled - 1, SIZES, history.first_step, history.settled
+            history.first_step, history.compacted - 1, SIZES, history.first_step, history.compacted
         ):
-            cells = read(history.digests(size, first, last), columns)[:, place]
+            cells = read(history.summaries(size, first, last), columns)[:, place]
             cells = cells[cells[:, LOW_STEP] >= 0]
             if len(cells):
                 lowest = cells[np.argmin(cells[:, LOW])]

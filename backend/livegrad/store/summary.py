@@ -1,6 +1,6 @@
 """What stays of steps whose detail is not read: lowest, highest and last of every scalar and norm. PURE; no log.
 
-A digest tells of one block of steps: for each series that has one (`names`) a cell of FIELDS doubles, each value
+A summary tells of one block of steps: for each series that has one (`names`) a cell of FIELDS doubles, each value
 beside its step. Blocks are SIZES steps long; a larger one is folded from FOLD of the next smaller. −1 is the step of
 what is not there: a minimum where all is NaN, a NaN where there is none.
 """
@@ -24,22 +24,22 @@ Cells = NDArray[np.float64]  # (blocks, series, FIELDS)
 
 
 def names(columns: Sequence[Column]) -> list[str]:
-    """Return the series that digests tell of: every scalar, and both norms of every parameter."""
+    """Return the series that summaries tell of: every scalar, and both norms of every parameter."""
     scalars = [column.name for column in columns if column.role == "scalar"]
     parameters = [column.name for column in columns if column.role == "parameter"]
     return scalars + [f"{kind}/{name}" for kind in ("gradient_norm", "parameter_norm") for name in parameters]
 
 
-def digest_place(name: str, columns: Sequence[Column]) -> int | None:
-    """Return which series of a digest `name` is, numbered parameter names included; None: it has none."""
+def summary_place(name: str, columns: Sequence[Column]) -> int | None:
+    """Return which series of a summary `name` is, numbered parameter names included; None: it has none."""
     kind, slash, parameter = name.partition("/")
     known = names(columns)
     spellings = (name, kind + slash + other_name(parameter))
     return next((known.index(spelling) for spelling in spellings if spelling in known), None)
 
 
-def digest(rows: Rows, columns: Sequence[Column], first: int) -> bytes:
-    """Return the digest of one block's records, the first of which is that of step `first`."""
+def summarize(rows: Rows, columns: Sequence[Column], first: int) -> bytes:
+    """Return the summary of one block's records, the first of which is that of step `first`."""
     values = np.stack([reader(name, columns)(rows) for name in names(columns)], axis=1)
     return summed_up(values, first).tobytes()
 
@@ -77,7 +77,7 @@ def read(payloads: Sequence[bytes], columns: Sequence[Column]) -> Cells:
 
 
 def fold(payloads: Sequence[bytes], columns: Sequence[Column]) -> bytes:
-    """Return the digest of several consecutive blocks as one."""
+    """Return the summary of several consecutive blocks as one."""
     return folded(read(payloads, columns)).tobytes()
 
 
@@ -113,11 +113,11 @@ def points(cells: Cells, series: int) -> tuple[Steps, Values]:
 
 
 def spans(
-    first: int, last: int, sizes: Sequence[int], first_step: int, settled: int
+    first: int, last: int, sizes: Sequence[int], first_step: int, compacted: int
 ) -> Iterator[tuple[int, int, int]]:
     """Yield (first step, last step, size) of parts, in order, each covered by blocks of one size; 1: by none.
 
-    `sizes` are those that may be used, ascending. Before `first_step` there is nothing, from `settled` on no digest.
+    `sizes` are those that may be used, ascending. Before `first_step` there is nothing, from `compacted` on no summary.
     """
     if first > last:
         return
@@ -126,10 +126,10 @@ def spans(
         return
     *smaller, size = sizes
     begun = first if first > first_step else first // size * size
-    low, high = -(-begun // size) * size, min(last + 1, settled) // size * size
+    low, high = -(-begun // size) * size, min(last + 1, compacted) // size * size
     if low >= high:
-        yield from spans(first, last, smaller, first_step, settled)
+        yield from spans(first, last, smaller, first_step, compacted)
         return
-    yield from spans(first, low - 1, smaller, first_step, settled)
+    yield from spans(first, low - 1, smaller, first_step, compacted)
     yield low, high - 1, size
-    yield from spans(high, last, smaller, first_step, settled)
+    yield from spans(high, last, smaller, first_step, compacted)

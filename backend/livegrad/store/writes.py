@@ -213,7 +213,7 @@ def _create(db: sqlite3.Connection, entry: Entry) -> Standing:
         "last_step": entry.last_step,
         "parent": entry.parent,
         "parent_step": entry.parent_step,
-        "settled": entry.first_step // BLOCK * BLOCK,
+        "compacted": entry.first_step // BLOCK * BLOCK,
     }
     places = ", ".join("?" * len(values))
     db.execute(f"INSERT INTO runs ({', '.join(values)}) VALUES ({places})", tuple(values.values()))

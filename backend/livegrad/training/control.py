@@ -102,7 +102,7 @@ class Control:
         elif self._phase_goal:
             self._hold()
 
-    def heed(self) -> None:
+    def poll(self) -> None:
         """Take commands up although the loop is held for another reason, between two iterations."""
         if self._observer.step < self._max_steps and self._arrived.is_set():
             self._take_commands()

@@ -189,7 +189,7 @@ def _end_with(lifeline: int) -> None:
     os._exit(TROUBLE)  # the forkserver is gone: nobody would hear how this process ends
 
 
-class Orphanhood:
+class ParentWatch:
     """While torch is loaded, ends this process as soon as the server is gone. Its thread is gone before any fork."""
 
     def __init__(self, requests: int) -> None:
@@ -217,7 +217,7 @@ def main() -> None:
     requests, replies = task_process.settle()
     # Of Python 3.12 and later: a library's own threads, which it stops at a fork, would be warned of.
     warnings.filterwarnings("ignore", r".*fork\(\)", DeprecationWarning)
-    with Orphanhood(requests):
+    with ParentWatch(requests):
         ready = load(forks=True)
     server = ForkServer(requests, replies)
     server.tell(ready)

@@ -104,7 +104,7 @@ class Trainer:
 
     def _at_boundary(self, phase: str) -> None:
         if phase == "step":
-            self.link.tend(self.control.heed)
+            self.link.tend(self.control.poll)
         elif phase == "zero_grad" and not self.config.zero_grad:
             return  # there is nothing to clear yet at the first step, and no line that would have cleared it
         self.control.boundary(phase)

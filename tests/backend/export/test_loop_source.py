@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from livegrad.export.loop_source import listing
+from livegrad.export.loop_source import loop_source
 from livegrad.lifecycle.states import PHASES
 
 LOOP = Path(__file__).parents[3] / "backend" / "livegrad" / "training" / "loop.py"
@@ -10,13 +10,13 @@ LOOP = Path(__file__).parents[3] / "backend" / "livegrad" / "training" / "loop.p
 
 def test_the_lines_are_those_of_the_source() -> None:
     source = LOOP.read_text(encoding="utf-8")
-    assert listing().lines[0].startswith("for step in steps:")
-    for line in listing().lines:
+    assert loop_source().lines[0].startswith("for step in steps:")
+    for line in loop_source().lines:
         assert line in source
 
 
 def test_each_phase_is_the_line_that_carries_it_out() -> None:
-    shown = listing()
+    shown = loop_source()
     words = {
         "zero_grad": "optimizer.zero_grad()",
         "forward": "model(x)",

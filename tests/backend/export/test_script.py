@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from livegrad.config import RunConfig
 from livegrad.datasets import DATASETS
-from livegrad.export.script import WIDTH, Beginning, Chapter, write
+from livegrad.export.script import WIDTH, InitialState, Segment, write
 from livegrad.protocol import Column, Slot, columns_of
 
 SLOTS = {"sgd": ("momentum_buffer",), "adam": ("step", "exp_avg", "exp_avg_sq"), "rmsprop": ("square_avg",)}
@@ -89,31 +89,31 @@ def columns(hidden: int, named: bool, config: RunConfig) -> tuple[Column, ...]:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[list[Chapter], Beginning | None]:
+def histories(draw: st.DrawFn) -> tuple[list[Segment], InitialState | None]:
     hidden, named = draw(st.integers(1, 64)), draw(st.booleans())
-    chapters: list[Chapter] = []
+    segments: list[Segment] = []
     after = start = draw(st.sampled_from([0, 0, 1, 250]))
     for number in range(draw(st.integers(1, 4))):
         config = draw(configs(hidden, named))
         last = after + draw(st.integers(1, 60))
         steps = draw(st.lists(st.integers(after + 1, last), max_size=40, unique=True))
         tuned = {step: draw(rates) for step in sorted(steps)}
-        chapters.append(Chapter(f"{number:08x}", config, columns(hidden, named, config), after, last, tuned))
+        segments.append(Segment(f"{number:08x}", config, columns(hidden, named, config), after, last, tuned))
         after = last
     if start == 0:
-        return chapters, None
-    described = chapters[0].columns
+        return segments, None
+    described = segments[0].columns
     size = sum(column.size for column in described)
     row = np.random.default_rng(draw(st.integers(0, 9))).normal(size=size).astype(np.float32)
     row[:: draw(st.integers(1, 5))] = draw(st.sampled_from([np.nan, np.inf, -np.inf, 0.0]))
-    return chapters, Beginning(start, row.tobytes(), described)
+    return segments, InitialState(start, row.tobytes(), described)
 
 
 @settings(max_examples=150)
 @given(histories())
-def test_the_script_of_every_history_is_python(history: tuple[list[Chapter], Beginning | None]) -> None:
-    chapters, beginning = history
-    text = write(chapters, beginning, "2.13.0")
+def test_the_script_of_every_history_is_python(history: tuple[list[Segment], InitialState | None]) -> None:
+    segments, initial = history
+    text = write(segments, initial, "2.13.0")
     compile(text, "script.py", "exec", dont_inherit=True)
     rates = [
         {ast.literal_eval(key): ast.literal_eval(value) for key, value in pairs(node.value)}
@@ -121,7 +121,7 @@ def test_the_script_of_every_history_is_python(history: tuple[list[Chapter], Beg
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "rates"
     ]
     told = {step: rate for each in rates for step, rate in each.items()}
-    wanted = {step: rate for chapter in chapters for step, rate in chapter.rates.items()}
+    wanted = {step: rate for segment in segments for step, rate in segment.rates.items()}
     assert wanted.items() <= told.items()
 
 
@@ -133,6 +133,6 @@ def pairs(node: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
 def test_lines_are_of_a_width_to_read_however_much_was_tuned() -> None:
     config = RunConfig()
     tuned = {step: step / 7 for step in range(1, 60)}
-    chapter = Chapter("00000000", config, columns(13, True, config), 0, 100, tuned)
-    for line in write([chapter], None, "2.13.0").splitlines():
+    segment = Segment("00000000", config, columns(13, True, config), 0, 100, tuned)
+    for line in write([segment], None, "2.13.0").splitlines():
         assert len(line) <= WIDTH

@@ -18,7 +18,7 @@ from livegrad.runs.committer import Committer
 from livegrad.runs.trainer_session import Arrival
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog
-from livegrad.store.retention import Room
+from livegrad.store.retention import Retention
 from livegrad.store.writes import Appended, Begin, Broken, Create, Delete, Item, Standing
 
 
@@ -44,7 +44,9 @@ class World:
         self.log = Log(folder / "log.sqlite3")
         self.troubles: list[str | None] = []
         self.appended: list[tuple[list[Arrival], Appended | Broken]] = []
-        self.committer = Committer(self.log, Room(self.log, 10**9), self.troubles.append, lambda why: None)
+        self.committer = Committer(
+            self.log, Retention(self.log, 10**9), self.troubles.append, lambda why: None
+        )
 
     def append(self, step: int, run: str = "a", epoch: int = 1) -> None:
         frame = Frame(RECORDS, 1, step, epoch, 0, 1.0, b"abcd")

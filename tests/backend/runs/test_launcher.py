@@ -155,7 +155,7 @@ async def test_a_forkserver_that_does_not_answer_is_left_to_what_it_has_and_repl
 ) -> None:
     ends = Ends()
     await launcher.start("a", assignment(), ends)
-    monkeypatch.setattr("livegrad.runs.process_source.START_SECS", 1.0)
+    monkeypatch.setattr("livegrad.runs.process_starter.START_SECS", 1.0)
     [frozen] = forkservers()
     frozen.suspend()
     monkeypatch.setattr("livegrad.runs.launcher.PAUSES_SECS", (0.0,) * 10)  # a new one may start slowly

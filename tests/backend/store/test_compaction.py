@@ -1,4 +1,4 @@
-"""A complete block is packed and digested, and nothing that was stored changes."""
+"""A complete block is packed and summarized, and nothing that was stored changes."""
 
 import random
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livegrad.store.compaction import settle
+from livegrad.store.compaction import compact
 from livegrad.store.log import RunLog
-from livegrad.store.summary import SIZES, digest
+from livegrad.store.summary import SIZES, summarize
 from livegrad.store.writes import Append, Begin
 from tests.backend.recorded import COLUMNS, begin, bytes_by_step, frame, opened, records, write
 
@@ -40,8 +40,8 @@ def test_what_was_appended_before_it_was_settled_is_settled_after_a_restart(tmp_
         begin(log, "a")
         log.apply([Append.frames("a", 1, frame(rows, 0))])
     with opened(tmp_path) as log:
-        assert settle(log)
-        assert not settle(log)
+        assert compact(log)
+        assert not compact(log)
         assert [packed for _, _, packed in chunks(log)] == [1, 1, 0]
         assert bytes_by_step(log, "a", 0, 599) == as_bytes(rows)
 
@@ -53,7 +53,7 @@ def test_trainers_of_one_block_stay_apart(tmp_path: Path) -> None:
         log.apply([Append.frames("a", 1, frame(rows[:100], 0))])
         log.apply([Begin("a", "")])
         log.apply([Append.frames("a", 2, frame(rows[100:], 100, epoch=2))])
-        assert settle(log)
+        assert compact(log)
         assert [(f.first, f.count, f.epoch) for f in log.frames("a", 0, 255)] == [(0, 100, 1), (100, 156, 2)]
         assert bytes_by_step(log, "a", 0, 255) == as_bytes(rows)
 
@@ -65,7 +65,7 @@ def test_a_run_that_continues_another_begins_within_a_block(tmp_path: Path) -> N
         begin(log, "b", "a", 300)
         write(log, "b", rows, first=300)
         assert chunks(log)[0] == (300, 212, 1)
-        assert log.history("b").digests(256, 300, 500) == [digest(rows[:212], COLUMNS, 300)]
+        assert log.history("b").summaries(256, 300, 500) == [summarize(rows[:212], COLUMNS, 300)]
         assert bytes_by_step(log, "b", 300, 799) == as_bytes(rows, 300)
 
 
@@ -74,7 +74,7 @@ def test_larger_blocks_are_folded_as_they_are_complete(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         begin(log, "a")
         write(log, "a", rows)
-        assert log.history("a").digests(SIZES[1], 0, len(rows)) == [digest(rows[: SIZES[1]], COLUMNS, 0)]
+        assert log.history("a").summaries(SIZES[1], 0, len(rows)) == [summarize(rows[: SIZES[1]], COLUMNS, 0)]
 
 
 def test_reading_while_blocks_are_settled_misses_nothing(tmp_path: Path) -> None:
@@ -87,5 +87,5 @@ def test_reading_while_blocks_are_settled_misses_nothing(tmp_path: Path) -> None
         for part in log.frames("a", 0, 5999):
             found += part.payload
             if chosen.random() < 0.1:
-                settle(log)
+                compact(log)
         assert found == rows.tobytes()

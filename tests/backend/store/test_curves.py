@@ -1,4 +1,4 @@
-"""Series out of digests are made of true points and keep every extreme; short ones are exact."""
+"""Series out of summaries are made of true points and keep every extreme; short ones are exact."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from livegrad.errors import BadValue
 from livegrad.protocol import Frame
 from livegrad.store.curves import curves
 from livegrad.store.log import RunLog
-from livegrad.store.retention import Room
+from livegrad.store.retention import Retention
 from livegrad.store.series import reader
 from tests.backend.recorded import COLUMNS, begin, opened, records, write
 
@@ -66,7 +66,7 @@ def test_blocks_settled_before_there_were_digests_of_elements_are_read_from_thei
 ) -> None:
     shutil.copytree(folder, tmp_path / "a")
     with opened(tmp_path / "a") as log:
-        log.run(f"DELETE FROM element_digests WHERE {missing}")
+        log.run(f"DELETE FROM element_summaries WHERE {missing}")
         for one in curves(log.history("a"), COLUMNS, ELEMENTS, 3, 69_999, 100):
             whole, steps = reader(one["name"], COLUMNS)(rows), np.array(one["steps"])
             assert np.array_equal(np.array(one["values"], float), whole[steps], equal_nan=True)
@@ -79,11 +79,11 @@ def test_a_run_without_digests_of_elements_has_them_from_then_on(tmp_path: Path)
     with opened(tmp_path) as log:
         begin(log, "a")
         write(log, "a", rows[:5000])
-        log.run("DELETE FROM element_digests")
+        log.run("DELETE FROM element_summaries")
     with opened(tmp_path) as log:
         write(log, "a", rows[5000:], first=5000)
-        assert [first for first, _ in log.history("a").element_digests(4096, 0, 12_000)] == []
-        assert [first for first, _ in log.history("a").element_digests(256, 0, 12_000)] == [
+        assert [first for first, _ in log.history("a").element_summaries(4096, 0, 12_000)] == []
+        assert [first for first, _ in log.history("a").element_summaries(256, 0, 12_000)] == [
             *range(4864, 11_776, 256)
         ]
         [one] = curves(log.history("a"), COLUMNS, ELEMENTS[:1], 0, 11_999, 100)
@@ -122,8 +122,8 @@ def test_thinned_steps_leave_their_extremes(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         begin(log, "a")
         write(log, "a", rows)
-        room = Room(log, 1)
-        while room.tidy():
+        retention = Retention(log, 1)
+        while retention.tidy():
             pass
         assert log.frame("a", 1234) is None
         [loss] = curves(log.history("a"), COLUMNS, ["loss"], 1100, 1300, 1000)

@@ -1,4 +1,4 @@
-"""What is damaged of one run is said of that run; the others are read, settled and thinned as if nothing were."""
+"""What is damaged of one run is said of that run; the others are read, compacted and thinned as if nothing were."""
 
 import sqlite3
 from contextlib import closing
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from livegrad.errors import RunDamaged
-from livegrad.store.compaction import settle
+from livegrad.store.compaction import compact
 from livegrad.store.log import RunLog
-from livegrad.store.retention import EXACT_STEPS, Room
+from livegrad.store.retention import EXACT_STEPS, Retention
 from livegrad.store.writes import Append, Delete
 from tests.backend.recorded import begin, bytes_by_step, frame, opened, records, write
 
@@ -41,7 +41,7 @@ def append(log: RunLog, run: str, count: int) -> None:
 
 def finish(log: RunLog) -> None:
     for _ in range(1000):
-        if not settle(log):
+        if not compact(log):
             return
     raise AssertionError("settling does not come to an end")
 
@@ -88,7 +88,7 @@ def test_reading_a_damaged_run_says_so(tmp_path: Path) -> None:
         "UPDATE chunks SET payload = substr(payload, 4) WHERE run = 'a' AND first = 480",
         "DELETE FROM chunks WHERE run = 'a' AND first = 320",
         "UPDATE chunks SET first = first + 1 WHERE run = 'a' AND first = 480",
-        "UPDATE runs SET settled = settled + 3 WHERE id = 'a'",
+        "UPDATE runs SET compacted = compacted + 3 WHERE id = 'a'",
     ],
 )
 def test_what_cannot_be_settled_keeps_no_other_run_from_it(tmp_path: Path, damage: str) -> None:
@@ -99,7 +99,7 @@ def test_what_cannot_be_settled_keeps_no_other_run_from_it(tmp_path: Path, damag
         log.run(damage)
         finish(log)
         assert set(log.damaged_runs()) == {"a"}
-        assert log.history("b").settled == STEPS // 256 * 256
+        assert log.history("b").compacted == STEPS // 256 * 256
         assert len(bytes_by_step(log, "b", 0, STEPS)) == STEPS
 
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_settled_keeps_no_other_run_from_it(tmp_path: Path, damag
     "damage",
     [
         "UPDATE chunks SET payload = substr(payload, 4) WHERE run = 'a' AND first = 512",
-        "UPDATE digests SET payload = X'00' WHERE run = 'a'",
+        "UPDATE summaries SET payload = X'00' WHERE run = 'a'",
         "UPDATE runs SET columns = '[]' WHERE id = 'a'",
     ],
 )
@@ -117,9 +117,9 @@ def test_what_cannot_be_thinned_keeps_no_other_run_from_it(tmp_path: Path, damag
             begin(log, run)
             write(log, run, records(STEPS))
         log.run(damage)
-        room = Room(log, 1)
+        retention = Retention(log, 1)
         for _ in range(1000):
-            if not room.tidy():
+            if not retention.tidy():
                 break
         else:
             raise AssertionError("thinning does not come to an end")

@@ -13,7 +13,7 @@ import pytest
 from livegrad.errors import LogError, LogMoved, LogTaken
 from livegrad.store.database import MAX_JOURNAL_BYTES, READERS, Database
 from livegrad.store.lock import LOCK, FolderLock
-from livegrad.store.retention import Room
+from livegrad.store.retention import Retention
 from tests.backend.recorded import begin, bytes_by_step, opened, records, write
 
 
@@ -152,7 +152,7 @@ def test_another_programs_reading_is_said_once_it_costs_room_and_costs_no_time(t
     rows = records(4000)
     with opened(tmp_path) as log:
         begin(log, "a")
-        room = Room(log, 10**9)
+        retention = Retention(log, 10**9)
         with closing(sqlite3.connect(log.path, isolation_level=None)) as other:
             other.execute("BEGIN")
             other.execute("SELECT count(*) FROM runs").fetchone()
@@ -162,15 +162,15 @@ def test_another_programs_reading_is_said_once_it_costs_room_and_costs_no_time(t
                 write(log, "a", rows, first=first, at_once=500)
                 slowest = max(slowest, time.monotonic() - begun)
                 first += len(rows)
-            room.tidy()
-            assert room.shortage is not None
-            assert "another program" in room.shortage
+            retention.tidy()
+            assert retention.shortage is not None
+            assert "another program" in retention.shortage
             assert (
                 slowest < 4
             )  # of eight appends and what follows them, on a busy machine; one wait alone was 5 s
             assert not log.truncate()
         assert log.truncate()
-        assert room.shortage is None
+        assert retention.shortage is None
         assert wal.stat().st_size == 0
 
 

@@ -1,10 +1,10 @@
-"""Digests of single elements tell the true lowest, highest, last and first NaN of every number, however large."""
+"""Summaries of single elements tell the true lowest, highest, last and first NaN of every number, however large."""
 
 import numpy as np
 import pytest
 
 from livegrad.errors import LogError, UnknownThing
-from livegrad.store.element_summary import digest, element_place, fold, unpacked
+from livegrad.store.element_summary import element_place, fold, summarize, unpacked
 from livegrad.store.series import reader
 from livegrad.store.summary import BLOCK, FOLD, SIZES, points
 from tests.backend.recorded import COLUMNS, FLOATS, Rows, records
@@ -17,9 +17,9 @@ NAMES = [
 
 
 def told(rows: Rows, name: str, block: int = 0, first: int | None = None) -> dict[int, float]:
-    digests = [(block, digest(rows, COLUMNS, block if first is None else first, block))]
+    summaries = [(block, summarize(rows, COLUMNS, block if first is None else first, block))]
     place = element_place(name, COLUMNS)
-    steps, values = points(unpacked(digests, BLOCK, slice(place, place + 1)), 0)
+    steps, values = points(unpacked(summaries, BLOCK, slice(place, place + 1)), 0)
     return dict(zip(steps.tolist(), values.tolist(), strict=True))
 
 
@@ -55,14 +55,14 @@ def test_a_folded_digest_is_the_digest_of_all() -> None:
     rows = records(BLOCK * FOLD)
     rows[BLOCK * 3 : BLOCK * 4, 3] = np.nan
     firsts = range(4096, 4096 + len(rows), BLOCK)
-    parts = [(low, digest(rows[low - 4096 : low - 4096 + BLOCK], COLUMNS, low, low)) for low in firsts]
-    assert fold(parts, BLOCK, 4096) == digest(rows, COLUMNS, 4096, 4096)
+    parts = [(low, summarize(rows[low - 4096 : low - 4096 + BLOCK], COLUMNS, low, low)) for low in firsts]
+    assert fold(parts, BLOCK, 4096) == summarize(rows, COLUMNS, 4096, 4096)
 
 
 def test_steps_of_the_largest_block_fit() -> None:
     rows = np.zeros((SIZES[-1], FLOATS), np.float32)
     rows[-2, 3] = 1
-    cells = unpacked([(0, digest(rows, COLUMNS, 0, 0))], SIZES[-1], slice(0, 1))
+    cells = unpacked([(0, summarize(rows, COLUMNS, 0, 0))], SIZES[-1], slice(0, 1))
     assert points(cells, 0)[0].tolist() == [0, SIZES[-1] - 2, SIZES[-1] - 1]
 
 

@@ -10,10 +10,10 @@ import pytest
 from livegrad.errors import LogError
 from livegrad.protocol import RECORDS, Frame
 from livegrad.store import migrations
-from livegrad.store.compaction import settle
+from livegrad.store.compaction import compact
 from livegrad.store.log import RunLog
 from livegrad.store.migrations import MIGRATIONS, VERSION, Migration, migrate, pending
-from livegrad.store.retention import Room
+from livegrad.store.retention import Retention
 from livegrad.store.writes import Append, Appended, Begin, Delete, Standing
 from tests.backend.recorded import bytes_by_step, opened
 from tests.backend.store.old_logs import FORMS, STEPS, records, restore
@@ -78,13 +78,13 @@ def test_an_older_logs_runs_are_read_and_go_on(tmp_path: Path, form: str) -> Non
         [appended] = log.apply([Append.frames(run.id, epoch, further)])
         assert isinstance(appended, Appended)
         assert appended.last_step == STEPS + 300
-        while settle(log):
+        while compact(log):
             pass
         assert log.damaged_runs() == {}
         assert bytes_by_step(log, run.id, 0, STEPS) == {step: now[run.id, step] for step in range(STEPS + 1)}
-        assert log.history(run.id).settled == 512
-        assert len(log.history(run.id).digests(256, 0, 511)) == 2
-        assert len(log.history(run.id).element_digests(256, 0, 511)) == (2 if form != "4-settled" else 1)
+        assert log.history(run.id).compacted == 512
+        assert len(log.history(run.id).summaries(256, 0, 511)) == 2
+        assert len(log.history(run.id).element_summaries(256, 0, 511)) == (2 if form != "4-settled" else 1)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -93,12 +93,12 @@ def test_what_an_older_log_lets_go_of_leaves_its_file(tmp_path: Path, form: str)
     with opened(tmp_path) as log:
         assert log.truncate()
         before = path.stat().st_size
-        room = Room(log, 10**9)
+        retention = Retention(log, 10**9)
         for entry in log.runs():
             log.apply([Delete(entry.id)])
-        room.give_back()
+        retention.give_back()
         for _ in range(100):
-            if not room.tidy():
+            if not retention.tidy():
                 break
         assert path.stat().st_size < before
         assert log.row("PRAGMA freelist_count") == (0,)
@@ -115,7 +115,7 @@ def test_a_chunk_that_reaches_over_the_end_of_a_block_is_parted(tmp_path: Path) 
         db.commit()
     with opened(tmp_path) as log:
         assert log.rows("SELECT first, count FROM chunks ORDER BY first") == [(0, 256), (256, 85)]
-        while settle(log):
+        while compact(log):
             pass
         assert bytes_by_step(log, run, 0, STEPS) == {step: before[run, step] for step in range(STEPS + 1)}
 
@@ -145,6 +145,7 @@ def test_a_log_in_hand_needs_no_migration(tmp_path: Path) -> None:
         ("ALTER TABLE runs DROP COLUMN lr",),
         ("ALTER TABLE runs ADD COLUMN goal INTEGER",),  # later forms' marks without those before them
         ("PRAGMA user_version = 2",),
+        ("PRAGMA user_version = 3",),
     ],
 )
 def test_a_log_of_a_form_that_never_was_is_refused_in_words_and_not_touched(

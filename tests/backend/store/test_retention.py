@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from livegrad.store.log import RunLog
-from livegrad.store.retention import EXACT_STEPS, Room
+from livegrad.store.retention import EXACT_STEPS, Retention
 from livegrad.store.summary import BLOCK
 from livegrad.store.writes import Delete
 from tests.backend.recorded import begin, bytes_by_step, opened, records, write
@@ -18,8 +18,8 @@ def size(log: RunLog) -> int:
     return sum(Path(f"{log.path}{ending}").stat().st_size for ending in ("", "-wal"))
 
 
-def tidy(room: Room) -> None:
-    while room.tidy():
+def tidy(retention: Retention) -> None:
+    while retention.tidy():
         pass
 
 
@@ -27,9 +27,9 @@ def test_a_log_within_its_budget_is_left_alone(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         begin(log, "a")
         write(log, "a", records(STEPS))
-        tidy(room := Room(log, 10**9))
+        tidy(retention := Retention(log, 10**9))
         assert log.kept("a") == [(0, STEPS - 1)]
-        assert room.shortage is None
+        assert retention.shortage is None
 
 
 def test_the_oldest_detail_goes_first_and_the_file_gets_smaller(tmp_path: Path) -> None:
@@ -38,9 +38,9 @@ def test_the_oldest_detail_goes_first_and_the_file_gets_smaller(tmp_path: Path) 
         begin(log, "a")
         write(log, "a", rows)
         keep = Path(log.path).stat().st_size // 2
-        tidy(room := Room(log, keep))
+        tidy(retention := Retention(log, keep))
         assert size(log) <= keep
-        assert room.shortage is None
+        assert retention.shortage is None
         *alone, newest = log.kept("a")
         assert newest[1] == STEPS - 1
         assert newest[0] < STEPS - EXACT_STEPS
@@ -60,14 +60,14 @@ def test_first_best_and_branch_steps_stay_and_so_do_the_newest(tmp_path: Path) -
         write(log, "a", rows)
         begin(log, "b", "a", 4321)
         write(log, "b", rows[:2000], first=4321)
-        tidy(room := Room(log, 1))
+        tidy(retention := Retention(log, 1))
         for step in (0, 256, 4321, 7777, *range(STEPS - EXACT_STEPS, STEPS)):
             assert bytes_by_step(log, "a", step, step) == {step: rows[step].tobytes()}
         assert bytes_by_step(log, "b", 4321, 4321) == {4321: rows[0].tobytes()}
         assert log.frame("a", 7776) is None
         assert log.nearest("a", 7776) == [7680, 7777]
-        assert room.shortage is not None
-        assert "--keep" in room.shortage
+        assert retention.shortage is not None
+        assert "--keep" in retention.shortage
 
 
 @pytest.mark.parametrize("times", [(1e9, 2e9), (2e9, 1e9)])  # a clock that goes on, and one set back
@@ -76,7 +76,7 @@ def test_the_older_run_is_thinned_before_the_newer(tmp_path: Path, times: tuple[
         for run, time in zip(("old", "new"), times, strict=True):
             begin(log, run)
             write(log, run, records(STEPS), time=time)
-        tidy(Room(log, Path(log.path).stat().st_size * 3 // 4))
+        tidy(Retention(log, Path(log.path).stat().st_size * 3 // 4))
         assert log.kept("new") == [(0, STEPS - 1)]
         assert len(log.kept("old")) > 20
 
@@ -88,10 +88,10 @@ def test_a_deleted_run_gives_its_space_back(tmp_path: Path) -> None:
         begin(log, "b")
         write(log, "b", records(STEPS))
         full = size(log)
-        room = Room(log, 10**9)
+        retention = Retention(log, 10**9)
         log.apply([Delete("b")])
-        room.give_back()
-        tidy(room)
+        retention.give_back()
+        tidy(retention)
         assert size(log) <= empty + 100_000 < full / 4
         assert log.row("PRAGMA freelist_count") == (0,)
 
@@ -99,11 +99,11 @@ def test_a_deleted_run_gives_its_space_back(tmp_path: Path) -> None:
 def test_what_was_thinned_while_others_append_is_whole(tmp_path: Path) -> None:
     rows = records(STEPS)
     with opened(tmp_path) as log:
-        room = Room(log, 200_000)
+        retention = Retention(log, 200_000)
         begin(log, "a")
         for low in range(0, STEPS, 500):
             write(log, "a", rows[low : low + 500], first=low)
-            tidy(room)
+            tidy(retention)
         assert log.row("PRAGMA integrity_check") == ("ok",)
         found = bytes_by_step(log, "a", 0, STEPS - 1)
         assert all(data == rows[step].tobytes() for step, data in found.items())

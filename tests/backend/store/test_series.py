@@ -32,19 +32,19 @@ def frames(losses: list[float], sizes: list[int], first: int = 0) -> Iterator[Fr
 
 @dataclass
 class Young:
-    """A history of which no block is settled yet."""
+    """A history of which no block is compacted yet."""
 
     kept: list[Frame]
     first_step: int
-    settled: int = 0
+    compacted: int = 0
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
         return (frame.until(last) for frame in self.kept if frame.first <= last)
 
-    def digests(self, size: int, first: int, last: int) -> list[bytes]:
+    def summaries(self, size: int, first: int, last: int) -> list[bytes]:
         return []
 
-    def element_digests(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
+    def element_summaries(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
         return []
 
 

@@ -1,4 +1,4 @@
-"""Digests tell the true lowest, highest, last and first NaN of every block, however large."""
+"""Summaries tell the true lowest, highest, last and first NaN of every block, however large."""
 
 import math
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from livegrad.store.series import reader
-from livegrad.store.summary import BLOCK, FOLD, digest, digest_place, fold, names, points, read, spans
+from livegrad.store.summary import BLOCK, FOLD, fold, names, points, read, spans, summarize, summary_place
 from tests.backend.recorded import COLUMNS, Rows, records
 
 
 def told(rows: Rows, name: str, first: int = 0) -> dict[int, float]:
-    place = digest_place(name, COLUMNS)
+    place = summary_place(name, COLUMNS)
     assert place is not None
-    steps, values = points(read([digest(rows, COLUMNS, first)], COLUMNS), place)
+    steps, values = points(read([summarize(rows, COLUMNS, first)], COLUMNS), place)
     return dict(zip(steps.tolist(), values.tolist(), strict=True))
 
 
@@ -51,19 +51,19 @@ def test_a_block_of_nan_tells_its_first() -> None:
 def test_a_folded_digest_is_the_digest_of_all() -> None:
     rows = records(BLOCK * FOLD)
     rows[BLOCK * 3 : BLOCK * 4, 0] = np.nan
-    parts = [digest(rows[low : low + BLOCK], COLUMNS, 4096 + low) for low in range(0, len(rows), BLOCK)]
-    assert fold(parts, COLUMNS) == digest(rows, COLUMNS, 4096)
+    parts = [summarize(rows[low : low + BLOCK], COLUMNS, 4096 + low) for low in range(0, len(rows), BLOCK)]
+    assert fold(parts, COLUMNS) == summarize(rows, COLUMNS, 4096)
 
 
 def test_a_numbered_name_is_the_same_series() -> None:
-    assert digest_place("gradient_norm/0.weight", COLUMNS) == digest_place(
+    assert summary_place("gradient_norm/0.weight", COLUMNS) == summary_place(
         "gradient_norm/hidden_linear.weight", COLUMNS
     )
-    assert digest_place("hidden_linear.weight[0, 0]", COLUMNS) is None
+    assert summary_place("hidden_linear.weight[0, 0]", COLUMNS) is None
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "first_step", "settled", "expected"),
+    ("first", "last", "first_step", "compacted", "expected"),
     [
         (0, 1000, 0, 768, [(0, 767, 256), (768, 1000, 1)]),
         (5, 1000, 0, 768, [(5, 255, 1), (256, 767, 256), (768, 1000, 1)]),
@@ -74,6 +74,6 @@ def test_a_numbered_name_is_the_same_series() -> None:
     ],
 )
 def test_spans_cover_every_step_once(
-    first: int, last: int, first_step: int, settled: int, expected: list[tuple[int, int, int]]
+    first: int, last: int, first_step: int, compacted: int, expected: list[tuple[int, int, int]]
 ) -> None:
-    assert list(spans(first, last, (256, 4096), first_step, settled)) == expected
+    assert list(spans(first, last, (256, 4096), first_step, compacted)) == expected

@@ -10,15 +10,15 @@ ENDINGS = ("", "-wal", "-shm")
 OTHERS_RIGHTS = 0o077  # of the group, and of everybody else
 
 
-class Place:
-    """The files of the database `path`, as they were when `settle` was called."""
+class LogFiles:
+    """The files of the database `path`, as they were when `remember` was called."""
 
     def __init__(self, path: Path) -> None:
         self._paths = [f"{path}{ending}" for ending in ENDINGS]
-        self._files: list[tuple[int, int]] = []  # device and inode of each, empty before `settle`
+        self._files: list[tuple[int, int]] = []  # device and inode of each, empty before `remember`
         self.wal_bytes = 0  # the write-ahead log's size at the last check
 
-    def settle(self) -> None:
+    def remember(self) -> None:
         """Take note of the files that are open now."""
         self._files = [(found.st_dev, found.st_ino) for found in map(os.stat, self._paths)]
 

@@ -63,7 +63,7 @@ class Child:
                 self._kill()
 
 
-class Source(Protocol):
+class ProcessStarter(Protocol):
     """Starts processes, warm ones."""
 
     async def warm_up(self) -> None:
@@ -216,7 +216,7 @@ class ForkServer(WarmProcess):
             self._on_loss()
 
 
-class Forking:
+class ForkStarter:
     """Forks every process from one forkserver; another one is made when it is lost, which `on_lost()` is told."""
 
     def __init__(self, on_lost: Callable[[], None]) -> None:
@@ -290,7 +290,7 @@ class SpawnedProcess(WarmProcess):
         self._outcome.set_result(Outcome(End(code, self._said.error), self._said.result))
 
 
-class Spawning:
+class SpawnStarter:
     """Spawns every process; one always waits, warm, so that a new run need not wait for torch to be loaded."""
 
     def __init__(self) -> None:
