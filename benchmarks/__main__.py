@@ -47,13 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\n{_summary(rows)}\n{_conditions(machine)}")
     if chosen.json is not None:
         report = {"machine": machine, "rows": [row.as_json() for row in rows]}
-        chosen.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        chosen.json.write_text(
+            json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="little of everything: shows that it works")
+    parser.add_argument(
+        "--quick", action="store_true", help="little of everything: shows that it works"
+    )
     parser.add_argument(
         "--only", action="append", choices=SUBJECTS, help="this subject alone; may be repeated"
     )
@@ -80,7 +84,9 @@ def _machine(load_before: tuple[float, float, float]) -> dict[str, Any]:
 
 
 def _conditions(machine: dict[str, Any]) -> str:
-    where = "{processor}, {cores} cores, {system}, Python {python}, PyTorch {torch}, {at}".format(**machine)
+    where = "{processor}, {cores} cores, {system}, Python {python}, PyTorch {torch}, {at}".format(
+        **machine
+    )
     if machine["load_before"] <= machine["cores"] / 2:
         return where
     busy = f"A load of {machine['load_before']:.1f} before the first figure"
@@ -92,7 +98,9 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((text.partition(":")[2].strip() for text in lines if text.startswith("model name")), "")
+    return next(
+        (text.partition(":")[2].strip() for text in lines if text.startswith("model name")), ""
+    )
 
 
 if __name__ == "__main__":

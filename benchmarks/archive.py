@@ -16,7 +16,15 @@ from benchmarks.server import server
 from benchmarks.table import Row
 from livegrad.config import RunConfig
 from livegrad.lifecycle.states import State
-from livegrad.protocol import HEADER, RECORDS, Column, Frame, columns_from_json, decode, record_bytes
+from livegrad.protocol import (
+    HEADER,
+    RECORDS,
+    Column,
+    Frame,
+    columns_from_json,
+    decode,
+    record_bytes,
+)
 from livegrad.store.compaction import compact
 from livegrad.store.entry import Entry
 from livegrad.store.log import RunLog
@@ -49,7 +57,9 @@ def rows(effort: Effort) -> Iterator[Row]:
 def _trained(optimizer: str) -> tuple[tuple[Column, ...], bytes]:
     """Train for real; return the columns, and the records of steps 1 to TRAINED."""
     with server() as running:
-        run = running.create(optimizer={"kind": optimizer}, batch_size=4, pace=None, max_steps=2 * TRAINED)
+        run = running.create(
+            optimizer={"kind": optimizer}, batch_size=4, pace=None, max_steps=2 * TRAINED
+        )
         running.command(run, "step", count=TRAINED)
         with viewing(running, run) as viewer:
             columns = columns_from_json(viewer.columns)
@@ -70,13 +80,17 @@ def _written(
     folder.mkdir()
     log = RunLog(folder / "livegrad.sqlite3")
     config = RunConfig().model_dump(mode="json")
-    entry = Entry(RUN, RUN, config, time.time(), State.INTERRUPTED, None, 1, "", 0.1, None, (), {}, -1)
+    entry = Entry(
+        RUN, RUN, config, time.time(), State.INTERRUPTED, None, 1, "", 0.1, None, (), {}, -1
+    )
     log.apply([Create(entry), Describe(RUN, 1, columns, "{}")])
     appending, settling = _append(log, records, record_bytes(columns), steps)
     log.close()
     size, raw = (folder / "livegrad.sqlite3").stat().st_size, steps * record_bytes(columns)
     note = f"{size / steps:.0f} of {raw / steps:.0f} bytes a step, summaries included"
-    yield Row(SUBJECT, f"run log on disk ÷ raw records, {optimizer}", size / raw, "×", 1.0, note=note)
+    yield Row(
+        SUBJECT, f"run log on disk ÷ raw records, {optimizer}", size / raw, "×", 1.0, note=note
+    )
     what = f"append a record, {AT_ONCE} at once, {optimizer}"
     note = f"and {settling:.1f} µs a record to pack and summarize it, afterwards"
     yield Row(SUBJECT, what, appending, "µs", note=note)
@@ -108,7 +122,12 @@ def _unpacked(folder: Path, steps: int, effort: Effort) -> Row:
     log.close()
     what = f"any step of {steps:,}, read and unpacked, processor's time, p99"
     return Row(
-        SUBJECT, what, percentile(spent, 99), "ms", REACH_STEP_MS, note=f"median {median(spent):.1f} ms"
+        SUBJECT,
+        what,
+        percentile(spent, 99),
+        "ms",
+        REACH_STEP_MS,
+        note=f"median {median(spent):.1f} ms",
     )
 
 
@@ -117,7 +136,9 @@ def _read(running: Server, steps: int, effort: Effort) -> Iterator[Row]:
     asked: dict[str, Any] = {"name": ["loss", "gradient_norm/hidden_linear.weight"], "points": 1000}
     spent = _timed(effort.times(SERIES), lambda: running.get(f"/runs/{RUN}/series", params=asked))
     note = f"p99 {percentile(spent, 99):.0f} ms; two series of 1,000 points"
-    yield Row(SUBJECT, f"series over {shown}, median", median(spent), "ms", REACH_SERIES_MS, note=note)
+    yield Row(
+        SUBJECT, f"series over {shown}, median", median(spent), "ms", REACH_SERIES_MS, note=note
+    )
     asked = {"name": "hidden_linear.weight[9, 0]", "points": 1000}
     spent = _timed(effort.times(SERIES), lambda: running.get(f"/runs/{RUN}/series", params=asked))
     note = f"p99 {percentile(spent, 99):.0f} ms; one series of 1,000 points"
@@ -133,7 +154,12 @@ def _read(running: Server, steps: int, effort: Effort) -> Iterator[Row]:
     spent = _timed(effort.times(READS), one)
     note = f"p99 {percentile(spent, 99):.0f} ms"
     yield Row(
-        SUBJECT, f"any step of {shown} over HTTP, median", median(spent), "ms", REACH_STEP_MS, note=note
+        SUBJECT,
+        f"any step of {shown} over HTTP, median",
+        median(spent),
+        "ms",
+        REACH_STEP_MS,
+        note=note,
     )
     spent = _timed(effort.times(SERIES), lambda: running.get(f"/runs/{RUN}/kept"))
     yield Row(SUBJECT, f"which of {shown} are kept, median", median(spent), "ms")

@@ -26,7 +26,9 @@ def rows(effort: Effort) -> Iterator[Row]:
         yield _row("pause", "its run at full speed", [_pause(running, run) for _ in range(samples)])
         other = training(running)
         running.command(run, "pause")
-        yield _row("step", "another run at full speed", [_step(running, run) for _ in range(samples)])
+        yield _row(
+            "step", "another run at full speed", [_step(running, run) for _ in range(samples)]
+        )
         running.command(other, "pause")
 
 
@@ -52,5 +54,11 @@ def _row(kind: str, where: str, samples: list[float]) -> Row:
     half, most = percentile(samples, 50), percentile(samples, 99)
     note = f"p50 {half:.1f} ms, {len(samples)} times"
     return Row(
-        SUBJECT, f"{kind} to its answer, {where}, p99", most, "ms", REACH_MS, note=note, detail={"p50": half}
+        SUBJECT,
+        f"{kind} to its answer, {where}, p99",
+        most,
+        "ms",
+        REACH_MS,
+        note=note,
+        detail={"p50": half},
     )

@@ -31,8 +31,12 @@ def rows(effort: Effort) -> Iterator[Row]:
         rates = watching.result()
         running.command(run, "pause")
     what = f"server's share of a core, {VIEWERS} viewers at {FRAMES} frames/s"
-    yield Row(SUBJECT, what, share, "%", REACH_PERCENT, note=f"median viewer {median(rates):.1f} frames/s")
-    yield Row(SUBJECT, "frames to the slowest of them", min(rates), "/s", REACH_FRAMES, at_least=True)
+    yield Row(
+        SUBJECT, what, share, "%", REACH_PERCENT, note=f"median viewer {median(rates):.1f} frames/s"
+    )
+    yield Row(
+        SUBJECT, "frames to the slowest of them", min(rates), "/s", REACH_FRAMES, at_least=True
+    )
 
 
 def _share(process: psutil.Process, seconds: float) -> float:

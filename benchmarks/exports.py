@@ -28,7 +28,9 @@ def rows(effort: Effort) -> Iterator[Row]:
             text = running.client.get(f"/api/runs/{run}/replay.html", timeout=600).text
             secs = time.perf_counter() - started
             note = f"{len(text) / MEGABYTE:.1f} MB"
-            yield Row(SUBJECT, f"a replay of {steps:,} steps", secs, "s", REACH_REPLAY_SECS, note=note)
+            yield Row(
+                SUBJECT, f"a replay of {steps:,} steps", secs, "s", REACH_REPLAY_SECS, note=note
+            )
 
 
 def _csv(running: Server, run: str, steps: int) -> Iterator[Row]:
@@ -43,6 +45,8 @@ def _csv(running: Server, run: str, steps: int) -> Iterator[Row]:
     early = levels[: len(levels) // 20]
     note = f"{size / MEGABYTE:,.0f} MB in {secs:.0f} s"
     what = f"CSV of {steps:,} steps"
-    yield Row(SUBJECT, f"{what}, rows a second", steps / secs, "/s", REACH_ROWS, at_least=True, note=note)
+    yield Row(
+        SUBJECT, f"{what}, rows a second", steps / secs, "/s", REACH_ROWS, at_least=True, note=note
+    )
     growth = (max(levels) - max(early)) / MEGABYTE
     yield Row(SUBJECT, f"{what}, growth of the server's memory", growth, "MB", REACH_MEGABYTES)

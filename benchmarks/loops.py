@@ -55,7 +55,9 @@ def _row(what: str, pairs: Pairs, reach: float | None = None) -> Row:
     processor = median_ratio([(ours.processor, bare.processor) for ours, bare in pairs])
     ratios = [ours / bare for ours, bare in clock]
     ours, bare = (median(seconds) * 1e6 for seconds in zip(*clock, strict=True))
-    note = f"{ours:,.0f} µs a step, bare {bare:,.0f} µs; half of all ratios within {_middle(ratios)}"
+    note = (
+        f"{ours:,.0f} µs a step, bare {bare:,.0f} µs; half of all ratios within {_middle(ratios)}"
+    )
     note += f"; in processor time {processor:.2f} ×"
     detail = {"processor": processor, "ratios": [round(ratio, 4) for ratio in ratios]}
     return Row(SUBJECT, what, median_ratio(clock), "×", reach, note=note, detail=detail)

@@ -25,9 +25,23 @@ def rows(effort: Effort) -> Iterator[Row]:
             samples.append(taken)
             memories.append(memory)
     note = f"{min(samples):.0f} to {max(samples):.0f} ms, {len(samples)} times"
-    yield Row(SUBJECT, "new run, warm: POST to paused at step 0", median(samples), "ms", REACH_MS, note=note)
+    yield Row(
+        SUBJECT,
+        "new run, warm: POST to paused at step 0",
+        median(samples),
+        "ms",
+        REACH_MS,
+        note=note,
+    )
     what = "memory of the trainer's own (USS)"
-    yield Row(SUBJECT, what, median(memories), "MB", REACH_MEGABYTES, note=f"at most {max(memories):.1f} MB")
+    yield Row(
+        SUBJECT,
+        what,
+        median(memories),
+        "MB",
+        REACH_MEGABYTES,
+        note=f"at most {max(memories):.1f} MB",
+    )
 
 
 def _one(running: Server) -> tuple[float, float]:

@@ -16,7 +16,5 @@ def rows(effort: Effort) -> Iterator[Row]:
     with server() as running:
         sizes = load(running.client, "/", later=False)
     total, heaviest = sum(sizes.values()), max(sizes, key=sizes.__getitem__)
-    note = (
-        f"{len(sizes)} files; the heaviest is {heaviest.rpartition('/')[2]}, {sizes[heaviest] / 1000:.0f} KB"
-    )
+    note = f"{len(sizes)} files; the heaviest is {heaviest.rpartition('/')[2]}, {sizes[heaviest] / 1000:.0f} KB"
     yield Row(SUBJECT, "bytes that the page loads", total / 1000, "KB", REACH_KILOBYTES, note=note)

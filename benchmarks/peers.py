@@ -96,7 +96,8 @@ def trackio(loop: Loop, folder: Path) -> Iterator[None]:
 
     def record(*_: Any) -> None:
         histograms = {
-            name: trackio.Histogram(tensor.detach().numpy()) for name, tensor in tensors(loop).items()
+            name: trackio.Histogram(tensor.detach().numpy())
+            for name, tensor in tensors(loop).items()
         }
         trackio.log(losses.as_dict() | histograms)
 

@@ -23,9 +23,7 @@ BARE_STEPS, REPETITIONS = 10_000, 5
 WATCH_SECS, SETTLE_SECS, PACED_SECS = 3.0, 2.0, 8.0
 PACE = 60
 OPEN_SECS = 30.0
-SAMPLES = (
-    "livegrad.stats.samples().map(({ ms, latency }) => [ms, Number.isNaN(latency) ? -1 : latency * 1000])"
-)
+SAMPLES = "livegrad.stats.samples().map(({ ms, latency }) => [ms, Number.isNaN(latency) ? -1 : latency * 1000])"
 Samples = list[
     tuple[float, float]
 ]  # main-thread ms of a drawn frame; ms since its newest step ended, -1: nothing new
@@ -45,7 +43,9 @@ def watching(running: Server, browser: Browser, run: str) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{running.url}/#run={run}")
     end = time.monotonic() + OPEN_SECS
-    while not page.evaluate("window.livegrad?.stats.frames > 0 && livegrad.store.state.run !== null"):
+    while not page.evaluate(
+        "window.livegrad?.stats.frames > 0 && livegrad.store.state.run !== null"
+    ):
         assert time.monotonic() < end, f"the page did not draw within {OPEN_SECS:.0f} s"
         time.sleep(0.05)
     try:
@@ -69,9 +69,12 @@ def _full_speed(running: Server, browser: Browser, optimizer: str, effort: Effor
     running.command(run, "pause")
     with watching(running, browser, run) as page:
         seen = [
-            _one(running, page, run, trainer, optimizer, effort) for _ in range(effort.times(REPETITIONS))
+            _one(running, page, run, trainer, optimizer, effort)
+            for _ in range(effort.times(REPETITIONS))
         ]
-    yield _speed_row(f"steps/s as fast as it goes, a browser watching ÷ bare loop, {optimizer}", seen)
+    yield _speed_row(
+        f"steps/s as fast as it goes, a browser watching ÷ bare loop, {optimizer}", seen
+    )
     costs = [cost for one in seen for cost, _ in one.samples]
     drawn = len(costs) / (len(seen) * effort.secs(WATCH_SECS))
     note = f"p99 {percentile(costs, 99):.1f} ms, {drawn:.0f} drawn/s"
@@ -82,9 +85,15 @@ def _full_speed(running: Server, browser: Browser, optimizer: str, effort: Effor
 def _speed_row(what: str, seen: list[Seen]) -> Row:
     ratio = median_ratio([(one.bare.clock, one.step.clock) for one in seen])
     processor = median_ratio([(one.bare.processor, one.step.processor) for one in seen])
-    ours, bare = median(1 / one.step.clock for one in seen), median(1 / one.bare.clock for one in seen)
+    ours, bare = (
+        median(1 / one.step.clock for one in seen),
+        median(1 / one.bare.clock for one in seen),
+    )
     note = f"{ours:,.0f} of {bare:,.0f} steps/s; in processor time {processor:.2f} ×"
-    detail = {"processor": processor, "ratios": [round(one.bare.clock / one.step.clock, 4) for one in seen]}
+    detail = {
+        "processor": processor,
+        "ratios": [round(one.bare.clock / one.step.clock, 4) for one in seen],
+    }
     return Row(SUBJECT, what, ratio, "×", REACH_SPEED, at_least=True, note=note, detail=detail)
 
 

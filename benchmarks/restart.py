@@ -119,7 +119,11 @@ def first_new(sights: list[Sight], before: Sight) -> Sight:
 
 
 def _new(sights: list[Sight], before: Sight) -> Sight | None:
-    same = [sight for sight in sights if sight.connection == before.connection and sight.epoch > before.epoch]
+    same = [
+        sight
+        for sight in sights
+        if sight.connection == before.connection and sight.epoch > before.epoch
+    ]
     # A connection begins with the newest record that was kept: that one was taken before the kill, perhaps.
     again = [sight for sight in sights if sight.connection > before.connection][1:]
     return next(iter(same or again), None)

@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--pace", type=float, default=PACE, help="steps per second of each run")
-    parser.add_argument("--every", type=float, default=SAMPLE_SECS, help="seconds between two lines")
+    parser.add_argument(
+        "--every", type=float, default=SAMPLE_SECS, help="seconds between two lines"
+    )
     chosen = parser.parse_args(arguments)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -68,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = server.stop()
     warm_up = min(WARM_UP_MINUTES, chosen.minutes / 3)
     print(f"\nafter {warm_up:.1f} minutes of warm-up; the server's exit code: {code}")
-    print(f"{visitors.turns} turns of viewers, {visitors.asked} questions; {len(visitors.lost)} of them lost")
+    print(
+        f"{visitors.turns} turns of viewers, {visitors.asked} questions; {len(visitors.lost)} of them lost"
+    )
     print("\n".join(visitors.lost[:10]))
     print(growth_table([sample for sample in samples if sample.minutes >= warm_up]))
     return 0
@@ -91,11 +95,16 @@ def _begin(server: Server, count: int, pace: float) -> list[str]:
 
 def _watch(server: Server, secs: float, every: float) -> list[Sample]:
     begun = time.monotonic()
-    print(f"| {' | '.join(name.replace('_', ' ') for name in NAMES)} |\n|{'---:|' * len(NAMES)}", flush=True)
+    print(
+        f"| {' | '.join(name.replace('_', ' ') for name in NAMES)} |\n|{'---:|' * len(NAMES)}",
+        flush=True,
+    )
     samples: list[Sample] = []
     while (spent := time.monotonic() - begun) < secs:
         samples.append(_sample(server, spent / 60))
-        print(f"| {' | '.join(f'{getattr(samples[-1], name):.1f}' for name in NAMES)} |", flush=True)
+        print(
+            f"| {' | '.join(f'{getattr(samples[-1], name):.1f}' for name in NAMES)} |", flush=True
+        )
         time.sleep(max(0.0, min(every * len(samples), secs) - (time.monotonic() - begun)))
     return samples
 
@@ -108,7 +117,9 @@ def _sample(server: Server, minutes: float) -> Sample:
     return Sample(minutes, *own, *trainers, size, steps)
 
 
-def _sizes(processes: Sequence[psutil.Process] | set[psutil.Process]) -> tuple[float, float, float, float]:
+def _sizes(
+    processes: Sequence[psutil.Process] | set[psutil.Process],
+) -> tuple[float, float, float, float]:
     # RSS and PSS in megabytes, descriptors, threads.
     rss = pss = descriptors = threads = 0.0
     for process in processes:
@@ -184,7 +195,13 @@ class _Visitors:
         _leave(mute)
 
     def _ask(self) -> None:
-        paths = ["parameters", "parameters?format=npz", "series?name=loss&points=1000", "script", "kept"]
+        paths = [
+            "parameters",
+            "parameters?format=npz",
+            "series?name=loss&points=1000",
+            "script",
+            "kept",
+        ]
         with httpx.Client(base_url=self._url, timeout=60) as client:
             while not self._over.wait(1):
                 run, path = self._source.choice(self._runs), self._source.choice(paths)

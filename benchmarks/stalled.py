@@ -31,8 +31,12 @@ def rows(effort: Effort) -> Iterator[Row]:
             growth, rate = _watched(process, beside, effort)
             stalled.connection.close()
             who = f"one viewer stalled {'with' if acknowledges else 'without'} flow=ack"
-            yield Row(SUBJECT, f"growth of the server's memory, {who}", growth, "MB", REACH_MEGABYTES)
-            yield Row(SUBJECT, f"frames to another viewer, {who}", rate, "/s", REACH_FRAMES, at_least=True)
+            yield Row(
+                SUBJECT, f"growth of the server's memory, {who}", growth, "MB", REACH_MEGABYTES
+            )
+            yield Row(
+                SUBJECT, f"frames to another viewer, {who}", rate, "/s", REACH_FRAMES, at_least=True
+            )
         running.command(run, "pause")
 
 

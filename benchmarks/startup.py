@@ -29,7 +29,14 @@ def rows(effort: Effort) -> Iterator[Row]:
         samples.append(seconds)
         torch_files = max(torch_files, found)
     note = f"{min(samples):.2f} to {max(samples):.2f} s, {len(samples)} times"
-    yield Row(SUBJECT, "`livegrad` typed to the page's answer", median(samples), "s", REACH_SECS, note=note)
+    yield Row(
+        SUBJECT,
+        "`livegrad` typed to the page's answer",
+        median(samples),
+        "s",
+        REACH_SECS,
+        note=note,
+    )
     yield Row(SUBJECT, "torch's libraries in the server's process", torch_files, "files", 0)
 
 
@@ -37,7 +44,16 @@ def _one() -> tuple[float, int]:
     """Return how long it took, and how many of torch's libraries the server has mapped."""
     port = _free_port()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "livegrad", "--port", str(port), "--no-browser", "--data", folder]
+        command = [
+            sys.executable,
+            "-m",
+            "livegrad",
+            "--port",
+            str(port),
+            "--no-browser",
+            "--data",
+            folder,
+        ]
         begun = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

@@ -46,7 +46,9 @@ class Row:
 def _figure(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
-    text = f"{value:.2f}" if unit in ("×", "s") else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+    text = (
+        f"{value:.2f}" if unit in ("×", "s") else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+    )
     return f"{text} {unit}"
 
 

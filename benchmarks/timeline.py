@@ -62,7 +62,11 @@ def rows(effort: Effort) -> Iterator[Row]:
     steps = STEPS // 20 if effort.is_quick else STEPS
     with TemporaryDirectory() as folder:
         run = _long_run(Path(folder), steps)
-        with serving(Path(folder)) as running, chromium() as browser, watching(running, browser, run) as page:
+        with (
+            serving(Path(folder)) as running,
+            chromium() as browser,
+            watching(running, browser, run) as page,
+        ):
             yield from _shown(page, steps, effort)
             yield _dragged(page, effort)
             held = page.evaluate("livegrad.archive().bytes") / 1e6
@@ -91,7 +95,9 @@ def _dragged(page: Page, effort: Effort) -> Row:
     gaps = np.diff(frames)
     note = f"longest {gaps.max():.0f} ms; drawing takes {percentile(costs, 50):.1f} ms, p99 {percentile(costs, 99):.1f}"
     speed = 1000 * len(gaps) / (frames[-1] - frames[0])
-    return Row(SUBJECT, "frames while dragging", speed, "frames/s", REACH_FRAMES, at_least=True, note=note)
+    return Row(
+        SUBJECT, "frames while dragging", speed, "frames/s", REACH_FRAMES, at_least=True, note=note
+    )
 
 
 def _long_run(folder: Path, steps: int) -> str:

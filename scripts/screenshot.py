@@ -31,7 +31,11 @@ DRAWN = """(step) => {
 
 def main() -> None:
     """Take the picture."""
-    with tempfile.TemporaryDirectory() as data, serving(Path(data)) as server, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        serving(Path(data)) as server,
+        chromium() as browser,
+    ):
         page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
         stand(server, page)
         page.screenshot(path=PICTURE)

@@ -27,7 +27,9 @@ def chromium() -> Iterator[Browser]:
         try:
             browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         except Error as error:
-            raise RuntimeError(f"a Chromium is needed, and LIVEGRAD_CHROMIUM names one: {error}") from error
+            raise RuntimeError(
+                f"a Chromium is needed, and LIVEGRAD_CHROMIUM names one: {error}"
+            ) from error
         try:
             yield browser
         finally:

@@ -29,14 +29,28 @@ def write_run(folder: Path, steps: int) -> str:
     config = RunConfig(name="long", pace=None, max_steps=steps).model_dump(mode="json")
     log = RunLog(folder / "livegrad.sqlite3")
     entry = Entry(
-        "10000000", "long", config, time.time(), State.RUNNING, None, 1, "", 0.001, None, columns, {}, -1
+        "10000000",
+        "long",
+        config,
+        time.time(),
+        State.RUNNING,
+        None,
+        1,
+        "",
+        0.001,
+        None,
+        columns,
+        {},
+        -1,
     )
     axis = {"name": "x", "unit": "", "scale": 1.0}
     points = {"x": [0.0, 1.0], "y": [0.0, 1.0]}
     data = {"dataset": "line", "train": points, "validation": points, "x": axis, "y": axis}
     log.apply([Create(entry), Describe(entry.id, 1, columns, json.dumps(data))])
     for first in range(0, steps, 50_000):
-        log.apply([Append.frames(entry.id, 1, *_frames(first, min(first + 50_000, steps), columns))])
+        log.apply(
+            [Append.frames(entry.id, 1, *_frames(first, min(first + 50_000, steps), columns))]
+        )
     log.apply([Append(entry.id, 1, (Item(note=Note(steps - 1, State.FINISHED)),))])
     while compact(log):
         pass

@@ -46,10 +46,16 @@ class Plain:
 
         torch.manual_seed(self.seed)
         hidden = asked.get("hidden", 13)
-        layers = [nn.Linear(1, hidden), ACTIVATIONS[asked.get("activation", "tanh")](), nn.Linear(hidden, 1)]
+        layers = [
+            nn.Linear(1, hidden),
+            ACTIVATIONS[asked.get("activation", "tanh")](),
+            nn.Linear(hidden, 1),
+        ]
         names = ["hidden_linear", "hidden_activation", "output_linear"]
         named = asked.get("named_layers", True)
-        self.model = nn.Sequential(OrderedDict(zip(names if named else ["0", "1", "2"], layers, strict=True)))
+        self.model = nn.Sequential(
+            OrderedDict(zip(names if named else ["0", "1", "2"], layers, strict=True))
+        )
         arguments = dict(asked.get("optimizer", {"kind": "sgd", "lr": 0.001}))
         self.optimizer = OPTIMIZERS[arguments.pop("kind")](self.model.parameters(), **arguments)
 
@@ -65,7 +71,9 @@ class Plain:
             return x, y
         number, place = divmod(step - 1, -(-len(x) // self.size))
         source = torch.Generator().manual_seed((self.seed + 1) * 1_000_003 + number)
-        chosen = torch.randperm(len(x), generator=source)[place * self.size : (place + 1) * self.size]
+        chosen = torch.randperm(len(x), generator=source)[
+            place * self.size : (place + 1) * self.size
+        ]
         return x[chosen], y[chosen]
 
     # -- the loop
@@ -115,7 +123,11 @@ class Plain:
         }
         for name, parameter in self.model.named_parameters():
             held["parameter", name, None] = _copied(parameter)
-            grad = torch.full_like(parameter, float("nan")) if parameter.grad is None else parameter.grad
+            grad = (
+                torch.full_like(parameter, float("nan"))
+                if parameter.grad is None
+                else parameter.grad
+            )
             held["gradient", name, None] = _copied(grad)
             for slot, value in self.optimizer.state.get(parameter, {}).items():
                 if isinstance(value, Tensor):

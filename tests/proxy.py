@@ -46,12 +46,15 @@ class Proxy:
             method, target, version = head[0].split(" ", 2)
             if not target.startswith(self.prefix):
                 self.strays.append(head[0])
-                client.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                client.sendall(
+                    b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
                 return
             head[0] = f"{method} {target[len(self.prefix) - 1 :]} {version}"
             if not any(line.lower().startswith("upgrade:") for line in head):
                 head = [line for line in head if not line.lower().startswith("connection:")]
-                head.append("Connection: close")  # one request a connection: each has its own prefix to lose
+                # one request a connection: each has its own prefix to lose
+                head.append("Connection: close")
             assert self.upstream is not None
             with socket.create_connection(("127.0.0.1", self.upstream)) as server:
                 server.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + body)

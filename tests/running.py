@@ -52,7 +52,9 @@ class Server:
         """Return the run once it is in one of `states`."""
         end = time.monotonic() + seconds
         while (found := self.get(f"/runs/{run}"))["state"] not in states:
-            assert time.monotonic() < end, f"expected {states} within {seconds} s, the run is {found}"
+            assert time.monotonic() < end, (
+                f"expected {states} within {seconds} s, the run is {found}"
+            )
             time.sleep(0.01)
         return found
 

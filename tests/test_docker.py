@@ -49,13 +49,15 @@ def exec_form(text: str) -> list[str]:
 
 def copied_from_the_context() -> list[str]:
     copies = [shlex.split(rest) for stage in stages() for rest in values(stage, "COPY")]
-    return [source for words in copies if not words[0].startswith("--from") for source in words[:-1]]
+    return [
+        source for words in copies if not words[0].startswith("--from") for source in words[:-1]
+    ]
 
 
 def compose() -> dict[str, Any]:
-    service: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"][
-        "livegrad"
-    ]
+    service: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())[
+        "services"
+    ]["livegrad"]
     return service
 
 
@@ -92,7 +94,10 @@ def test_the_index_for_pytorch_is_asked_for_and_not_built_in() -> None:
     assert compose()["build"]["args"]["TORCH_INDEX"] == "${TORCH_INDEX:-}"
     texts = [path.read_text() for path in (ROOT / "docker").iterdir() if path.is_file()]
     assert [
-        host for text in texts for host in re.findall(r"https?://([^/:'\"]+)", text) if host != "127.0.0.1"
+        host
+        for text in texts
+        for host in re.findall(r"https?://([^/:'\"]+)", text)
+        if host != "127.0.0.1"
     ] == []
 
 
@@ -151,7 +156,9 @@ def health_check(port: int) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("LIVEGRAD_")} | more
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith("LIVEGRAD_")
+    } | more
 
 
 @pytest.fixture

@@ -63,7 +63,9 @@ def listen(settings: "Settings") -> socket.socket:
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that cannot be a name
             if settings.port_was_asked_for or not _is_busy(error):
                 why = getattr(error, "strerror", None) or error
-                raise SettingsError(f"cannot listen on {settings.host} port {port}: {why}") from error
+                raise SettingsError(
+                    f"cannot listen on {settings.host} port {port}: {why}"
+                ) from error
             continue
         if port != settings.port:
             _tell(f"port {settings.port} is busy; using {port}")

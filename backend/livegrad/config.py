@@ -31,15 +31,30 @@ Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
 _Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 _Epsilon = Annotated[
     float,
-    Field(ge=0, le=1, allow_inf_nan=False, description="Added to the denominator, so that it is never zero."),
+    Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Added to the denominator, so that it is never zero.",
+    ),
 ]
 _Decay = Annotated[
     float,
-    Field(ge=0, le=1e6, allow_inf_nan=False, description="Weight decay: pulls every parameter towards zero."),
+    Field(
+        ge=0,
+        le=1e6,
+        allow_inf_nan=False,
+        description="Weight decay: pulls every parameter towards zero.",
+    ),
 ]
 _Momentum = Annotated[
     float,
-    Field(ge=0, le=1e3, allow_inf_nan=False, description="How much of the last update's direction is kept."),
+    Field(
+        ge=0,
+        le=1e3,
+        allow_inf_nan=False,
+        description="How much of the last update's direction is kept.",
+    ),
 ]
 
 
@@ -54,7 +69,11 @@ class SgdConfig(_Closed):
     lr: LearningRate = 0.001
     momentum: _Momentum = 0.0
     dampening: float = Field(
-        0.0, ge=0, le=1, allow_inf_nan=False, description="How much of the new gradient momentum leaves out."
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much of the new gradient momentum leaves out.",
     )
     weight_decay: _Decay = 0.0
     nesterov: bool = Field(
@@ -116,7 +135,10 @@ class RmspropConfig(_Closed):
 
 OptimizerConfig = Annotated[
     SgdConfig | AdamConfig | AdamWConfig | RmspropConfig,
-    Field(discriminator="kind", description="The optimizer, with PyTorch's own argument names and defaults."),
+    Field(
+        discriminator="kind",
+        description="The optimizer, with PyTorch's own argument names and defaults.",
+    ),
 ]
 
 
@@ -139,7 +161,8 @@ class RunConfig(_Closed):
         True, description="Off: the loop never calls optimizer.zero_grad(), and gradients add up."
     )
     seed: Seed = Field(
-        0, description="For the initial weights, the validation points and the order of the batches."
+        0,
+        description="For the initial weights, the validation points and the order of the batches.",
     )
     data_seed: Seed | None = Field(
         None, description="For the order of the batches alone; null: the seed above."
@@ -147,14 +170,18 @@ class RunConfig(_Closed):
     batch_size: int | None = Field(
         None, ge=1, le=10_000, description="Points per step; null is all training points."
     )
-    max_steps: int = Field(5000, ge=1, le=10_000_000, description="The run is finished after so many steps.")
+    max_steps: int = Field(
+        5000, ge=1, le=10_000_000, description="The run is finished after so many steps."
+    )
     pace: Pace | None = 60
 
     @model_validator(mode="after")
     def _batch_fits(self) -> Self:
         size = DATASETS[self.dataset].training_size
         if self.batch_size is not None and self.batch_size > size:
-            raise ValueError(f"batch_size must be at most {size}, the training points of {self.dataset}")
+            raise ValueError(
+                f"batch_size must be at most {size}, the training points of {self.dataset}"
+            )
         return self
 
 

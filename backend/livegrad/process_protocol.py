@@ -102,7 +102,9 @@ class Ended:
 Message = Start | Ready | Started | StartFailed | Report | Ended
 
 _CONFIG = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
-_MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")], config=_CONFIG)
+_MESSAGES: TypeAdapter[Message] = TypeAdapter(
+    Annotated[Message, Field(discriminator="kind")], config=_CONFIG
+)
 
 
 def encode(message: Message) -> bytes:
@@ -123,7 +125,9 @@ def body_length(head: bytes | bytearray) -> int:
     """Return how many bytes follow the first four. Raises ProtocolError."""
     length: int = LENGTH.unpack_from(head)[0]
     if length > MAX_MESSAGE_BYTES:
-        raise ProtocolError(f"expected at most {MAX_MESSAGE_BYTES} bytes, received a length of {length}")
+        raise ProtocolError(
+            f"expected at most {MAX_MESSAGE_BYTES} bytes, received a length of {length}"
+        )
     return length
 
 

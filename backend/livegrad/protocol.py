@@ -80,7 +80,9 @@ def columns_of(
     wanted += [("parameter", name, shape, None) for name, shape in named]
     wanted += [("gradient", name, shape, None) for name, shape in named]
     for slot in slots:
-        wanted += [("state", name, () if slot.is_scalar else shape, slot.name) for name, shape in named]
+        wanted += [
+            ("state", name, () if slot.is_scalar else shape, slot.name) for name, shape in named
+        ]
     columns: list[Column] = []
     offset = 0
     for role, name, shape, slot_name in wanted:
@@ -113,7 +115,9 @@ def check_layout(columns: Sequence[Column]) -> None:
     offset = 0
     for column in columns:
         if column.offset != offset:
-            raise ProtocolError(f"expected {column.name!r:.100} at {offset}, received {column.offset}")
+            raise ProtocolError(
+                f"expected {column.name!r:.100} at {offset}, received {column.offset}"
+            )
         offset += column.size
     if record_bytes(columns) > MAX_TRAINER_MESSAGE_BYTES:
         raise ProtocolError(f"expected records of at most {MAX_TRAINER_MESSAGE_BYTES} bytes")
@@ -138,7 +142,9 @@ def _check_parameters(columns: Sequence[Column]) -> None:
         is_state = column.role == "state"
         fits = column.name in owners and column.shape in ((), owners[column.name])
         if is_state != (column.slot is not None) or (is_state and not fits):
-            raise ProtocolError(f"expected state of a parameter, with a slot, received {column!r:.200}")
+            raise ProtocolError(
+                f"expected state of a parameter, with a slot, received {column!r:.200}"
+            )
 
 
 def _column(item: Any) -> Column:
@@ -148,11 +154,15 @@ def _column(item: Any) -> Column:
             "name": str(name),
             "shape": list(shape),
             "offset": int(offset),
-        } if name and not isinstance(offset, bool) and all(type(n) is int and n >= 0 for n in shape):
+        } if (
+            name and not isinstance(offset, bool) and all(type(n) is int and n >= 0 for n in shape)
+        ):
             slot = item.get("slot")
             if slot is None or isinstance(slot, str):
                 return Column(role, name, tuple(shape), offset, slot)
-    raise ProtocolError(f"expected a column with role, name, shape and offset, received {item!r:.200}")
+    raise ProtocolError(
+        f"expected a column with role, name, shape and offset, received {item!r:.200}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,20 +224,28 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
             or a payload whose length is not count × record_bytes.
     """
     if len(data) < HEADER.size:
-        raise ProtocolError(f"expected at least {HEADER.size} bytes of header, received {len(data)}")
+        raise ProtocolError(
+            f"expected at least {HEADER.size} bytes of header, received {len(data)}"
+        )
     magic, version, kind, count, first, epoch, skipped, time = HEADER.unpack_from(data)
     if magic != MAGIC or version != VERSION:
         raise ProtocolError(
             f"expected magic {MAGIC:#06x} version {VERSION}, received {magic:#06x} version {version}"
         )
     if kind not in (RECORDS, PHASE):
-        raise ProtocolError(f"expected kind {RECORDS} (records) or {PHASE} (phase), received {kind}")
+        raise ProtocolError(
+            f"expected kind {RECORDS} (records) or {PHASE} (phase), received {kind}"
+        )
     if count == 0 or (kind == PHASE and count != 1):
         raise ProtocolError(
             f"expected {'one picture' if kind == PHASE else 'at least one record'}, received {count}"
         )
     length = len(data) - HEADER.size
-    if length % (count * FLOAT_BYTES) or length == 0 or (record_length and length != count * record_length):
+    if (
+        length % (count * FLOAT_BYTES)
+        or length == 0
+        or (record_length and length != count * record_length)
+    ):
         expected = f"{count} × {record_length or 'a multiple of 4'}"
         raise ProtocolError(f"expected {expected} bytes of records, received {length}")
     if not 0 <= time < END_OF_TIME:
@@ -241,7 +259,9 @@ def join(frames: Sequence[Frame], skipped: int = 0) -> Frame:
     if len(frames) == 1:
         if skipped == first.skipped:
             return first
-        return Frame(first.kind, first.count, first.first, first.epoch, skipped, first.time, first.payload)
+        return Frame(
+            first.kind, first.count, first.first, first.epoch, skipped, first.time, first.payload
+        )
     return Frame(
         RECORDS,
         sum(frame.count for frame in frames),

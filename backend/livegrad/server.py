@@ -58,7 +58,8 @@ class Server(uvicorn.Server):
         limit.daemon = True
         limit.start()
         try:
-            await self._stop_trainers()  # once their connections are closed, they can only be killed
+            # once their connections are closed, they can only be killed
+            await self._stop_trainers()
         except Exception as error:
             self.crash(error)
         await super().shutdown(sockets)
@@ -75,5 +76,9 @@ class Server(uvicorn.Server):
 
 
 def _give_up() -> None:
-    print(f"livegrad: not ended within {SHUTDOWN_SECS:.0f} s; ended by force", file=sys.stderr, flush=True)
+    print(
+        f"livegrad: not ended within {SHUTDOWN_SECS:.0f} s; ended by force",
+        file=sys.stderr,
+        flush=True,
+    )
     os._exit(1)

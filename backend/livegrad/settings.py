@@ -47,7 +47,8 @@ class Settings:
     max_runs: int
     port_was_asked_for: bool
     keep: int  # bytes of the run log
-    notices: tuple[str, ...] = ()  # what the operator should be told, though nothing is wrong with it
+    # what the operator should be told, though nothing is wrong with it
+    notices: tuple[str, ...] = ()
 
     @property
     def is_loopback(self) -> bool:
@@ -80,13 +81,19 @@ def parser() -> argparse.ArgumentParser:
         "LIVEGRAD_START_METHOD=spawn starts training processes anew instead of forking them.",
     )
     root.add_argument(
-        "command", nargs="?", choices=["serve"], default="serve", help="start the dashboard (default)"
+        "command",
+        nargs="?",
+        choices=["serve"],
+        default="serve",
+        help="start the dashboard (default)",
     )
     root.add_argument("--host", help="address to listen on (127.0.0.1)")
     root.add_argument("--port", help=f"port; 0 picks a free one ({DEFAULT_PORT})")
     root.add_argument("--data", metavar="DIR", help="folder that holds the run log")
     root.add_argument("--no-browser", action="store_true", help="do not open the browser")
-    root.add_argument("--token", metavar="TEXT", help="ask every client for it; needed beyond loopback")
+    root.add_argument(
+        "--token", metavar="TEXT", help="ask every client for it; needed beyond loopback"
+    )
     root.add_argument(
         "--allow-host",
         action="append",
@@ -145,14 +152,18 @@ class _Variables:
         variable = f"LIVEGRAD_{flag.upper()}"
         text = self._environment.get(variable, "").strip()
         if _SERVICE_ADDRESS.fullmatch(text):
-            self.notices.append(f"{variable}={text} is ignored: it is what Kubernetes sets for a service")
+            self.notices.append(
+                f"{variable}={text} is ignored: it is what Kubernetes sets for a service"
+            )
             return None
         return _Given(text, variable) if text else None
 
 
 def _hosts(flags: Sequence[str] | None, variables: _Variables) -> list[_Given]:
     variable = variables.get("allow_host")
-    given = [_Given(text, "--allow-host") for text in flags or ()] or ([variable] if variable else [])
+    given = [_Given(text, "--allow-host") for text in flags or ()] or (
+        [variable] if variable else []
+    )
     parts = [(part.strip(), each.source) for each in given for part in each.text.split(",")]
     return [_Given(text, source) for text, source in parts if text]
 

@@ -22,9 +22,9 @@ Rows = NDArray[np.float32]
 def records(count: int, seed: int = 0) -> Rows:
     """Return `count` records that change as training does: little from step to step. Record 0 has no gradient."""
     random = np.random.default_rng(seed)
-    rows = np.cumsum(random.normal(scale=1e-3, size=(count, FLOATS)), axis=0).astype(np.float32) + np.float32(
-        1
-    )
+    rows = np.cumsum(random.normal(scale=1e-3, size=(count, FLOATS)), axis=0).astype(
+        np.float32
+    ) + np.float32(1)
     rows[0, [0, 1, *range(7, FLOATS)]] = np.nan
     return rows
 
@@ -36,17 +36,23 @@ def frame(rows: Rows, first: int, epoch: int = 1, time: float = 1.0) -> Frame:
 def entry(run: str, parent: str | None = None, step: int | None = None) -> Entry:
     config = {"optimizer": {"kind": "sgd", "lr": 0.1}, "pace": None}
     last = (step or 0) - 1
-    return Entry(run, run, config, 1.0, State.PAUSED, None, 1, "", 0.1, None, (), {}, last, parent, step)
+    return Entry(
+        run, run, config, 1.0, State.PAUSED, None, 1, "", 0.1, None, (), {}, last, parent, step
+    )
 
 
 def begin(log: RunLog, run: str, parent: str | None = None, step: int | None = None) -> None:
     log.apply([Create(entry(run, parent, step)), Describe(run, 1, COLUMNS, "{}")])
 
 
-def write(log: RunLog, run: str, rows: Rows, first: int = 0, at_once: int = 80, time: float = 1.0) -> None:
+def write(
+    log: RunLog, run: str, rows: Rows, first: int = 0, at_once: int = 80, time: float = 1.0
+) -> None:
     """Append the rows in frames of `at_once`, as a trainer at full speed does; compact what is complete."""
     for low in range(0, len(rows), at_once):
-        log.apply([Append.frames(run, 1, frame(rows[low : low + at_once], first + low, 1, time + low))])
+        log.apply(
+            [Append.frames(run, 1, frame(rows[low : low + at_once], first + low, 1, time + low))]
+        )
     while compact(log):
         pass
 

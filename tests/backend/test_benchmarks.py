@@ -11,7 +11,9 @@ from benchmarks.sampling import median_ratio, percentile
 from benchmarks.table import Row
 
 
-def test_one_quick_subject_gives_a_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_quick_subject_gives_a_table_and_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "figures.json"
     assert main(["--quick", "--only", "page", "--json", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -45,14 +47,20 @@ def test_a_row_says_whether_its_bound_is_kept(
 
 def test_a_percentile_is_one_of_the_samples() -> None:
     samples = [float(number) for number in range(200, 0, -1)]
-    assert (percentile(samples, 50), percentile(samples, 99), percentile([3.0], 99)) == (100.0, 198.0, 3.0)
+    assert (percentile(samples, 50), percentile(samples, 99), percentile([3.0], 99)) == (
+        100.0,
+        198.0,
+        3.0,
+    )
 
 
 def test_a_ratio_is_the_median_over_pairs_so_that_one_slow_moment_does_not_count() -> None:
     assert median_ratio([(1.1, 1.0), (2.2, 2.0), (9.0, 1.0)]) == pytest.approx(1.1)
 
 
-def test_a_step_is_new_by_another_trainer_or_over_another_connection_behind_what_that_begins_with() -> None:
+def test_a_step_is_new_by_another_trainer_or_over_another_connection_behind_what_that_begins_with() -> (
+    None
+):
     before, late = Sight(1.0, connection=1, epoch=1), Sight(2.0, connection=1, epoch=1)
     kept, new = Sight(3.0, connection=2, epoch=1), Sight(4.0, connection=2, epoch=1)
     assert first_new([late, kept, new], before) is new

@@ -36,7 +36,9 @@ def test_the_default_is_the_contracts_default_run() -> None:
 
 
 @pytest.mark.parametrize(("config", "optimizer"), PAIRS, ids=lambda part: part.__name__)
-def test_an_optimizers_arguments_have_pytorchs_names_and_defaults(config: Any, optimizer: Any) -> None:
+def test_an_optimizers_arguments_have_pytorchs_names_and_defaults(
+    config: Any, optimizer: Any
+) -> None:
     theirs = inspect.signature(optimizer).parameters
     for name, field in config.model_fields.items():
         if name != "kind":
@@ -103,7 +105,13 @@ def test_what_lies_beyond_a_limit_is_refused(asked: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "told",
-    [{}, {"kind": "stop"}, {"kind": "tune"}, {"kind": "tune", "lr": None}, {"kind": "step", "count": 0}],
+    [
+        {},
+        {"kind": "stop"},
+        {"kind": "tune"},
+        {"kind": "tune", "lr": None},
+        {"kind": "step", "count": 0},
+    ],
 )
 def test_what_is_no_command_is_refused(told: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

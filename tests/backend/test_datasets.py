@@ -31,5 +31,7 @@ def test_the_thermometer_has_nine_training_and_two_validation_points_fed_a_tenth
 def test_the_noise_is_the_same_everywhere() -> None:
     line = DATASETS["line"]
     residuals = [y - (1.5 * x - 0.5) for x, y in zip(line.x, line.y, strict=True)]
-    assert sum(map(abs, residuals)) / len(residuals) == pytest.approx(0.3 * math.sqrt(2 / math.pi), rel=0.5)
+    assert sum(map(abs, residuals)) / len(residuals) == pytest.approx(
+        0.3 * math.sqrt(2 / math.pi), rel=0.5
+    )
     assert line.y[:3] == (-3.591907, -3.026952, -3.062774)

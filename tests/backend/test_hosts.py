@@ -86,7 +86,9 @@ def test_the_name_to_listen_at_is_a_name_of_ours() -> None:
         (("192.168.1.5", 80), "192.168.1.5"),
     ],
 )
-def test_the_address_that_was_reached_is_a_name_of_ours(reached_at: tuple[str, int], host: str) -> None:
+def test_the_address_that_was_reached_is_a_name_of_ours(
+    reached_at: tuple[str, int], host: str
+) -> None:
     assert AllowedHosts("::", (), 8000).origins(host, reached_at) == {f"http://{host}"}
 
 

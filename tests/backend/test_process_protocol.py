@@ -63,7 +63,8 @@ def test_messages_come_out_as_they_went_in_whatever_the_pieces(size: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b'{"kind": "started"}', b'{"kind": "start", "number": 1, "task": {}}']
+    "body",
+    [b"", b"{}", b"[]", b'{"kind": "started"}', b'{"kind": "start", "number": 1, "task": {}}'],
 )
 def test_what_is_no_message_is_refused(body: bytes) -> None:
     with pytest.raises(ProtocolError):
@@ -76,7 +77,12 @@ def test_a_length_beyond_the_limit_is_refused_before_anything_is_kept() -> None:
 
 
 PLAIN: Any = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 

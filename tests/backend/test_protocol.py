@@ -29,7 +29,15 @@ from livegrad.protocol import (
 
 FRAMES = st.builds(
     lambda kind, count, first, epoch, skipped, time, length: (
-        Frame(kind, 1 if kind == PHASE else count, first, epoch, skipped, time, b"abcd" * length * count)
+        Frame(
+            kind,
+            1 if kind == PHASE else count,
+            first,
+            epoch,
+            skipped,
+            time,
+            b"abcd" * length * count,
+        )
         if kind == RECORDS
         else Frame(kind, 1, first, epoch, skipped, time, b"abcd" * length)
     ),
@@ -61,7 +69,9 @@ def test_the_header_is_laid_out_as_the_contract_says() -> None:
 
 
 @given(FRAMES, st.data())
-def test_a_mutated_frame_is_read_or_refused_but_never_worse(frame: Frame, data: st.DataObject) -> None:
+def test_a_mutated_frame_is_read_or_refused_but_never_worse(
+    frame: Frame, data: st.DataObject
+) -> None:
     bytes_ = bytearray(encode(frame))
     for _ in range(data.draw(st.integers(1, 4))):
         bytes_[data.draw(st.integers(0, len(bytes_) - 1))] = data.draw(st.integers(0, 255))
@@ -91,12 +101,16 @@ def test_random_bytes_are_refused(data: bytes) -> None:
 
 
 def records(first: int, count: int) -> Frame:
-    payload = struct.pack(f"<{2 * count}f", *(v for i in range(count) for v in (first + i, -first - i)))
+    payload = struct.pack(
+        f"<{2 * count}f", *(v for i in range(count) for v in (first + i, -first - i))
+    )
     return Frame(RECORDS, count, first, 1, 0, 1.0, payload)
 
 
 @given(st.integers(0, 100), st.integers(1, 40), st.data())
-def test_a_part_of_a_frame_is_the_records_asked_for(first: int, count: int, data: st.DataObject) -> None:
+def test_a_part_of_a_frame_is_the_records_asked_for(
+    first: int, count: int, data: st.DataObject
+) -> None:
     whole = records(first, count)
     low = data.draw(st.integers(first, whole.last))
     high = data.draw(st.integers(low, whole.last))

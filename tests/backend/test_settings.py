@@ -58,7 +58,9 @@ def test_beyond_loopback_there_must_be_a_token(host: str) -> None:
     assert read(["--host", host], {"LIVEGRAD_TOKEN": TOKEN}).token == TOKEN
 
 
-@pytest.mark.parametrize("token", ["short", "x" * 15, "with a\nnewline in it", "ünïcödé-is-no-token"])
+@pytest.mark.parametrize(
+    "token", ["short", "x" * 15, "with a\nnewline in it", "ünïcödé-is-no-token"]
+)
 def test_a_poor_token_is_refused_without_being_repeated(token: str) -> None:
     with pytest.raises(SettingsError, match="at least 16") as refused:
         read(["--token", token], {})
@@ -81,7 +83,9 @@ def test_what_is_no_port_is_refused(port: str) -> None:
         read(["--port", port], {})
 
 
-@pytest.mark.parametrize("address", ["tcp://10.0.0.1:8000", "udp://10.96.0.1:53", " tcp://[fd00::1]:80 "])
+@pytest.mark.parametrize(
+    "address", ["tcp://10.0.0.1:8000", "udp://10.96.0.1:53", " tcp://[fd00::1]:80 "]
+)
 def test_what_kubernetes_sets_for_a_service_is_ignored_and_said(address: str) -> None:
     settings = read([], {"LIVEGRAD_PORT": address})
     assert (settings.port, settings.port_was_asked_for) == (8000, False)
@@ -100,7 +104,9 @@ def test_an_empty_variable_counts_as_unset(name: str, blank: str) -> None:
     assert read([], {f"LIVEGRAD_{name}": blank}) == read([], {})
 
 
-@pytest.mark.parametrize("text", ["a.example,b.example", " a.example , B.example ,", ",a.example,,b.example"])
+@pytest.mark.parametrize(
+    "text", ["a.example,b.example", " a.example , B.example ,", ",a.example,,b.example"]
+)
 def test_a_list_of_names_may_have_blanks_and_commas_to_spare(text: str) -> None:
     assert read([], {"LIVEGRAD_ALLOW_HOST": text}).allowed_hosts == ("a.example", "b.example")
     assert read(["--allow-host", text], {}).allowed_hosts == ("a.example", "b.example")
@@ -133,7 +139,11 @@ def test_a_bad_value_is_laid_to_the_variable_that_it_came_from(name: str, value:
 
 
 def test_a_blank_around_a_value_is_not_part_of_it() -> None:
-    variables = {"LIVEGRAD_PORT": " 81\n", "LIVEGRAD_TOKEN": f"{TOKEN}\n", "LIVEGRAD_HOST": " localhost "}
+    variables = {
+        "LIVEGRAD_PORT": " 81\n",
+        "LIVEGRAD_TOKEN": f"{TOKEN}\n",
+        "LIVEGRAD_HOST": " localhost ",
+    }
     settings = read([], variables)
     assert (settings.port, settings.token, settings.host) == (81, TOKEN, "localhost")
 

@@ -80,7 +80,9 @@ def assert_colours_mean_it(strands: list[Strand], bound: float) -> None:
     for strand in strands:
         assert hue(strand) == strand.sign or abs(float32(strand.value)) < bound * FAINT, strand
     for sign in ("positive", "negative"):
-        ordered = sorted((s for s in strands if s.sign == sign), key=lambda s: abs(float32(s.value)))
+        ordered = sorted(
+            (s for s in strands if s.sign == sign), key=lambda s: abs(float32(s.value))
+        )
         for smaller, larger in itertools.pairwise(ordered):
             assert strength(smaller) <= strength(larger) + 2, (smaller, larger)
             assert (smaller.width or 0) <= (larger.width or 0), (smaller, larger)
@@ -104,17 +106,24 @@ def assert_gradient_arrows_agree(screen: Screen, twin: Twin) -> None:
 
 def assert_change_arrows_agree(screen: Screen, twin: Twin) -> None:
     is_known = twin.phase == "step" and twin.step > 0
-    changes = {name: change.item() for name, change in elements(twin.changes if is_known else {}).items()}
+    changes = {
+        name: change.item() for name, change in elements(twin.changes if is_known else {}).items()
+    }
     assert_arrows(screen.arrows["change"], changes, screen.floors["change"])
     truth = elements({n: g for n, g in twin.gradients.items() if g is not None}) if is_known else {}
-    assert sorted(screen.against) == sorted(name for name, g in truth.items() if g.item() * changes[name] > 0)
+    assert sorted(screen.against) == sorted(
+        name for name, g in truth.items() if g.item() * changes[name] > 0
+    )
 
 
 def assert_arrows(arrows: dict[str, Arrow], truth: dict[str, float], floor: float) -> None:
     """Exactly where the number reaches the printed floor; up where it makes the parameter larger; never shorter."""
     assert set(arrows) == {name for name, value in truth.items() if abs(value) >= floor}
     for name, arrow in arrows.items():
-        assert arrow.direction == arrow.drawn == ("up" if truth[name] > 0 else "down"), (arrow, truth[name])
+        assert arrow.direction == arrow.drawn == ("up" if truth[name] > 0 else "down"), (
+            arrow,
+            truth[name],
+        )
     ordered = sorted(arrows.values(), key=lambda arrow: abs(truth[arrow.name]))
     for smaller, larger in itertools.pairwise(ordered):
         assert smaller.length <= larger.length + 0.1, (smaller, larger)
@@ -126,7 +135,9 @@ def assert_table_agrees(screen: Screen, twin: Twin) -> None:
     for row in rows:
         value, gradient = twin.parameters[row["name"]], twin.gradients[row["name"]]
         assert row["shape"] == str(list(value.shape))
-        assert number(row["value"]) == pytest.approx(torch.linalg.vector_norm(value).item(), rel=THREE_DIGITS)
+        assert number(row["value"]) == pytest.approx(
+            torch.linalg.vector_norm(value).item(), rel=THREE_DIGITS
+        )
         if gradient is None:
             assert row["grad"] == "None"
         else:
@@ -146,7 +157,9 @@ def assert_phase_agrees(screen: Screen, twin: Twin) -> None:
     if twin.last_loss is None:
         assert shown[2] == "loss"
     else:
-        assert number(shown[2].removeprefix("loss ")) == pytest.approx(twin.last_loss, rel=THREE_DIGITS)
+        assert number(shown[2].removeprefix("loss ")) == pytest.approx(
+            twin.last_loss, rel=THREE_DIGITS
+        )
 
 
 def assert_inspector_agrees(screen: Screen, twin: Twin) -> None:

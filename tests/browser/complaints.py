@@ -29,12 +29,16 @@ class Complaints:
         self._forgiven.append(re.compile(pattern))
 
     def unforgiven(self) -> list[str]:
-        return [text for text in self.heard if not any(known.search(text) for known in self._forgiven)]
+        return [
+            text for text in self.heard if not any(known.search(text) for known in self._forgiven)
+        ]
 
     def _on_console(self, message: ConsoleMessage) -> None:
         # A broken Content-Security-Policy is among the errors.
         if message.type in LOUD:
-            self.heard.append(f"console {message.type}: {message.text} ({message.location.get('url')})")
+            self.heard.append(
+                f"console {message.type}: {message.text} ({message.location.get('url')})"
+            )
 
     def _on_error(self, error: WebError) -> None:
         self.heard.append(f"thrown: {error.error}")

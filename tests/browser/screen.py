@@ -118,8 +118,10 @@ class Screen:
     chips: dict[str, Strand]
     arrows: dict[str, dict[str, Arrow]]  # kind → name → arrow
     against: list[str]  # marked: Δ goes against −.grad
-    floors: dict[str, float]  # kind → the magnitude below which there is no arrow, as the legend prints it
-    bounds: dict[str, float]  # "weight", "bias" → the magnitude at the ends of the colour ramp, as printed
+    # kind → the magnitude below which there is no arrow, as the legend prints it
+    floors: dict[str, float]
+    # "weight", "bias" → the magnitude at the ends of the colour ramp, as printed
+    bounds: dict[str, float]
     raw: dict[str, Any] = field(repr=False)
 
     @property
@@ -153,9 +155,17 @@ class Dashboard:
             )
             arrows[found["kind"]][found["name"]] = Arrow(**found)
         floors = {kind: power(ticks[0]) for kind, ticks in zip(arrows, raw["scales"], strict=False)}
-        bounds = {name: number(raw["legend"][raw["legend"].index(name) + 1]) for name in raw["ramps"]}
+        bounds = {
+            name: number(raw["legend"][raw["legend"].index(name) + 1]) for name in raw["ramps"]
+        }
         return Screen(
-            strands(raw["edges"]), strands(raw["chips"]), arrows, raw["against"], floors, bounds, raw
+            strands(raw["edges"]),
+            strands(raw["chips"]),
+            arrows,
+            raw["against"],
+            floors,
+            bounds,
+            raw,
         )
 
     def wait(self, condition: str, arg: Any = None) -> None:

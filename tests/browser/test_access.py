@@ -274,9 +274,9 @@ def test_a_screen_reader_hears_value_gradient_and_change(
     assert re.fullmatch(r"hidden_linear\.weight\[3, 0\], \S+, no gradient", label or ""), label
     server.command(str(dashboard.run), "step", count=1)
     label = dashboard.stands_at(1).edges["hidden_linear.weight[3, 0]"].label
-    assert re.fullmatch(r"hidden_linear\.weight\[3, 0\], \S+, fresh gradient \S+, change \S+", label or ""), (
-        label
-    )
+    assert re.fullmatch(
+        r"hidden_linear\.weight\[3, 0\], \S+, fresh gradient \S+, change \S+", label or ""
+    ), label
 
 
 # Where the pulses are at one moment of the animation, in pixels from the left.

@@ -64,11 +64,17 @@ def test_a_run_continued_unchanged_from_the_screen_retraces_its_parent(
     server.client.delete(f"/api/runs/{child}")
 
 
-def test_what_is_changed_in_the_form_is_what_changes(server: Server, board: Dashboard, parent: str) -> None:
+def test_what_is_changed_in_the_form_is_what_changes(
+    server: Server, board: Dashboard, parent: str
+) -> None:
     child = branch_here(board, optimizer__lr="0.5", name="steeper")
     server.wait(child, "paused")
     old, new = (server.get(f"/runs/{run}")["config"] for run in (parent, child))
-    assert new == old | {"name": "steeper", "optimizer": old["optimizer"] | {"lr": 0.5}, "pace": new["pace"]}
+    assert new == old | {
+        "name": "steeper",
+        "optimizer": old["optimizer"] | {"lr": 0.5},
+        "pace": new["pace"],
+    }
     expect(board.page.locator("#bar .run-name")).to_have_text("steeper")
     server.client.delete(f"/api/runs/{child}")
 
@@ -77,7 +83,9 @@ def test_the_form_offers_all_but_the_networks_shape(board: Dashboard, server: Se
     board.page.locator("#continue").click()
     dialog = board.page.locator("dialog[open]")
     expect(dialog.locator('[id="field-seed"]')).to_be_visible()
-    schema = server.client.get("/openapi.json").json()["components"]["schemas"]["RunConfig"]["properties"]
+    schema = server.client.get("/openapi.json").json()["components"]["schemas"]["RunConfig"][
+        "properties"
+    ]
     labelled = {name for name in schema if dialog.locator(f'[id^="field-{name}"]').count() > 0}
     assert set(schema) - labelled == {"hidden", "named_layers"}
 
@@ -99,7 +107,9 @@ def test_a_continued_run_begins_where_it_left_and_leads_back_to_its_parent(
     server.client.delete(f"/api/runs/{child}")
 
 
-def test_start_again_goes_on_from_the_very_first_step(server: Server, board: Dashboard, parent: str) -> None:
+def test_start_again_goes_on_from_the_very_first_step(
+    server: Server, board: Dashboard, parent: str
+) -> None:
     page = board.page
     page.locator("#open-runs").click()
     row = page.locator("dialog[open] li", has=page.locator(f'[id="run-{parent}"]'))
@@ -140,7 +150,8 @@ def test_the_list_is_a_tree_and_ticked_runs_are_laid_over_each_other(
     assert above.count() == 1, "a child stands under its parent"
     compare = page.locator("#compare")
     expect(compare).to_be_hidden()
-    expect(page.locator(f'[id="tick-{child}"]')).to_be_disabled()  # its lines are in the charts anyway
+    # its lines are in the charts anyway
+    expect(page.locator(f'[id="tick-{child}"]')).to_be_disabled()
     page.locator(f'[id="tick-{parent}"]').check()
     lies_over_the_charts(server, board, parent, child, 120)
     expect(compare).to_have_text("Compare 2 runs in large")
@@ -150,10 +161,13 @@ def test_the_list_is_a_tree_and_ticked_runs_are_laid_over_each_other(
     words = overlay.locator(".partings li").inner_text()
     truth: Any = server.get(f"/runs/{child}/divergence", params={"other": parent})
     assert truth["step"] == 41
-    assert "“child” and “parent” are the same, bit for bit, to step 40, and part at step 41" in words
+    assert (
+        "“child” and “parent” are the same, bit for bit, to step 40, and part at step 41" in words
+    )
     assert truth["parameter"] in words
     assert f"{truth['difference']:.4g}" in words
-    expect(overlay.locator("canvas")).to_have_count(5)  # the loss, and the norm of each of four gradients
+    # the loss, and the norm of each of four gradients
+    expect(overlay.locator("canvas")).to_have_count(5)
     for chart in overlay.locator(".chart-card").all():
         assert chart.locator(".line-end").all_inner_texts() == ["child", "parent"]
     page.keyboard.press("Escape")

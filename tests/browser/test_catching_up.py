@@ -44,7 +44,9 @@ def stored_losses(server: Server, run: str, last: int) -> NDArray[np.float32]:
     """The losses of the records 1 to last, from the log's bytes: they stand first in a record."""
 
     def answer(first: int, to: int) -> bytes:
-        return server.client.get(f"/api/runs/{run}/records", params={"from": first, "to": to}).content
+        return server.client.get(
+            f"/api/runs/{run}/records", params={"from": first, "to": to}
+        ).content
 
     size = len(answer(1, 1)) - HEADER_BYTES
     body, at, losses = answer(1, last), 0, []
@@ -100,7 +102,8 @@ def test_a_server_killed_while_training_leaves_no_gap_on_the_page(
         server.command(run, "tune", pace=200)
         server.command(run, "play")
         dashboard.wait("() => livegrad.store.state.moment.step > 60")
-        dashboard.page.locator("#loss .uplot").wait_for()  # charts are fetched when there are steps to draw
+        # charts are fetched when there are steps to draw
+        dashboard.page.locator("#loss .uplot").wait_for()
         dashboard.page.locator("#norms .uplot").wait_for()
         server.process.send_signal(signal.SIGKILL)
         server.process.wait(20)

@@ -30,10 +30,13 @@ def run(server: Server, make_run: MakeRun) -> str:
     return made
 
 
-def opened(open_page: OpenPage, server: Server, run: str, step: int = 300, **options: object) -> Page:
+def opened(
+    open_page: OpenPage, server: Server, run: str, step: int = 300, **options: object
+) -> Page:
     board: Dashboard = open_page(server, run, **options)
     board.page.wait_for_function(
-        "step => window.livegrad.store.state.moment?.step === step && window.framesDue === 0", arg=step
+        "step => window.livegrad.store.state.moment?.step === step && window.framesDue === 0",
+        arg=step,
     )
     board.page.click("#open-export")
     board.page.wait_for_selector("#export-svg")
@@ -147,8 +150,12 @@ def test_files_of_a_step_and_of_the_run_are_the_servers(
     page = opened(open_page, server, run)
     base = f"/api/runs/{run}"
     arrays = np.load(io.BytesIO(taken(page, "npz", tmp_path).read_bytes()))
-    expected = np.load(io.BytesIO(server.client.get(f"{base}/parameters?format=npz&step=300").content))
-    assert {name: arrays[name].tobytes() for name in arrays} == {n: expected[n].tobytes() for n in expected}
+    expected = np.load(
+        io.BytesIO(server.client.get(f"{base}/parameters?format=npz&step=300").content)
+    )
+    assert {name: arrays[name].tobytes() for name in arrays} == {
+        n: expected[n].tobytes() for n in expected
+    }
     assert json.loads(taken(page, "json", tmp_path).read_text()) == server.get(
         f"/runs/{run}/parameters", params={"step": 300}
     )
@@ -171,7 +178,9 @@ def test_a_refusal_is_said_beside_its_button(
     )
     page.route(
         "**/history.parquet?*",
-        lambda route: route.fulfill(status=501, body=refusal, content_type="application/problem+json"),
+        lambda route: route.fulfill(
+            status=501, body=refusal, content_type="application/problem+json"
+        ),
     )
     page.click("[id='export-history.parquet']")
     page.wait_for_selector("text=pip install 'livegrad[parquet]'")
@@ -191,8 +200,12 @@ def test_what_is_taken_is_the_step_on_the_screen_then_as_now(
     page.click("#open-export")
     path = taken(page, "svg", tmp_path)
     assert path.name == f"livegrad-{run}-step-123.svg"
-    value = server.get(f"/runs/{run}/parameters/output_linear.bias", params={"step": 123})["value"][0]
-    said = re.search(r"<title>output_linear\.bias\[0\] = ([^<]+)</title>", path.read_text(encoding="utf-8"))
+    value = server.get(f"/runs/{run}/parameters/output_linear.bias", params={"step": 123})["value"][
+        0
+    ]
+    said = re.search(
+        r"<title>output_linear\.bias\[0\] = ([^<]+)</title>", path.read_text(encoding="utf-8")
+    )
     assert said is not None
     assert np.float32(said[1]) == np.float32(value)
     assert taken(page, "npz", tmp_path).name == f"livegrad-{run}-step-123.npz"
@@ -245,7 +258,10 @@ def test_what_takes_long_shows_rows_done_of_rows(
 def test_cancel_ends_the_servers_work_and_says_so(long: Server, open_page: OpenPage) -> None:
     page = opened(open_page, long, "10000000", LONG - 1)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/progress/" in request.url else None)
+    page.on(
+        "request",
+        lambda request: asked.append(request.url) if "/progress/" in request.url else None,
+    )
     for offer in ("history.csv", "replay.html"):
         row = row_of(page, offer)
         page.click(f"[id='export-{offer}']")
@@ -270,5 +286,7 @@ def test_a_table_that_breaks_off_says_why_in_the_servers_words(
         page = opened(open_page, damaged, "10000000", 79_999)
         for offer in ("history.csv", "history.parquet"):
             page.click(f"[id='export-{offer}']")
-            expect(row_of(page, offer).locator(".exports-told")).to_contain_text("run log are damaged")
+            expect(row_of(page, offer).locator(".exports-told")).to_contain_text(
+                "run log are damaged"
+            )
         page.context.close()

@@ -39,12 +39,17 @@ def tooltip(dashboard: Dashboard) -> Locator:
 def tooltip_rows(dashboard: Dashboard) -> dict[str, str]:
     rows = tooltip(dashboard).locator("div:not([hidden])")
     return {
-        row.locator("span").first.inner_text(): row.locator("span").last.inner_text() for row in rows.all()
+        row.locator("span").first.inner_text(): row.locator("span").last.inner_text()
+        for row in rows.all()
     }
 
 
-def flat(server: Server, run: str, parameter: str, step: int | None = None) -> dict[str, np.ndarray]:
-    found = server.get(f"/runs/{run}/parameters/{parameter}", params={} if step is None else {"step": step})
+def flat(
+    server: Server, run: str, parameter: str, step: int | None = None
+) -> dict[str, np.ndarray]:
+    found = server.get(
+        f"/runs/{run}/parameters/{parameter}", params={} if step is None else {"step": step}
+    )
     return {key: np.asarray(found[key], np.float32).ravel() for key in ("value", "grad")}
 
 
@@ -66,7 +71,9 @@ def test_a_parameter_shows_name_value_gradient_and_change(dashboard: Dashboard, 
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_it_lights_up_in_the_drawing_the_table_and_the_formula(dashboard: Dashboard, name: str) -> None:
+def test_it_lights_up_in_the_drawing_the_table_and_the_formula(
+    dashboard: Dashboard, name: str
+) -> None:
     place, at = PARAMETERS[name]
     parameter = name.partition("[")[0]
     page = dashboard.page
@@ -88,7 +95,9 @@ def test_a_row_of_the_table_lights_up_its_edge(dashboard: Dashboard) -> None:
     page = dashboard.page
     page.locator(".opener").first.click()
     page.locator('.option[data-element="hidden_linear.weight[3, 0]"]').hover()
-    expect(page.locator("#network [data-lit]")).to_have_attribute("data-name", "hidden_linear.weight[3, 0]")
+    expect(page.locator("#network [data-lit]")).to_have_attribute(
+        "data-name", "hidden_linear.weight[3, 0]"
+    )
     expect(page.locator("#inspector .selected")).to_have_text("hidden_linear.weight[3, 0]")
     expect(tooltip(dashboard)).to_be_hidden()
     page.mouse.move(2, 2)
@@ -133,7 +142,9 @@ def test_the_numbers_are_kept_current_while_training_runs(dashboard: Dashboard) 
     assert np.float32(inspector["value"]["exact"]) == truth["value"][2]
 
 
-def test_before_backward_it_says_none(server: Server, make_run: MakeRun, open_page: OpenPage) -> None:
+def test_before_backward_it_says_none(
+    server: Server, make_run: MakeRun, open_page: OpenPage
+) -> None:
     dashboard = open_page(server, make_run())
     dashboard.stands_at(0)
     hover(dashboard, "hidden_linear.weight[9, 0]")
@@ -173,11 +184,15 @@ def test_the_chart_says_its_values_under_the_cursor(dashboard: Dashboard) -> Non
     step = int(label.inner_text().removeprefix("step "))
     assert 8 <= step <= 12
     shown = page.locator("#loss .readout .number").first.inner_text()
-    (series,) = dashboard.server.get(f"/runs/{dashboard.run}/series", params={"name": "loss"})["series"]
+    (series,) = dashboard.server.get(f"/runs/{dashboard.run}/series", params={"name": "loss"})[
+        "series"
+    ]
     assert number(shown) == pytest.approx(series["values"][series["steps"].index(step)], rel=6e-3)
 
 
-def test_a_leap_from_the_table_into_the_drawing_lights_up_what_it_lands_on(dashboard: Dashboard) -> None:
+def test_a_leap_from_the_table_into_the_drawing_lights_up_what_it_lands_on(
+    dashboard: Dashboard,
+) -> None:
     dashboard.page.locator(".opener").first.click()
     dashboard.page.locator('.option[data-element="hidden_linear.weight[3, 0]"]').hover()
     hover(dashboard, "output_linear.bias[0]")

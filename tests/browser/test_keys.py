@@ -11,7 +11,9 @@ from tests.running import Server
 HELD = 40
 
 
-@pytest.mark.parametrize(("key", "kinds"), [("Space", ["play"]), (".", ["phase"]), ("ArrowRight", ["step"])])
+@pytest.mark.parametrize(
+    ("key", "kinds"), [("Space", ["play"]), (".", ["phase"]), ("ArrowRight", ["step"])]
+)
 def test_a_held_key_sends_its_command_once(
     key: str, kinds: list[str], server: Server, make_run: MakeRun, open_page: OpenPage
 ) -> None:

@@ -115,7 +115,9 @@ def assert_fits(dashboard: Dashboard, size: tuple[int, int]) -> None:
 def test_from_phone_to_4k_nothing_is_cut_off_covered_or_on_top_of_another(
     server: Server, make_run: MakeRun, open_page: OpenPage, hidden: int
 ) -> None:
-    run = make_run(hidden=hidden, optimizer={"kind": "adam", "lr": 0.03}, name="A name of ordinary length")
+    run = make_run(
+        hidden=hidden, optimizer={"kind": "adam", "lr": 0.03}, name="A name of ordinary length"
+    )
     dashboard = open_page(server, run)
     dashboard.stands_at(0)
     for size in SIZES:

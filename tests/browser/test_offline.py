@@ -18,14 +18,18 @@ def test_the_description_of_the_rest_interface_works_offline(
     operations = page.locator("#swagger .opblock")
     document = server.client.get("/openapi.json").json()
     methods = {"get", "post", "put", "patch", "delete"}
-    expect(operations).to_have_count(sum(len(methods & set(path)) for path in document["paths"].values()))
+    expect(operations).to_have_count(
+        sum(len(methods & set(path)) for path in document["paths"].values())
+    )
     create = page.locator(".opblock-post").filter(has_text="/api/runs").first
     create.locator(".opblock-summary-control").click()
     expect(create.locator(".opblock-body")).to_contain_text("hidden")
     context.close()
 
 
-def test_a_whole_session_asks_nobody_else(server: Server, make_run: MakeRun, open_page: OpenPage) -> None:
+def test_a_whole_session_asks_nobody_else(
+    server: Server, make_run: MakeRun, open_page: OpenPage
+) -> None:
     dashboard = open_page(server, make_run())
     asked: list[str] = []
     dashboard.page.on("request", lambda request: asked.append(request.url))
@@ -62,7 +66,12 @@ def test_a_whole_session_asks_nobody_else(server: Server, make_run: MakeRun, ope
     ids=["logged", "thrown", "another host", "inline handler", "inline style", "inline script"],
 )
 def test_what_a_page_must_not_do_is_heard(
-    server: Server, make_run: MakeRun, open_page: OpenPage, complaints: Complaints, act: str, heard: str
+    server: Server,
+    make_run: MakeRun,
+    open_page: OpenPage,
+    complaints: Complaints,
+    act: str,
+    heard: str,
 ) -> None:
     dashboard = open_page(server, make_run())
     dashboard.stands_at(0)

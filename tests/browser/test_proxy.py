@@ -27,7 +27,9 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
 
 
 @pytest.fixture
-def visitor(browser: Browser, behind: tuple[Server, Proxy], complaints: Complaints) -> Iterator[Page]:
+def visitor(
+    browser: Browser, behind: tuple[Server, Proxy], complaints: Complaints
+) -> Iterator[Page]:
     _, proxy = behind
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     context.set_default_timeout(PATIENCE_MS)
@@ -70,7 +72,9 @@ def test_a_whole_session_stays_below_the_prefix(
     visitor.reload()
     board.wait("() => livegrad.store.state.history?.length > 20 && framesDue === 0")
     visitor.keyboard.press("ArrowLeft")
-    board.wait("() => livegrad.store.state.then?.moment?.step === livegrad.store.state.run.step - 1")
+    board.wait(
+        "() => livegrad.store.state.then?.moment?.step === livegrad.store.state.run.step - 1"
+    )
     visitor.keyboard.press("End")
     visitor.click("#open-form")
     expect(visitor.locator("dialog[open] .preview circle").first).to_be_attached()
@@ -81,7 +85,9 @@ def test_a_whole_session_stays_below_the_prefix(
             visitor.click(f"[id='export-{offer}']")
         download.value.save_as(tmp_path / offer)
         assert (tmp_path / offer).stat().st_size > 500
-    assert (tmp_path / "script").read_bytes() == server.client.get(f"/api/runs/{run}/script").content
+    assert (tmp_path / "script").read_bytes() == server.client.get(
+        f"/api/runs/{run}/script"
+    ).content
 
 
 def test_the_description_of_the_interface_calls_the_server_below_the_prefix(
@@ -94,7 +100,9 @@ def test_the_description_of_the_interface_calls_the_server_below_the_prefix(
     health.locator(".opblock-summary-control").click()
     health.locator(".try-out__btn").click()
     health.locator("button.execute").click()
-    expect(health.locator(".responses-table.live-responses-table")).to_contain_text('"status": "ok"')
+    expect(health.locator(".responses-table.live-responses-table")).to_contain_text(
+        '"status": "ok"'
+    )
 
 
 def test_without_the_token_every_page_leads_to_the_sign_in(

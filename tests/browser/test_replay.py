@@ -52,7 +52,9 @@ class Opened:
         self.page.wait_for_function(
             "() => (({then}) => then === null || then.moment?.step === then.step)(livegrad.store.state)"
         )
-        return int(self.page.evaluate("(({then, run}) => then?.step ?? run.step)(livegrad.store.state)"))
+        return int(
+            self.page.evaluate("(({then, run}) => then?.step ?? run.step)(livegrad.store.state)")
+        )
 
     def edges(self) -> dict[str, float]:
         self.page.wait_for_timeout(150)
@@ -64,7 +66,9 @@ class Opened:
 
     def arrows(self) -> int:
         return int(
-            self.page.evaluate("document.querySelectorAll('#network .arrow.change[data-name]').length")
+            self.page.evaluate(
+                "document.querySelectorAll('#network .arrow.change[data-name]').length"
+            )
         )
 
 
@@ -73,7 +77,9 @@ def open_file(browser: Browser) -> Iterator[Any]:
     contexts = []
 
     def open_(path: Path, **options: Any) -> Opened:
-        context = browser.new_context(offline=True, viewport={"width": 1440, "height": 900}, **options)
+        context = browser.new_context(
+            offline=True, viewport={"width": 1440, "height": 900}, **options
+        )
         contexts.append(context)
         return Opened(context.new_page(), path)
 
@@ -102,7 +108,9 @@ def test_every_step_of_a_run_that_fits_is_there(
         assert replay.edges() == recorded(server, run, step)
         assert (replay.arrows() > 0) == (step > 0)
     assert replay.complaints == []
-    assert {url for url in replay.asked if not url.startswith("data:text/javascript")} == {replay.own}
+    assert {url for url in replay.asked if not url.startswith("data:text/javascript")} == {
+        replay.own
+    }
 
 
 def test_a_thinned_one_says_so_and_shows_whole_moments(
@@ -111,7 +119,9 @@ def test_a_thinned_one_says_so_and_shows_whole_moments(
     path = written(server, run, tmp_path, "900KB")
     assert path.stat().st_size <= 900_000
     replay = open_file(path)
-    assert re.search(rf"thinned to 0\.9 MB: \d+ of {STEPS + 1:,} steps", replay.page.inner_text("#bar"))
+    assert re.search(
+        rf"thinned to 0\.9 MB: \d+ of {STEPS + 1:,} steps", replay.page.inner_text("#bar")
+    )
     for step in (0, STEPS // 3, STEPS // 2, STEPS):
         shown = replay.go(step)
         assert abs(shown - step) < STEPS / 20
@@ -120,7 +130,9 @@ def test_a_thinned_one_says_so_and_shows_whole_moments(
     assert replay.complaints == []
 
 
-def test_it_plays_and_goes_by_keys(server: Server, run: str, open_file: Any, tmp_path: Path) -> None:
+def test_it_plays_and_goes_by_keys(
+    server: Server, run: str, open_file: Any, tmp_path: Path
+) -> None:
     replay = open_file(written(server, run, tmp_path, "900KB"))
     page = replay.page
     page.keyboard.press("Home")
@@ -129,7 +141,8 @@ def test_it_plays_and_goes_by_keys(server: Server, run: str, open_file: Any, tmp
     page.wait_for_function("() => livegrad.store.state.then?.moment?.step > 0")
     page.keyboard.press("p")
     page.wait_for_function("() => livegrad.store.state.then === null", timeout=60_000)
-    expect(page.locator("#step")).to_have_text(f"step {STEPS:,} / {STEPS:,}")  # drawn in the next frame
+    # drawn in the next frame
+    expect(page.locator("#step")).to_have_text(f"step {STEPS:,} / {STEPS:,}")
     page.click("#play-back")
     page.wait_for_function(f"() => livegrad.store.state.then?.moment?.step < {STEPS - 100}")
     assert replay.complaints == []
@@ -147,12 +160,16 @@ def test_the_name_of_a_run_is_only_text_in_it(
     assert replay.complaints == []
 
 
-def test_its_policy_lets_nothing_be_fetched(server: Server, run: str, open_file: Any, tmp_path: Path) -> None:
+def test_its_policy_lets_nothing_be_fetched(
+    server: Server, run: str, open_file: Any, tmp_path: Path
+) -> None:
     replay = open_file(written(server, run, tmp_path, "900KB"))
     policy = replay.page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe" not in policy
-    refused = replay.page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'went', (error) => error.name)")
+    refused = replay.page.evaluate(
+        "fetch('http://127.0.0.1:9/').then(() => 'went', (error) => error.name)"
+    )
     assert refused == "TypeError"
     assert any("Content Security Policy" in text for text in replay.complaints)
 
@@ -167,15 +184,21 @@ def test_its_policy_lets_nothing_be_fetched(server: Server, run: str, open_file:
         ("0MB", "KB, MB"),
     ],
 )
-def test_a_size_that_cannot_be_is_refused_in_words(server: Server, run: str, size: str, words: str) -> None:
+def test_a_size_that_cannot_be_is_refused_in_words(
+    server: Server, run: str, size: str, words: str
+) -> None:
     answer = server.client.get(f"/api/runs/{run}/replay.html", params={"size": size})
     assert answer.status_code == 422
     assert words in answer.json()["detail"]
 
 
-def test_a_replay_stands_on_a_phone(server: Server, run: str, browser: Browser, tmp_path: Path) -> None:
+def test_a_replay_stands_on_a_phone(
+    server: Server, run: str, browser: Browser, tmp_path: Path
+) -> None:
     path = written(server, run, tmp_path, "900KB")
-    with browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark") as context:
+    with browser.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme="dark"
+    ) as context:
         page = context.new_page()
         page.goto(path.as_uri())
         page.wait_for_function("() => window.livegrad?.store.state.moment != null")

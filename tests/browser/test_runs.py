@@ -53,7 +53,9 @@ def created(dashboard: Dashboard, form: Locator) -> str:
     return run
 
 
-def test_the_form_begins_with_the_defaults_of_the_schema(dashboard: Dashboard, server: Server) -> None:
+def test_the_form_begins_with_the_defaults_of_the_schema(
+    dashboard: Dashboard, server: Server
+) -> None:
     schemas = server.client.get("/openapi.json").json()["components"]["schemas"]
     form = open_form(dashboard)
     for name, schema in schemas["RunConfig"]["properties"].items():
@@ -64,7 +66,11 @@ def test_the_form_begins_with_the_defaults_of_the_schema(dashboard: Dashboard, s
         assert_holds(control, schema.get("default"))
         expect(form.locator(f'label[for="field-{name}"]')).to_be_visible()
         assert form.locator(f'[id="about-{name}"]').inner_text() == description(schema)
-    for kind, title in (("adam", "AdamConfig"), ("adamw", "AdamWConfig"), ("rmsprop", "RmspropConfig")):
+    for kind, title in (
+        ("adam", "AdamConfig"),
+        ("adamw", "AdamWConfig"),
+        ("rmsprop", "RmspropConfig"),
+    ):
         field(form, "optimizer").select_option(kind)
         for name, schema in schemas[title]["properties"].items():
             if name != "kind":
@@ -106,7 +112,13 @@ def test_a_filled_in_form_makes_that_run_and_opens_it(dashboard: Dashboard, serv
     assert config["optimizer"] == {
         "kind": "adam", "lr": 0.02, "betas": [0.8, 0.99], "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False
     }  # fmt: skip
-    wanted = {"name": "second", "dataset": "sine", "hidden": 5, "activation": "relu", "named_layers": False}
+    wanted = {
+        "name": "second",
+        "dataset": "sine",
+        "hidden": 5,
+        "activation": "relu",
+        "named_layers": False,
+    }
     assert config.items() >= (wanted | {"seed": 7, "batch_size": 4, "pace": None}).items()
     expect(dashboard.page.locator("#bar .run-name")).to_have_text("second")
     assert len(dashboard.read().edges) == 10
@@ -126,7 +138,11 @@ def test_a_filled_in_form_makes_that_run_and_opens_it(dashboard: Dashboard, serv
     ids=lambda value: str(value),
 )
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_typed_is_lost(
-    dashboard: Dashboard, server: Server, complaints: Complaints, typed: dict[str, str], complaining: str
+    dashboard: Dashboard,
+    server: Server,
+    complaints: Complaints,
+    typed: dict[str, str],
+    complaining: str,
 ) -> None:
     complaints.forgive(INVALID)
     before = len(server.get("/runs"))
@@ -156,7 +172,9 @@ def test_the_list_opens_another_run_and_marks_the_one_on_the_screen(
     other = make_run(name="other", hidden=3)
     dashboard.page.click("#open-runs")
     row = dialog(dashboard).locator(f'[id="run-{other}"]')
-    expect(dialog(dashboard).locator(f'[id="run-{dashboard.run}"]')).to_have_attribute("aria-current", "true")
+    expect(dialog(dashboard).locator(f'[id="run-{dashboard.run}"]')).to_have_attribute(
+        "aria-current", "true"
+    )
     row.click()
     dashboard.page.wait_for_url(f"**/#run={other}")
     expect(dashboard.page.locator("#bar .run-name")).to_have_text("other")
@@ -183,7 +201,9 @@ def payload(server: Server, run: str) -> bytes:
     return server.client.get(f"/api/runs/{run}/records", params={"from": 0, "to": 0}).content[32:]
 
 
-def test_deleting_asks_first_and_then_takes_the_run_away(dashboard: Dashboard, make_run: MakeRun) -> None:
+def test_deleting_asks_first_and_then_takes_the_run_away(
+    dashboard: Dashboard, make_run: MakeRun
+) -> None:
     doomed = make_run(name="doomed")
     dashboard.page.click("#open-runs")
     row = dialog(dashboard).locator("li", has=dashboard.page.locator(f'[id="run-{doomed}"]'))

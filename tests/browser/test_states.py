@@ -30,7 +30,10 @@ def notice(dashboard: Dashboard) -> Locator:
 
 def await_paused(server: Server, run: str, epoch: int, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
-    while (about := server.get(f"/runs/{run}")) and (about["state"], about["epoch"]) != ("paused", epoch):
+    while (about := server.get(f"/runs/{run}")) and (about["state"], about["epoch"]) != (
+        "paused",
+        epoch,
+    ):
         assert time.monotonic() < end, about
         time.sleep(0.02)
 
@@ -81,7 +84,8 @@ def test_a_trainer_killed_again_and_again_leaves_its_run_interrupted_and_train_g
     server.command(run, "step", count=5)
     dashboard.stands_at(5)
     trainer.kill()
-    for epoch in range(2, 7):  # so often it is started again; then something seems to be wrong with the run
+    # so often it is started again; then something seems to be wrong with the run
+    for epoch in range(2, 7):
         await_paused(server, run, epoch)
         for again in server.descendants() - others:
             again.kill()
@@ -117,7 +121,9 @@ def test_a_trainer_killed_once_is_replaced_and_the_page_goes_on_training(
     assert np.float32(screen.chips["output_linear.bias[0]"].value) == bias
 
 
-def test_a_run_that_failed_says_why_and_offers_to_start_again(tmp_path: Path, open_page: OpenPage) -> None:
+def test_a_run_that_failed_says_why_and_offers_to_start_again(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
     with serving(tmp_path / "data") as server:
         run = first_run(server)
     reason = "ValueError: no such loss (in train, line 30)"
@@ -177,7 +183,9 @@ def test_a_lost_connection_says_so_and_comes_back_by_itself(
         assert {name: strand.value for name, strand in dashboard.read().strands.items()} == values
     with serving(tmp_path / "data", "--port", str(server.port)) as again:
         expect(badge(dashboard)).to_have_text("interrupted")
-        assert {name: strand.value for name, strand in dashboard.stands_at(3).strands.items()} == values
+        assert {
+            name: strand.value for name, strand in dashboard.stands_at(3).strands.items()
+        } == values
         assert again.get(f"/runs/{run}")["step"] == 3
         dashboard.page.close()
 
@@ -235,7 +243,9 @@ def test_a_server_started_again_with_another_folder_leaves_no_blank_page(
             server.command(run, "step", count=30)
         dashboard = open_page(server, first)
         dashboard.stands_at(30)
-        dashboard.page.evaluate("(id) => livegrad.store.dispatch({ type: 'lay', id, isLaid: true })", other)
+        dashboard.page.evaluate(
+            "(id) => livegrad.store.dispatch({ type: 'lay', id, isLaid: true })", other
+        )
         dashboard.page.keyboard.press("ArrowLeft")  # looks back, with another run beside it
         dashboard.wait("() => livegrad.store.state.then?.moment?.step === 29")
         server.stop()

@@ -76,7 +76,9 @@ def assert_shows(board: Dashboard, server: Server, run: str, step: int) -> None:
     before = server.get(f"/runs/{run}/parameters", params={"step": step - 1}) if step > 0 else None
     for place, parameter in enumerate(rest["parameters"]):
         values = np.array(parameter["value"], np.float32).ravel()
-        grads = None if parameter["grad"] is None else np.array(parameter["grad"], np.float32).ravel()
+        grads = (
+            None if parameter["grad"] is None else np.array(parameter["grad"], np.float32).ravel()
+        )
         strands = [s for n, s in screen.strands.items() if n.startswith(parameter["name"] + "[")]
         assert [float32(strand.value) for strand in strands] == values.tolist()
         for index, strand in enumerate(strands):
@@ -129,7 +131,9 @@ def test_the_values_shown_then_are_the_bytes_of_the_record(
             """() => { const { values } = window.livegrad.store.state.then.moment;
             return [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]; }"""
         )
-        body = server.client.get(f"/api/runs/{run}/records", params={"from": step, "to": step}).content
+        body = server.client.get(
+            f"/api/runs/{run}/records", params={"from": step, "to": step}
+        ).content
         assert bytes(shown) == body[32:]
 
 
@@ -250,7 +254,11 @@ def test_it_is_plain_whether_the_screen_shows_then_or_now(
         "is",
         "120",
     ]
-    assert page.locator("#timeline[data-then]").count() == page.locator("#network[data-then]").count() == 1
+    assert (
+        page.locator("#timeline[data-then]").count()
+        == page.locator("#network[data-then]").count()
+        == 1
+    )
     text = page.locator("#track").get_attribute("aria-valuetext")
     assert text is not None
     assert text.startswith("step 45 of 120, then, loss ")
@@ -259,7 +267,9 @@ def test_it_is_plain_whether_the_screen_shows_then_or_now(
     assert page.locator("[data-then]").count() == 0
 
 
-def test_a_click_on_a_chart_goes_to_that_step(server: Server, make_run: MakeRun, open_page: OpenPage) -> None:
+def test_a_click_on_a_chart_goes_to_that_step(
+    server: Server, make_run: MakeRun, open_page: OpenPage
+) -> None:
     run = trained(server, make_run, 200)
     board = opened(open_page, server, run, 200)
     for card in ("#loss", "#norms"):

@@ -176,7 +176,9 @@ def test_a_learning_rate_typed_in_is_the_one_of_the_next_step(start: Start) -> N
     dashboard.page.click("#step-once")
     after = dashboard.stands_at(1)
     rest = dashboard.server.get(f"/runs/{dashboard.run}/parameters/output_linear.bias")
-    change = float(after.chips["output_linear.bias[0]"].value) - float(before["output_linear.bias[0]"].value)
+    change = float(after.chips["output_linear.bias[0]"].value) - float(
+        before["output_linear.bias[0]"].value
+    )
     assert change == pytest.approx(-0.0005 * rest["grad"][0], rel=1e-4)
 
 
@@ -195,7 +197,12 @@ def test_a_learning_rate_that_is_none_is_refused_and_put_back(start: Start) -> N
 def test_the_pace_slider_sets_the_pace_and_the_measured_speed_follows(start: Start) -> None:
     dashboard = start(pace=1)
     dashboard.page.locator("#pace").focus()
-    for pace, text in ((2, "2 a second"), (5, "5 a second"), (10, "10 a second"), (30, "30 a second")):
+    for pace, text in (
+        (2, "2 a second"),
+        (5, "5 a second"),
+        (10, "10 a second"),
+        (30, "30 a second"),
+    ):
         with dashboard.page.expect_response(re.compile(r"/commands$")):
             dashboard.page.keyboard.press("ArrowRight")
         expect(dashboard.page.locator(".pace-text")).to_have_text(text)

@@ -19,7 +19,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "named_layers": False,
         "optimizer": {"kind": "sgd", "lr": 0.001, "momentum": 0.9, "nesterov": True},
     },
-    "relu, rmsprop": {"activation": "relu", "hidden": 7, "optimizer": {"kind": "rmsprop"}, "seed": 3},
+    "relu, rmsprop": {
+        "activation": "relu",
+        "hidden": 7,
+        "optimizer": {"kind": "rmsprop"},
+        "seed": 3,
+    },
     "sigmoid, adamw, sine": {
         "activation": "sigmoid",
         "dataset": "sine",
@@ -40,7 +45,9 @@ class Subject:
     def __init__(self, server: Server, run: str, dashboard: Dashboard) -> None:
         self.server, self.run, self.dashboard = server, run, dashboard
         config = server.get(f"/runs/{run}")["config"]
-        self.twin = Twin(config, next(d for d in server.get("/datasets") if d["name"] == config["dataset"]))
+        self.twin = Twin(
+            config, next(d for d in server.get("/datasets") if d["name"] == config["dataset"])
+        )
 
     def compare(self) -> Screen:
         screen = self.dashboard.stands_at(self.twin.step, self.twin.phase)
@@ -79,20 +86,27 @@ def test_every_edge_chip_and_arrow_shows_its_own_parameter_step_after_step(
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-def test_screen_rest_and_plain_pytorch_agree_at_every_phase(watch: Any, config: dict[str, Any]) -> None:
+def test_screen_rest_and_plain_pytorch_agree_at_every_phase(
+    watch: Any, config: dict[str, Any]
+) -> None:
     subject = watch(**config)
     subject.compare()
     parameters = list(subject.twin.parameters)
     for iteration in (0, 1):
         for i, phase in enumerate(PHASES):
             parameter = parameters[(i + iteration) % 4]
-            subject.dashboard.pin(f"{parameter}[0, 0]" if ".weight" in parameter else f"{parameter}[0]")
+            subject.dashboard.pin(
+                f"{parameter}[0, 0]" if ".weight" in parameter else f"{parameter}[0]"
+            )
             subject.next_phase(phase)
 
 
 def test_before_the_first_backward_there_is_no_arrow_and_every_grad_is_none(watch: Any) -> None:
     subject = watch()
-    screens = [subject.compare(), *(subject.next_phase(phase) for phase in ("zero_grad", "forward", "loss"))]
+    screens = [
+        subject.compare(),
+        *(subject.next_phase(phase) for phase in ("zero_grad", "forward", "loss")),
+    ]
     for screen in screens:
         assert screen.arrows == {"gradient": {}, "change": {}}
         assert [row["grad"] for row in screen.raw["table"]] == ["None"] * 4

@@ -45,7 +45,9 @@ def frames() -> list[tuple[Frame, list[float]]]:
 
 
 def _frame(kind: int, count: int, first: int, values: list[float], skipped: int = 0) -> Frame:
-    return Frame(kind, count, first, 3, skipped, 1_700_000_000.25, struct.pack(f"<{len(values)}f", *values))
+    return Frame(
+        kind, count, first, 3, skipped, 1_700_000_000.25, struct.pack(f"<{len(values)}f", *values)
+    )
 
 
 def layouts() -> dict[str, list[dict[str, Any]]]:

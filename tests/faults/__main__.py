@@ -15,13 +15,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--faults", type=int, default=500)
-    parser.add_argument("--minutes", type=float, default=240, help="stop after so many, whatever is left")
-    parser.add_argument("--only", action="append", choices=sorted(KINDS), help="this kind; may be repeated")
-    parser.add_argument("--without", action="append", default=[], choices=sorted(KINDS), help="not this kind")
+    parser.add_argument(
+        "--minutes", type=float, default=240, help="stop after so many, whatever is left"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=sorted(KINDS), help="this kind; may be repeated"
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], choices=sorted(KINDS), help="not this kind"
+    )
     parser.add_argument("--kinds", action="store_true", help="list the kinds of fault, and end")
     chosen = parser.parse_args(arguments)
     if chosen.kinds:
-        print("\n".join(f"{kind.weight} {name}: {kind.about}" for name, kind in sorted(KINDS.items())))
+        print(
+            "\n".join(f"{kind.weight} {name}: {kind.about}" for name, kind in sorted(KINDS.items()))
+        )
         return 0
     names = [name for name in chosen.only or KINDS if name not in chosen.without]
     with tempfile.TemporaryDirectory(prefix="livegrad-faults-") as folder:

@@ -39,7 +39,11 @@ class Checks:
             if hello["kind"] == "hello" and not hello["record_bytes"]:
                 return True  # it never came to its first record
             answer = client.get(f"/api/runs/{subject.run}/records")
-            rates = [*subject.past, (subject.first, subject.rate), *tunings(self._data, subject.run)]
+            rates = [
+                *subject.past,
+                (subject.first, subject.rate),
+                *tunings(self._data, subject.run),
+            ]
         except (httpx.TransportError, OSError, WebSocketException, sqlite3.Error):
             return False
         if not answer.is_success or hello["kind"] != "hello":

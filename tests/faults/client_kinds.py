@@ -28,7 +28,9 @@ def cut_trainers_connection(world: World, source: random.Random) -> None:
         except OSError as error:
             if error.errno == 9:  # EBADF: the descriptor was closed meanwhile
                 return
-            raise LeftOut(f"no descriptor may be taken from another process: {error.strerror}") from error
+            raise LeftOut(
+                f"no descriptor may be taken from another process: {error.strerror}"
+            ) from error
 
 
 @kind(6)
@@ -71,7 +73,9 @@ def storm_of_viewers(world: World, source: random.Random) -> None:
 def abandon_export(world: World, source: random.Random) -> None:
     """Ask for an export or for all records, read a little, and reset the connection."""
     run = _some(world, source).run
-    path = source.choice(["history.csv", "records", "replay.html", "script", "parameters?format=npz"])
+    path = source.choice(
+        ["history.csv", "records", "replay.html", "script", "parameters?format=npz"]
+    )
     with _request(world, "GET", f"/api/runs/{run}/{path}", []) as connection:
         with contextlib.suppress(OSError):
             connection.recv(source.choice([1, 1000, 30_000]))

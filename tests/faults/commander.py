@@ -38,7 +38,8 @@ class Commander:
 
     def __init__(self, url: str, ledger: Ledger, moment: Callable[[], int]) -> None:
         self._ledger, self._moment = ledger, moment
-        limits = httpx.Limits(max_keepalive_connections=0)  # a server that was killed leaves none to reuse
+        # a server that was killed leaves none to reuse
+        limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(base_url=url, timeout=ANSWER_SECS + 10, limits=limits)
         self._pool = ThreadPoolExecutor(AT_ONCE, "command")
         self._places = threading.Semaphore(AT_ONCE)
@@ -48,7 +49,9 @@ class Commander:
         self._pool.shutdown()
         self._client.close()
 
-    def send(self, subject: Subject, command: dict[str, Any]) -> Future[httpx.Response | None] | None:
+    def send(
+        self, subject: Subject, command: dict[str, Any]
+    ) -> Future[httpx.Response | None] | None:
         """Send a command to a run, unless too many are under way.
 
         Of a run's tunings one at a time, so that their order is known; and one of its other commands, since a play
@@ -71,7 +74,9 @@ class Commander:
         else:
             subject.is_controlled = is_under_way
 
-    def _send(self, subject: Subject, command: dict[str, Any], tuned: Tuned | None) -> httpx.Response | None:
+    def _send(
+        self, subject: Subject, command: dict[str, Any], tuned: Tuned | None
+    ) -> httpx.Response | None:
         try:
             floor = subject.floor
             answer = self.ask("POST", f"/api/runs/{subject.run}/commands", subject, command)
@@ -85,7 +90,9 @@ class Commander:
             self._note(subject, command["kind"] == "tune", False)
             self._places.release()
 
-    def ask(self, method: str, path: str, subject: Subject | None, body: Any) -> httpx.Response | None:
+    def ask(
+        self, method: str, path: str, subject: Subject | None, body: Any
+    ) -> httpx.Response | None:
         """Ask the server; return its answer, or None when the connection was lost. Notes what may not be."""
         before, begun = self._moment(), time.monotonic()
         what = f"{method} {path} {body}"
@@ -114,5 +121,7 @@ class Commander:
         what = f"run {subject.run}: {command} sent at step {floor} or later was answered {answer}"
         if applied < floor or step < applied:
             self._ledger.violate(f"{what}: steps go backwards")
-        if command["kind"] == "step" and step != min(applied + command["count"], subject.asked["max_steps"]):
+        if command["kind"] == "step" and step != min(
+            applied + command["count"], subject.asked["max_steps"]
+        ):
             self._ledger.violate(f"{what}: not so many steps")

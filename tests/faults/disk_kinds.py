@@ -54,7 +54,9 @@ def tune_while_locked_then_kill_server(world: World, source: random.Random) -> N
     time.sleep(0.1)
     for _ in range(2):
         for subject in world.subjects[:3]:
-            world.commander.send(subject, {"kind": "tune", "lr": subject.rate * source.uniform(0.5, 1.5)})
+            world.commander.send(
+                subject, {"kind": "tune", "lr": subject.rate * source.uniform(0.5, 1.5)}
+            )
         time.sleep(source.uniform(0.05, 0.3))
     for subject in world.subjects[:3]:
         world.commander.send(subject, {"kind": "pause"})

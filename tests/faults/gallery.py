@@ -136,7 +136,9 @@ class Gallery:
         chosen = [writer for writer in self._relayed if only is None or only(writer)]
         for writer in chosen:
             with contextlib.suppress(OSError):
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+                writer.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, _ABORT
+                )
             writer.transport.abort()
         return len(chosen) // 2
 

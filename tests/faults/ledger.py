@@ -36,7 +36,8 @@ class Ledger:
 
     seed: int
     index: int = -1  # of the fault that came last
-    recent: deque[str] = field(default_factory=lambda: deque(["start"], RECENT))  # kinds, newest first
+    # kinds, newest first
+    recent: deque[str] = field(default_factory=lambda: deque(["start"], RECENT))
     counts: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, str] = field(default_factory=dict)  # kind -> why it cannot be done here
     answers: Counter[str] = field(default_factory=Counter)  # commands by status
@@ -62,7 +63,9 @@ class Ledger:
     def note_stderr(self, text: str) -> None:
         """Count the tracebacks in what a server wrote, by their last lines."""
         for part in text.split("Traceback (most recent call last):")[1:]:
-            last = next((line for line in part.splitlines()[1:] if line and not line[0].isspace()), "")
+            last = next(
+                (line for line in part.splitlines()[1:] if line and not line[0].isspace()), ""
+            )
             self.stderr_errors[last[:160]] += 1
 
     @property

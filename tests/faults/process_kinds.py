@@ -121,7 +121,9 @@ def kill_trainer_while_server_is_stopped(world: World, source: random.Random) ->
     send(server, signal.SIGCONT)
     time.sleep(source.uniform(0, 0.1))
     for subject in world.subjects:
-        world.commander.send(subject, {"kind": "tune", "lr": subject.rate * source.uniform(0.5, 1.5)})
+        world.commander.send(
+            subject, {"kind": "tune", "lr": subject.rate * source.uniform(0.5, 1.5)}
+        )
 
 
 @kind(1)

@@ -18,7 +18,9 @@ def make_and_delete_run(world: World, source: random.Random) -> None:
     answer = world.ask("POST", "/api/runs", {"name": "scratch", "max_steps": 1000})
     if answer is None or answer.status_code != 201:
         return
-    scratch = Subject(answer.json()["id"], "scratch", {"optimizer": {}, "max_steps": 1000}, is_done=True)
+    scratch = Subject(
+        answer.json()["id"], "scratch", {"optimizer": {}, "max_steps": 1000}, is_done=True
+    )
     if source.random() < 0.5:
         world.commander.send(scratch, {"kind": "step", "count": 5})
     time.sleep(source.choice([0, 0, 0.02, 0.2]))
@@ -40,7 +42,11 @@ def branch_from_run(world: World, source: random.Random) -> None:
     run = answer.json()
     config = run["config"]
     past = [*parent.past, (parent.first, parent.rate), *tunings(world.data, parent.run)]
-    asked = parent.asked | {"optimizer": config["optimizer"], "max_steps": step + BRANCH_STEPS, "pace": 100}
+    asked = parent.asked | {
+        "optimizer": config["optimizer"],
+        "max_steps": step + BRANCH_STEPS,
+        "pace": 100,
+    }
     world.attend(Subject(run["id"], "branch", asked, [r for r in past if r[0] < step], step))
 
 

@@ -4,7 +4,8 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-SHORTEST_SECS, LONGEST_SECS = 0.005, 0.15  # between two faults, where a fault does not wait by itself
+# between two faults, where a fault does not wait by itself
+SHORTEST_SECS, LONGEST_SECS = 0.005, 0.15
 
 
 @dataclass(frozen=True, slots=True)

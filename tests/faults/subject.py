@@ -21,8 +21,16 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": {"kind": "adam", "lr": 0.005}, "dataset": "sine", "hidden": 64},
     "adamw": {"optimizer": {"kind": "adamw", "lr": 0.01}, "dataset": "step", "batch_size": 24},
     "rmsprop": {"optimizer": {"kind": "rmsprop", "lr": 0.001}, "hidden": 5, "activation": "relu"},
-    "amsgrad": {"optimizer": {"kind": "adam", "amsgrad": True}, "dataset": "line", "named_layers": False},
-    "gradients add up": {"optimizer": {"kind": "sgd", "lr": 1e-6}, "zero_grad": False, "batch_size": 5},
+    "amsgrad": {
+        "optimizer": {"kind": "adam", "amsgrad": True},
+        "dataset": "line",
+        "named_layers": False,
+    },
+    "gradients add up": {
+        "optimizer": {"kind": "sgd", "lr": 1e-6},
+        "zero_grad": False,
+        "batch_size": 5,
+    },
 }
 PACES = (30, 60, 120, 250, 400)
 SHORTEST, LONGEST = 1500, 4000  # steps of a run
@@ -47,7 +55,8 @@ class Subject:
     past: Rates = ()
     first: int = 0
     floor: int = 0  # the newest step that any viewer has seen: it is committed
-    seen: list[tuple[int, int, bytes]] = field(default_factory=list)  # (first, count, payload) of frames
+    # (first, count, payload) of frames
+    seen: list[tuple[int, int, bytes]] = field(default_factory=list)
     tunes: list[Tuned] = field(default_factory=list)
     is_done: bool = False  # its viewers leave
     is_tuning: bool = False  # is a tuning under way?
@@ -71,7 +80,8 @@ _numbers = itertools.count(1)
 def asked_for(kind: str, is_fast: bool, source: random.Random) -> dict[str, Any]:
     """Return a configuration to ask for: one of OPTIMIZERS, as long and as fast as chance will have it."""
     chosen = {
-        key: dict(value) if isinstance(value, dict) else value for key, value in OPTIMIZERS[kind].items()
+        key: dict(value) if isinstance(value, dict) else value
+        for key, value in OPTIMIZERS[kind].items()
     }
     return chosen | {
         "name": f"{kind} {next(_numbers)}",
@@ -114,10 +124,14 @@ def tuned_otherwise(subject: Subject, payload: bytes, size: int) -> list[str]:
         assert tuned.step is not None
         row = tuned.step + 1 - subject.first
         if row < 0:
-            found.append(f"tune was answered at step {tuned.step}, before its first step {subject.first}")
+            found.append(
+                f"tune was answered at step {tuned.step}, before its first step {subject.first}"
+            )
             continue
         later = {
-            np.float32(t.lr) for t in answered[place + 1 :] if t.step is not None and t.step <= tuned.step
+            np.float32(t.lr)
+            for t in answered[place + 1 :]
+            if t.step is not None and t.step <= tuned.step
         }
         if row < len(rates) and rates[row] not in {np.float32(tuned.lr)} | later | unanswered:
             found.append(

@@ -22,8 +22,12 @@ SIZE = 16  # bytes of the records below: loss, validation loss, lr, one paramete
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="it finds and stops processes through Linux' /proc")
-def test_no_fault_of_the_surroundings_loses_doubles_or_changes_a_step_or_ends_a_run(tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="it finds and stops processes through Linux' /proc"
+)
+def test_no_fault_of_the_surroundings_loses_doubles_or_changes_a_step_or_ends_a_run(
+    tmp_path: Path,
+) -> None:
     ledger = run(SEED, FAULTS, MINUTES, tmp_path)
     print(ledger.table())
     assert not ledger.violations, ledger.table()
@@ -66,10 +70,14 @@ def subject(*tunes: Tuned) -> Subject:
 
 
 def test_stored_frames_that_follow_each_other_are_joined() -> None:
-    assert payload_of(subject(), [frame(0, records(1, 1)), frame(2, records(1))]) == records(1, 1, 1)
+    assert payload_of(subject(), [frame(0, records(1, 1)), frame(2, records(1))]) == records(
+        1, 1, 1
+    )
 
 
-@pytest.mark.parametrize(("first", "said"), [(3, "step 2 is missing"), (1, "step 1 is there twice")])
+@pytest.mark.parametrize(
+    ("first", "said"), [(3, "step 2 is missing"), (1, "step 1 is there twice")]
+)
 def test_a_step_that_is_missing_or_doubled_is_found(first: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         payload_of(subject(), [frame(0, records(1, 1)), frame(first, records(1))])

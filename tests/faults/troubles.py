@@ -28,7 +28,9 @@ class SmallDisk:
         folder.mkdir(parents=True, exist_ok=True)
         command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
         try:
-            self.is_mounted = subprocess.run(command, capture_output=True, timeout=20).returncode == 0
+            self.is_mounted = (
+                subprocess.run(command, capture_output=True, timeout=20).returncode == 0
+            )
         except OSError:
             self.is_mounted = False
 
@@ -54,7 +56,9 @@ class Troubles:
     def __init__(self) -> None:
         self._lasting: dict[str, tuple[threading.Event, threading.Thread]] = {}
 
-    def begin(self, name: str, secs: float, start: Callable[[], None], end: Callable[[], None]) -> bool:
+    def begin(
+        self, name: str, secs: float, start: Callable[[], None], end: Callable[[], None]
+    ) -> bool:
         """Let a trouble last for `secs`; return False when one of that name lasts already."""
         if self.lasts(name):
             return False
@@ -87,7 +91,10 @@ class Troubles:
     def stop(self, pid: int, secs: float) -> None:
         """Stop a process for a while."""
         self.begin(
-            f"stopped {pid}", secs, lambda: _send(pid, signal.SIGSTOP), lambda: _send(pid, signal.SIGCONT)
+            f"stopped {pid}",
+            secs,
+            lambda: _send(pid, signal.SIGSTOP),
+            lambda: _send(pid, signal.SIGCONT),
         )
 
     def hold_log(self, path: Path, secs: float, is_writing: bool) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 NEAR = 50  # steps
 LR = 2  # where a record holds it: after loss and validation loss
-Rates = Sequence[tuple[int, float]]  # (step, learning rate that is in force from the next step on), in order
+# (step, learning rate that is in force from the next step on), in order
+Rates = Sequence[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def compare(claim: Claim) -> str:
 def rate_of(claim: Claim, step: int, size: int) -> float | None:
     """Return the learning rate that a record holds; None behind the last."""
     at = (step - claim.first) * size + 4 * LR
-    return None if at >= len(claim.payload) else float(struct.unpack_from("<f", claim.payload, at)[0])
+    return (
+        None if at >= len(claim.payload) else float(struct.unpack_from("<f", claim.payload, at)[0])
+    )
 
 
 def _by_step(rates: Rates) -> dict[int, float]:

@@ -67,7 +67,9 @@ class World:
         stack.callback(self._end_server)
         self.server = self._start()
         self.client = httpx.Client(
-            base_url=self.server.url, timeout=HUNG_SECS, limits=httpx.Limits(max_keepalive_connections=0)
+            base_url=self.server.url,
+            timeout=HUNG_SECS,
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
         stack.callback(self.client.close)
         self.datasets = {d["name"]: d for d in self.client.get("/api/datasets").json()}
@@ -98,7 +100,9 @@ class World:
             READY_SECS, self.family.kill_all
         )  # one that says nothing is waited for no longer
         late.start()
-        environment = self.family.environment() | self.clock.environment() | {"TMPDIR": str(self.temporary)}
+        environment = (
+            self.family.environment() | self.clock.environment() | {"TMPDIR": str(self.temporary)}
+        )
         flags = ("--max-runs", str(MAX_RUNS))
         try:
             return self._server_stack.enter_context(
@@ -144,7 +148,9 @@ class World:
         try:
             code = process.wait(END_SECS)
         except subprocess.TimeoutExpired:
-            self.ledger.violate(f"the server has not ended {time.monotonic() - begun:.0f} s after the signal")
+            self.ledger.violate(
+                f"the server has not ended {time.monotonic() - begun:.0f} s after the signal"
+            )
             return
         if expected is not None and code != expected:
             self.ledger.violate(f"the server ended with exit code {code}, expected {expected}")
@@ -165,13 +171,19 @@ class World:
     def _states(self) -> str:
         runs = self.runs() or []
         return ", ".join(
-            f"{r['id']} {r['state']} {r['step']} ({r['reason']})" for r in runs if r["state"] in LIVE
+            f"{r['id']} {r['state']} {r['step']} ({r['reason']})"
+            for r in runs
+            if r["state"] in LIVE
         )
 
     def trainers(self) -> list[int]:
         """Return the trainers that are connected, but for those that are frozen to be replaced."""
         frozen = {pid for pid, _ in self.frozen}
-        return [pid for pid in self.family.trainers(self.port, self.server.process.pid) if pid not in frozen]
+        return [
+            pid
+            for pid in self.family.trainers(self.port, self.server.process.pid)
+            if pid not in frozen
+        ]
 
     def starters(self) -> list[int]:
         """Return the processes that start trainers."""
@@ -203,7 +215,9 @@ class World:
             f"the server is {state}: {type(error).__name__} after {time.monotonic() - begun:.0f} s"
         )
         self.losses += 1
-        assert self.losses <= MAX_LOSSES, f"the server is {state} again and again: {self.ledger.table()}"
+        assert self.losses <= MAX_LOSSES, (
+            f"the server is {state} again and again: {self.ledger.table()}"
+        )
         self.take_down()
         self.family.kill_all()
         self.bring_up(time.monotonic(), f"server {state}")
@@ -220,7 +234,9 @@ class World:
         if answer is not None and answer.status_code == 201:
             self.attend(Subject(answer.json()["id"], kind, asked))
         elif answer is not None and answer.status_code not in (409, 503, 507):
-            self.ledger.violate(f"POST /api/runs: answered {answer.status_code}: {answer.text[:300]}")
+            self.ledger.violate(
+                f"POST /api/runs: answered {answer.status_code}: {answer.text[:300]}"
+            )
 
     def attend(self, subject: Subject) -> None:
         """Look after a run from now on: viewers, play, and its check once it is finished."""
@@ -249,7 +265,9 @@ class World:
             self._tend_one(subject, found.get(subject.run))
         self._remove_strangers(found.keys() - self.deleted)
         self.checks.collect()
-        missing = [kind for kind in OPTIMIZERS if kind not in {subject.kind for subject in self.subjects}]
+        missing = [
+            kind for kind in OPTIMIZERS if kind not in {subject.kind for subject in self.subjects}
+        ]
         for kind in missing:
             if self.checks.waiting < 4:
                 self.add(kind)
@@ -266,7 +284,9 @@ class World:
             if self.checks.check(self.client, subject):
                 self._let_go(subject)
                 self.delete(subject.run)
-        elif run["state"] == "interrupted" or (run["state"] == "paused" and self.source.random() < 0.5):
+        elif run["state"] == "interrupted" or (
+            run["state"] == "paused" and self.source.random() < 0.5
+        ):
             self.commander.send(subject, {"kind": "play"})
 
     def _let_go(self, subject: Subject) -> None:
@@ -297,7 +317,9 @@ class World:
         for subject in self.subjects:
             answer = self.ask("POST", f"/api/runs/{subject.run}/commands", {"kind": "pause"})
             if answer is not None and answer.status_code not in (200, 409):
-                self.ledger.violate(f"run {subject.run} cannot be paused at the end: {answer.text[:300]}")
+                self.ledger.violate(
+                    f"run {subject.run} cannot be paused at the end: {answer.text[:300]}"
+                )
         for subject in list(self.subjects):
             if not self.checks.check(self.client, subject):
                 self.ledger.violate(f"the records of run {subject.run} cannot be read")

@@ -53,7 +53,8 @@ def flood(port: int, run: str, kind: str) -> bytes:
     first, frame, count = FLOODS[kind]
     with raw.join(port, f"/api/runs/{run}/stream?flow=ack") as connection:
         connection.sendall(first)
-        with ThreadPoolExecutor(1) as reader:  # meanwhile: a reset takes away what was not read before it
+        # meanwhile: a reset takes away what was not read before it
+        with ThreadPoolExecutor(1) as reader:
             farewell = reader.submit(said, connection)
             pour(connection, frame * 1000, count // 1000)
             return farewell.result()

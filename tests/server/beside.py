@@ -19,7 +19,8 @@ class Service:
     """What was measured: the viewer's frames a second, and how many seconds each command took."""
 
     frames_per_sec: float = 0.0
-    longest_gap_secs: float = 0.0  # without a frame, as far as a look every twentieth of a second shows
+    # without a frame, as far as a look every twentieth of a second shows
+    longest_gap_secs: float = 0.0
     command_secs: list[float] = field(default_factory=list)
 
     def command_p99(self) -> float:

@@ -11,11 +11,16 @@ from tests.running import Server
 
 def view(server: Server, run: str, query: str = "") -> ClientConnection:
     return connect(
-        f"{server.stream_url}/api/runs/{run}/stream{query}", proxy=None, compression=None, max_size=None
+        f"{server.stream_url}/api/runs/{run}/stream{query}",
+        proxy=None,
+        compression=None,
+        max_size=None,
     )
 
 
-def how_it_closed(socket: ClientConnection, *messages: str | bytes | Iterable[str]) -> tuple[int, str]:
+def how_it_closed(
+    socket: ClientConnection, *messages: str | bytes | Iterable[str]
+) -> tuple[int, str]:
     """Send `messages`, of which any may be the one that the server closes at, and read until it has closed.
 
     Returns:

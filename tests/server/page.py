@@ -8,7 +8,14 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 # What a browser fetches by itself; <a href> is not among it.
-LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "use": "href"}
+LOADED = {
+    "script": "src",
+    "link": "href",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "use": "href",
+}
 COMMENTS = re.compile(r"/\*.*?\*/|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
 IMPORTS = re.compile(
     r"""\b(?:import|export)\b[^"'`;()=]*?\bfrom\s*["'](?P<from>[^"']+)["']"""
@@ -39,7 +46,9 @@ class Markup(HTMLParser):
         attributes = dict(attrs)
         address = attributes.get(LOADED.get(tag, ""))
         if address:
-            is_module = attributes.get("type") == "module" or attributes.get("rel") == "modulepreload"
+            is_module = (
+                attributes.get("type") == "module" or attributes.get("rel") == "modulepreload"
+            )
             self.links.append(Link(address, is_module))
 
 
@@ -76,7 +85,9 @@ def load(client: httpx.Client, start: str, *, later: bool = True) -> dict[str, i
         link = waiting.pop()
         if link.address in sizes:
             continue
-        assert urlsplit(link.address).netloc == client.base_url.netloc.decode(), f"{link} is on another host"
+        assert urlsplit(link.address).netloc == client.base_url.netloc.decode(), (
+            f"{link} is on another host"
+        )
         answer = client.get(link.address)
         assert answer.status_code == 200, f"{link}: {answer.status_code}"
         sizes[link.address] = len(answer.content)

@@ -47,9 +47,15 @@ def read(connection: socket.socket, has_body: bool = True) -> Answer:
             return Answer(0)
         received += more
     first, *lines = received.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    headers = {
+        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
     body = received.partition(b"\r\n\r\n")[2]
-    while has_body and len(body) < int(headers.get("content-length", 0)) and (more := connection.recv(65536)):
+    while (
+        has_body
+        and len(body) < int(headers.get("content-length", 0))
+        and (more := connection.recv(65536))
+    ):
         body += more
     return Answer(int(first.split()[1]), headers, body)
 

@@ -172,12 +172,15 @@ def test_a_request_that_is_none_is_turned_away(server: Server, request_line: byt
     answer = raw.ask(server.port, request_line + b"\r\n" + own(server).encode() + b"\r\n\r\n")
     assert answer.status in (400, 404, 405), answer
     assert_problem(answer, answer.status)
-    assert answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    assert (
+        answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    )
 
 
 def test_a_request_for_another_machine_gets_our_answer_or_none(server: Server) -> None:
     answer = raw.ask(
-        server.port, f"GET http://evil.example/api/health HTTP/1.1\r\n{own(server)}\r\n\r\n".encode()
+        server.port,
+        f"GET http://evil.example/api/health HTTP/1.1\r\n{own(server)}\r\n\r\n".encode(),
     )
     assert answer.status in (200, 400, 421)
 

@@ -25,7 +25,9 @@ from tests.server.refused import assert_problem, own
         "application/jsonx",
     ],
 )
-@pytest.mark.parametrize("path", ["/api/runs", "/api/session", "/api/runs/nope/commands", "/api/nope"])
+@pytest.mark.parametrize(
+    "path", ["/api/runs", "/api/session", "/api/runs/nope/commands", "/api/nope"]
+)
 def test_a_body_that_does_not_say_json_is_refused(server: Server, kind: str, path: str) -> None:
     problem = assert_problem(raw.post(server.port, path, b"{}", f"Content-Type: {kind}"), 415)
     assert "application/json" in problem["detail"]
@@ -37,7 +39,9 @@ def test_a_body_without_a_kind_is_refused(server: Server) -> None:
     assert_problem(raw.ask(server.port, raw.head("POST", "/api/runs", headers) + b"{}"), 415)
 
 
-@pytest.mark.parametrize("kind", ["application/json", "Application/JSON", "application/json; charset=utf-8"])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "Application/JSON", "application/json; charset=utf-8"]
+)
 def test_json_is_taken_however_it_is_spelled(server: Server, kind: str) -> None:
     body = b'{"hidden": 0}'
     assert_problem(raw.post(server.port, "/api/runs", body, f"Content-Type: {kind}"), 422)
@@ -71,7 +75,9 @@ def test_a_body_in_chunks_is_limited_though_it_tells_no_length(server: Server) -
 
 
 @pytest.mark.parametrize("length", ["65537", "99999999999999", "9" * 19])
-def test_a_length_beyond_the_limit_is_refused_before_the_body_comes(server: Server, length: str) -> None:
+def test_a_length_beyond_the_limit_is_refused_before_the_body_comes(
+    server: Server, length: str
+) -> None:
     headers = [own(server), "Content-Type: application/json", f"Content-Length: {length}"]
     assert_problem(raw.ask(server.port, raw.head("POST", "/api/runs", headers)), 413)
 
@@ -83,14 +89,21 @@ def test_a_length_that_is_no_number_is_refused(server: Server, length: str) -> N
 
 
 def test_a_length_and_chunks_at_once_are_refused(server: Server) -> None:
-    both = [own(server), "Content-Type: application/json", "Content-Length: 2", "Transfer-Encoding: chunked"]
+    both = [
+        own(server),
+        "Content-Type: application/json",
+        "Content-Length: 2",
+        "Transfer-Encoding: chunked",
+    ]
     assert raw.ask(server.port, raw.head("POST", "/api/runs", both) + chunked(b"{}")).status == 400
 
 
 def test_a_body_longer_than_it_says_is_cut_where_it_says(server: Server) -> None:
     before = server.get("/runs")
     lie = [own(server), "Content-Type: application/json", "Content-Length: 13"]
-    answer = raw.ask(server.port, raw.head("POST", "/api/runs", lie) + b'{"hidden": 0}' + b'"name": "a"}')
+    answer = raw.ask(
+        server.port, raw.head("POST", "/api/runs", lie) + b'{"hidden": 0}' + b'"name": "a"}'
+    )
     assert answer.status in (400, 422)  # what follows is read as another request, and is none
     assert len(server.get("/runs")) == len(before)
 
@@ -176,7 +189,9 @@ BAD_CONFIGS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("config", BAD_CONFIGS.values(), ids=BAD_CONFIGS)
-def test_a_bad_configuration_is_refused_naming_expected_and_received(server: Server, config: Any) -> None:
+def test_a_bad_configuration_is_refused_naming_expected_and_received(
+    server: Server, config: Any
+) -> None:
     problem = assert_problem(raw.post(server.port, "/api/runs", json.dumps(config).encode()), 422)
     assert problem["errors"]
     for error in problem["errors"]:
@@ -186,7 +201,9 @@ def test_a_bad_configuration_is_refused_naming_expected_and_received(server: Ser
 
 
 def test_a_float_beyond_all_floats_is_refused(server: Server) -> None:
-    assert_problem(raw.post(server.port, "/api/runs", b'{"optimizer": {"kind": "sgd", "lr": 1e999}}'), 422)
+    assert_problem(
+        raw.post(server.port, "/api/runs", b'{"optimizer": {"kind": "sgd", "lr": 1e999}}'), 422
+    )
 
 
 def test_a_thousand_errors_are_not_all_told(server: Server) -> None:

@@ -42,7 +42,12 @@ def test_an_unchanged_branch_retraces_its_parent_bit_for_bit(
     server.command(child, "step", count=43)
     assert records(server, child, 17, 60) == records(server, run, 17, 60)
     parted = server.get(f"/runs/{run}/divergence", params={"other": child})
-    assert (parted["comparable"], parted["first"], parted["last"], parted["step"]) == (True, 17, 60, None)
+    assert (parted["comparable"], parted["first"], parted["last"], parted["step"]) == (
+        True,
+        17,
+        60,
+        None,
+    )
 
 
 def test_a_branch_retraces_a_loop_that_lets_gradients_add_up(server: Server) -> None:
@@ -93,7 +98,9 @@ def test_a_changed_branch_parts_from_its_parent_at_its_first_own_step(server: Se
 def test_a_branch_may_change_its_optimizer_and_its_data_order(server: Server) -> None:
     run = server.create(batch_size=4, pace=None)
     server.command(run, "step", count=30)
-    child = branch(server, run, 30, optimizer={"kind": "adam", "lr": 0.01}, data_seed=9, batch_size=2)
+    child = branch(
+        server, run, 30, optimizer={"kind": "adam", "lr": 0.01}, data_seed=9, batch_size=2
+    )
     assert server.get(f"/runs/{child}")["config"]["optimizer"]["kind"] == "adam"
     assert server.command(child, "step", count=10)["step"] == 40
 

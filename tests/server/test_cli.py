@@ -51,7 +51,9 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def test_the_first_line_is_an_address_that_answers(tmp_path: Path) -> None:
-    process = start("serve", "--port", "0", "--no-browser", "--data", str(tmp_path / "not" / "there" / "yet"))
+    process = start(
+        "serve", "--port", "0", "--no-browser", "--data", str(tmp_path / "not" / "there" / "yet")
+    )
     address = first_line(process)
     assert address.startswith("http://127.0.0.1:")
     assert httpx.get(address).status_code == 200
@@ -155,7 +157,9 @@ def test_an_empty_data_folder_gets_the_default_run_and_a_used_one_does_not(tmp_p
         [default] = first.get("/runs")
         found = first.wait(default["id"], "paused")
         assert (found["name"], found["step"]) == ("temperature", 0)
-        assert found["config"]["optimizer"] == first.get(f"/runs/{found['id']}")["config"]["optimizer"]
+        assert (
+            found["config"]["optimizer"] == first.get(f"/runs/{found['id']}")["config"]["optimizer"]
+        )
         assert found["config"]["hidden"] == 13
         first.stop()
     with serving(tmp_path) as second:

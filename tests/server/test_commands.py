@@ -39,7 +39,9 @@ def run_in(server: Server, state: State) -> str:
 
 @pytest.mark.parametrize("kind", COMMANDS)
 @pytest.mark.parametrize("state", [State.STARTING, State.PAUSED, State.RUNNING, State.FINISHED])
-def test_each_state_takes_and_refuses_what_the_table_says(server: Server, state: State, kind: Any) -> None:
+def test_each_state_takes_and_refuses_what_the_table_says(
+    server: Server, state: State, kind: Any
+) -> None:
     run = run_in(server, state)
     answer = order(server, run, kind, **COMMANDS[kind])
     if TABLE[state][kind] is Verdict.REFUSE:
@@ -58,7 +60,12 @@ def test_step_takes_exactly_so_many(server: Server) -> None:
     done = 0
     for count in (1, 1, 7, 256, 257, 1000, 1):
         answer = server.command(run, "step", count=count)
-        assert answer == {"applied_at_step": done, "state": "paused", "phase": "step", "step": done + count}
+        assert answer == {
+            "applied_at_step": done,
+            "state": "paused",
+            "phase": "step",
+            "step": done + count,
+        }
         done += count
         assert server.get(f"/runs/{run}")["step"] == done
     server.client.delete(f"/api/runs/{run}")
@@ -107,7 +114,9 @@ def test_commands_from_many_clients_at_once_are_each_answered(server: Server) ->
     server.client.delete(f"/api/runs/{run}")
 
 
-def test_a_tuned_learning_rate_is_recorded_and_does_what_it_does_in_plain_pytorch(server: Server) -> None:
+def test_a_tuned_learning_rate_is_recorded_and_does_what_it_does_in_plain_pytorch(
+    server: Server,
+) -> None:
     run = server.create(optimizer={"kind": "adam", "lr": 0.01}, pace=None)
     plain = Plain({"optimizer": {"kind": "adam", "lr": 0.01}}, server.get("/datasets")[0])
     expected: dict[int, tuple[float, list[Any]]] = {}
@@ -125,7 +134,9 @@ def test_a_tuned_learning_rate_is_recorded_and_does_what_it_does_in_plain_pytorc
     for step in expected:
         told = server.get(f"/runs/{run}/parameters", params={"step": step})["parameters"]
         assert expected[step][1] == [p["value"] for p in told]
-    rates = server.get(f"/runs/{run}/series", params={"name": "lr", "from": 1})["series"][0]["values"]
+    rates = server.get(f"/runs/{run}/series", params={"name": "lr", "from": 1})["series"][0][
+        "values"
+    ]
     assert rates == [expected[step][0] for step in expected]
     server.client.delete(f"/api/runs/{run}")
 
@@ -241,14 +252,19 @@ def test_an_unknown_run_is_not_found(server: Server, path: str) -> None:
     assert "deadbeef" in answer.json()["detail"]
 
 
-def test_unknown_parameters_steps_and_series_are_not_found_and_told_what_there_is(server: Server) -> None:
+def test_unknown_parameters_steps_and_series_are_not_found_and_told_what_there_is(
+    server: Server,
+) -> None:
     run = server.create(pace=None)
     server.command(run, "step", count=12)
     for path, words in (
         ("parameters?step=13", "there are steps 0 to 12"),
         ("parameters/hidden_linear.weight?step=9999", "there are steps 0 to 12"),
         ("records?from=13", "there are steps 0 to 12"),
-        ("parameters/hidden.weight", "hidden_linear.weight, hidden_linear.bias, output_linear.weight"),
+        (
+            "parameters/hidden.weight",
+            "hidden_linear.weight, hidden_linear.bias, output_linear.weight",
+        ),
         ("series?name=accuracy", "loss, validation_loss, lr"),
         ("series?name=hidden_linear.weight[13,0]", "within its shape"),
     ):
@@ -281,7 +297,9 @@ def test_runs_deleted_while_they_start_leave_nothing_behind(server: Server) -> N
     assert server.create()
 
 
-def test_the_step_that_finishes_a_run_is_answered_though_its_trainer_ends_with_it(server: Server) -> None:
+def test_the_step_that_finishes_a_run_is_answered_though_its_trainer_ends_with_it(
+    server: Server,
+) -> None:
     for _ in range(10):
         run = server.create(max_steps=5, pace=None)
         assert server.command(run, "step", count=5) == {

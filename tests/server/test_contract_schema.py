@@ -64,7 +64,13 @@ def clear(own: Server, kept: str) -> None:
 
 
 def check(
-    operation: Any, own: Server, kept: str, mode: GenerationMode, bounds: settings, *, within: bool = False
+    operation: Any,
+    own: Server,
+    kept: str,
+    mode: GenerationMode,
+    bounds: settings,
+    *,
+    within: bool = False,
 ) -> None:
     """Call `operation` many times; `within`: about the run `kept`, which is there."""
     left_out: list[Any] = [one for one in CHECKS.get_all() if one.__name__ in UNSAYABLE | ELSEWHERE]
@@ -84,7 +90,9 @@ def check(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_every_call_answers_as_the_schema_says(api: Any, own: Server, run: str, mode: GenerationMode) -> None:
+def test_every_call_answers_as_the_schema_says(
+    api: Any, own: Server, run: str, mode: GenerationMode
+) -> None:
     for found in api.get_all_operations():
         operation = found.ok()
         if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query):

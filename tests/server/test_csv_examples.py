@@ -51,5 +51,7 @@ def test_the_example_of_the_history_is_the_default_runs(server: Server) -> None:
 def test_the_example_of_a_steps_parameters_is_the_default_runs(server: Server) -> None:
     run = server.create()
     server.command(run, "step", count=1)
-    real = rows(server.client.get(f"/api/runs/{run}/parameters", params={"format": "csv", "step": 1}).text)
+    real = rows(
+        server.client.get(f"/api/runs/{run}/parameters", params={"format": "csv", "step": 1}).text
+    )
     assert_shows(example(server, "/api/runs/{run}/parameters"), real)

@@ -26,8 +26,17 @@ OTHERS = {
         "LIVEGRAD_PORT_8000_TCP": "tcp://10.0.0.1:8000",
         "LIVEGRAD_SERVICE_HOST": "10.0.0.1",
     },
-    "empty": {"LIVEGRAD_HOST": "", "LIVEGRAD_KEEP": "", "LIVEGRAD_MAX_RUNS": " ", "LIVEGRAD_TOKEN": ""},
-    "proxies": {"http_proxy": "http://127.0.0.1:9", "all_proxy": "http://127.0.0.1:9", "no_proxy": ""},
+    "empty": {
+        "LIVEGRAD_HOST": "",
+        "LIVEGRAD_KEEP": "",
+        "LIVEGRAD_MAX_RUNS": " ",
+        "LIVEGRAD_TOKEN": "",
+    },
+    "proxies": {
+        "http_proxy": "http://127.0.0.1:9",
+        "all_proxy": "http://127.0.0.1:9",
+        "no_proxy": "",
+    },
 }
 
 
@@ -62,10 +71,13 @@ def test_who_may_speak_for_others_is_not_up_to_a_variable(tmp_path: Path) -> Non
     flags = ("--host", "0.0.0.0", "--token", token)
     with serving(tmp_path, *flags, environment={"FORWARDED_ALLOW_IPS": "*"}) as server:
         transport = httpx.HTTPTransport(local_address="127.0.0.2")
-        with httpx.Client(base_url=f"http://127.0.0.3:{server.port}", transport=transport) as stranger:
+        with httpx.Client(
+            base_url=f"http://127.0.0.3:{server.port}", transport=transport
+        ) as stranger:
             answers = [
                 stranger.get(
-                    "/api/runs", headers={"Authorization": "Bearer no", "X-Forwarded-For": f"10.0.0.{n}"}
+                    "/api/runs",
+                    headers={"Authorization": "Bearer no", "X-Forwarded-For": f"10.0.0.{n}"},
                 ).status_code
                 for n in range(40)
             ]

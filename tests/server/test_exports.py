@@ -41,7 +41,9 @@ def run(server: Server) -> str:
 
 
 def arrays(server: Server, run: str, step: int) -> dict[str, NDArray[np.float32]]:
-    answer = server.client.get(f"/api/runs/{run}/parameters", params={"step": step, "format": "npz"})
+    answer = server.client.get(
+        f"/api/runs/{run}/parameters", params={"step": step, "format": "npz"}
+    )
     found = dict(np.load(io.BytesIO(answer.content)))
     del found["__metadata__"]
     return found
@@ -126,7 +128,9 @@ def at(server: Server, run: str, kind: str, **query: int) -> bytes:
     answer = server.client.get(f"/api/runs/{run}/parameters", params={"format": kind, **query})
     assert answer.is_success, answer.text
     ending = {"state_dict": "pt"}.get(kind, kind)
-    assert answer.headers["content-disposition"].endswith(f'-step-{query.get("step", 3000)}.{ending}"')
+    assert answer.headers["content-disposition"].endswith(
+        f'-step-{query.get("step", 3000)}.{ending}"'
+    )
     return answer.content
 
 
@@ -238,7 +242,9 @@ def ended(server: Server, token: str, seconds: float = 30) -> tuple[list[Any], f
 @pytest.mark.parametrize(
     ("what", "rows"), [("history.csv", LONG), ("history.parquet", LONG), ("replay.html", None)]
 )
-def test_progress_is_told_while_an_export_is_made(long: Server, what: str, rows: int | None) -> None:
+def test_progress_is_told_while_an_export_is_made(
+    long: Server, what: str, rows: int | None
+) -> None:
     token = f"{what.replace('.', '-')}-{'0' * 16}"
     with httpx.Client(base_url=long.url, timeout=60) as other, ThreadPoolExecutor() as pool:
         answer = pool.submit(other.get, f"/api/runs/{RUN}/{what}", params={"progress": token})
@@ -255,7 +261,9 @@ def test_progress_is_told_while_an_export_is_made(long: Server, what: str, rows:
 @pytest.mark.parametrize("what", ["history.csv", "history.parquet", "replay.html"])
 def test_who_has_gone_is_worked_for_no_longer(long: Server, what: str) -> None:
     token = f"left-{what.replace('.', '-')}-{'0' * 16}"
-    path = f"/api/runs/{RUN}/{what}?progress={token}" + ("&size=20MB" if what == "replay.html" else "")
+    path = f"/api/runs/{RUN}/{what}?progress={token}" + (
+        "&size=20MB" if what == "replay.html" else ""
+    )
     with socket.create_connection(("127.0.0.1", long.port)) as raw:
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{long.port}\r\n\r\n".encode())
         while (

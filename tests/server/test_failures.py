@@ -95,7 +95,9 @@ def change_log(data: Path, statement: str, *values: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_trainer_that_fails_by_an_error_leaves_a_failed_run_with_its_reason(tmp_path: Path) -> None:
+def test_a_trainer_that_fails_by_an_error_leaves_a_failed_run_with_its_reason(
+    tmp_path: Path,
+) -> None:
     with serving(tmp_path) as first:
         run = first.create(pace=None)
         first.command(run, "step", count=5)
@@ -108,7 +110,9 @@ def test_a_trainer_that_fails_by_an_error_leaves_a_failed_run_with_its_reason(tm
         found = second.get(f"/runs/{run}")
         assert (found["state"], found["step"]) == ("failed", 5)
         # What is built does not take the record: before there was a connection, over which to tell it.
-        assert re.match(r"its process failed: RuntimeError: .*\b12\b.*\b13\b", found["reason"]), found
+        assert re.match(r"its process failed: RuntimeError: .*\b12\b.*\b13\b", found["reason"]), (
+            found
+        )
         assert second.client.get(f"/api/runs/{run}/parameters?step=5").status_code == 200
         again = second.client.post(f"/api/runs/{run}/commands", json={"kind": "play"})
         assert again.status_code == 409
@@ -123,7 +127,9 @@ def test_a_trainer_that_fails_by_an_error_leaves_a_failed_run_with_its_reason(tm
         'OSError("libtorch_cpu.so: cannot open shared object file")',  # it would end a forkserver
     ],
 )
-def test_a_torch_that_cannot_be_loaded_is_the_reason_of_every_run(tmp_path: Path, error: str) -> None:
+def test_a_torch_that_cannot_be_loaded_is_the_reason_of_every_run(
+    tmp_path: Path, error: str
+) -> None:
     (tmp_path / "torch.py").write_text(f"raise {error}\n")
     told = error.replace('("', ": ").removesuffix('")')
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -137,7 +143,9 @@ def test_a_torch_that_cannot_be_loaded_is_the_reason_of_every_run(tmp_path: Path
 
 def as_trainer(server: Server, run: str, secret: str) -> ClientConnection:
     headers = {"Authorization": f"Bearer {secret}"}
-    return connect(f"{server.stream_url}/api/runs/{run}/trainer", additional_headers=headers, proxy=None)
+    return connect(
+        f"{server.stream_url}/api/runs/{run}/trainer", additional_headers=headers, proxy=None
+    )
 
 
 def how_it_closed(socket: ClientConnection, message: str | bytes) -> int | None:
@@ -160,11 +168,21 @@ def test_a_trainer_that_was_replaced_can_write_no_more(tmp_path: Path) -> None:
         first.stop()
     secret = "the key of a trainer that was frozen"
     change_log(
-        tmp_path, "UPDATE runs SET secret = ? WHERE id = ?", hashlib.sha256(secret.encode()).hexdigest(), run
+        tmp_path,
+        "UPDATE runs SET secret = ? WHERE id = ?",
+        hashlib.sha256(secret.encode()).hexdigest(),
+        run,
     )
     with serving(tmp_path) as second:
         epoch = second.get(f"/runs/{run}")["epoch"]
-        hello = {"kind": "hello", "version": 1, "epoch": epoch, "pid": 1, "columns": columns, "data": {}}
+        hello = {
+            "kind": "hello",
+            "version": 1,
+            "epoch": epoch,
+            "pid": 1,
+            "columns": columns,
+            "data": {},
+        }
         with as_trainer(second, run, secret) as old:
             old.send(json.dumps(hello))
             welcome = json.loads(old.recv(timeout=10))

@@ -31,7 +31,8 @@ CONFIG: dict[str, Any] = {
 }
 DISK_BYTES = 64 * 1024 * 1024
 WAITING_SECS = 11.0  # longer than a silent trainer is waited for
-DAC_OVERRIDE, DROP_CAPABILITY = 1, 24  # Linux: root writes where it may not; prctl's PR_CAPBSET_DROP
+# Linux: root writes where it may not; prctl's PR_CAPBSET_DROP
+DAC_OVERRIDE, DROP_CAPABILITY = 1, 24
 
 # -- a disk that is full
 
@@ -56,7 +57,9 @@ def small_disk(folder: Path, way: str) -> Iterator[Path]:
     if way == "limit":
         yield folder
         return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)], check=True
+    )
     try:
         yield folder
     finally:
@@ -116,7 +119,9 @@ def test_training_waits_for_a_full_disk_and_goes_on_by_itself(tmp_path: Path, wa
         with full(server, way):
             event = viewer.take_until(lambda message: told(message, "log"))
             assert isinstance(event, dict)
-            assert "free some space" in event["detail"] or "see that it has space" in event["detail"]
+            assert (
+                "free some space" in event["detail"] or "see that it has space" in event["detail"]
+            )
             assert "goes on by itself" in event["detail"]
             wait(lambda: stands(server, run))
             with viewing(server, run) as later:
@@ -140,7 +145,9 @@ def test_training_waits_for_a_full_disk_and_goes_on_by_itself(tmp_path: Path, wa
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_server_ends_while_its_disk_is_full_and_goes_on_after_it(tmp_path: Path, way: str) -> None:
+def test_a_server_ends_while_its_disk_is_full_and_goes_on_after_it(
+    tmp_path: Path, way: str
+) -> None:
     with small_disk(tmp_path, way) as data:
         with serving(data) as server:
             run = server.create(**CONFIG)
@@ -150,7 +157,8 @@ def test_a_server_ends_while_its_disk_is_full_and_goes_on_after_it(tmp_path: Pat
                 with full(server, way):
                     viewer.take_until(lambda message: told(message, "log"))
                     server.process.send_signal(signal.SIGINT)
-                    assert server.process.wait(60) == 0  # its trainer waits for the log in vain for a while
+                    # its trainer waits for the log in vain for a while
+                    assert server.process.wait(60) == 0
             seen, length = viewer.records(), viewer.hello["record_bytes"]
         assert integrity(data) == "ok"
         with serving(data) as again:
@@ -163,7 +171,9 @@ def test_a_server_ends_while_its_disk_is_full_and_goes_on_after_it(tmp_path: Pat
             assert all(found[step] == record for step, record in seen.items())
 
 
-def test_while_the_disk_is_full_a_pause_is_answered_at_once_and_the_rest_is_told_why(tmp_path: Path) -> None:
+def test_while_the_disk_is_full_a_pause_is_answered_at_once_and_the_rest_is_told_why(
+    tmp_path: Path,
+) -> None:
     with serving(tmp_path) as server:
         run = server.create(**CONFIG)
         server.command(run, "play")
@@ -224,7 +234,9 @@ def database(folder: Path, data: bytes) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["noise", "torn", "head", "runs"])
-def test_a_damaged_log_is_refused_and_not_touched(tmp_path: Path, log_bytes: bytes, kind: str) -> None:
+def test_a_damaged_log_is_refused_and_not_touched(
+    tmp_path: Path, log_bytes: bytes, kind: str
+) -> None:
     page = bytes(4096)
     damaged = {
         "noise": os.urandom(50_000),
@@ -245,11 +257,15 @@ def test_a_database_of_another_program_is_refused_and_not_touched(tmp_path: Path
         db.execute("CREATE TABLE bookmarks (url TEXT)")
     db.close()
     before = path.read_bytes()
-    assert "is a database of another program: choose another folder with --data" in refusal(tmp_path)
+    assert "is a database of another program: choose another folder with --data" in refusal(
+        tmp_path
+    )
     assert path.read_bytes() == before
 
 
-def test_a_log_of_a_newer_livegrad_is_refused_and_not_touched(tmp_path: Path, log_bytes: bytes) -> None:
+def test_a_log_of_a_newer_livegrad_is_refused_and_not_touched(
+    tmp_path: Path, log_bytes: bytes
+) -> None:
     path = database(tmp_path, log_bytes)
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -264,13 +280,16 @@ def test_a_folder_that_another_server_uses_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         said = refusal(tmp_path)
         assert (
-            f"another livegrad is at work on {tmp_path}: end it, or choose another folder with --data" in said
+            f"another livegrad is at work on {tmp_path}: end it, or choose another folder with --data"
+            in said
         )
         assert server.get("/health")["status"] == "ok"
 
 
 @pytest.mark.parametrize("what", ["folder", "parent", "database"])
-def test_what_cannot_be_written_is_refused_in_words(tmp_path: Path, log_bytes: bytes, what: str) -> None:
+def test_what_cannot_be_written_is_refused_in_words(
+    tmp_path: Path, log_bytes: bytes, what: str
+) -> None:
     data = tmp_path / "data"
     data.mkdir()
     path = database(data, log_bytes)
@@ -302,7 +321,10 @@ def test_a_record_that_was_damaged_since_is_told_and_the_server_goes_on(
     path = database(tmp_path, log_bytes)
     db = sqlite3.connect(path)
     (run,) = db.execute("SELECT id FROM runs WHERE last_step = 3000").fetchone()
-    db.execute("UPDATE chunks SET payload = zeroblob(length(payload)) WHERE run = ? AND first = 256", (run,))
+    db.execute(
+        "UPDATE chunks SET payload = zeroblob(length(payload)) WHERE run = ? AND first = 256",
+        (run,),
+    )
     db.commit()
     db.close()
     with serving(tmp_path) as server:

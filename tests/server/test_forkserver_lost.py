@@ -32,7 +32,9 @@ def wait_for_step(server: Server, run: str, step: int) -> None:
 
 
 @pytest.mark.slow
-def test_it_is_killed_again_and_again_and_runs_go_on_while_the_server_answers(tmp_path: Path) -> None:
+def test_it_is_killed_again_and_again_and_runs_go_on_while_the_server_answers(
+    tmp_path: Path,
+) -> None:
     moments = random.Random(7)
     with serving(tmp_path) as server:
         runs = [first_run(server), server.create(optimizer={"kind": "adam"}, max_steps=1_000_000)]
@@ -52,7 +54,10 @@ def test_it_is_killed_again_and_again_and_runs_go_on_while_the_server_answers(tm
                 wait_for_step(server, run, min(step + 5, 5000))
         assert sorted(waits)[-2] < ANSWER_SECS, waits  # one may have met a busy machine
         for run in server.get("/runs"):
-            assert server.wait(run["id"], "paused", "running", "finished", "failed")["state"] != "failed"
+            assert (
+                server.wait(run["id"], "paused", "running", "finished", "failed")["state"]
+                != "failed"
+            )
         assert server.stop() == 0
 
 
@@ -71,7 +76,8 @@ def test_its_trainers_end_with_it_even_a_frozen_one(tmp_path: Path) -> None:
         [trainer] = forkserver.children()
         trainer.suspend()
         forkserver.kill()
-        assert psutil.wait_procs([trainer], timeout=5)[0]  # sooner than its silence would be noticed, 10 s
+        # sooner than its silence would be noticed, 10 s
+        assert psutil.wait_procs([trainer], timeout=5)[0]
         assert server.command(run, "step")["step"] == 1
 
 
@@ -108,5 +114,7 @@ def test_a_start_that_the_system_refuses_is_tried_again_and_is_no_failure(
         assert server.get(f"/runs/{run}")["state"] == "starting"
         assert seconds_to_answer(server) < ANSWER_SECS
         set_limit(forkserver, LIMITS[limited], "1000")
-        assert server.wait(run, "paused", "failed", "interrupted")["state"] == "paused", server.log_text()
+        assert server.wait(run, "paused", "failed", "interrupted")["state"] == "paused", (
+            server.log_text()
+        )
         check_it_works(server)

@@ -17,12 +17,21 @@ FRONTEND = Path(__file__).parents[2] / "frontend"
 def test_every_answer_carries_the_headers(server: Server) -> None:
     host = f"Host: 127.0.0.1:{server.port}"
     answers = [raw.get(server.port, path, host) for path in PATHS]
-    answers += [raw.get(server.port, "/main.js", "Host: evil.example"), raw.get(server.port, "/%00", host)]
     answers += [
-        raw.ask(server.port, raw.head(method, "/api/runs", [host])) for method in ("PUT", "HEAD", "OPTIONS")
+        raw.get(server.port, "/main.js", "Host: evil.example"),
+        raw.get(server.port, "/%00", host),
     ]
-    answers += [raw.post(server.port, "/api/runs", b"{"), raw.post(server.port, "/api/runs", b"x" * 70_000)]
-    answers += [raw.upgrade(server.port, path.format(run="nope"), host, "Origin: null") for path in SOCKETS]
+    answers += [
+        raw.ask(server.port, raw.head(method, "/api/runs", [host]))
+        for method in ("PUT", "HEAD", "OPTIONS")
+    ]
+    answers += [
+        raw.post(server.port, "/api/runs", b"{"),
+        raw.post(server.port, "/api/runs", b"x" * 70_000),
+    ]
+    answers += [
+        raw.upgrade(server.port, path.format(run="nope"), host, "Origin: null") for path in SOCKETS
+    ]
     answers += [raw.upgrade(server.port, "/api/runs/nope/trainer", host)]
     for answer in answers:
         assert answer.status >= 200
@@ -55,7 +64,9 @@ class Inline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
-        self._within = tag if tag == "style" or (tag == "script" and "src" not in attributes) else ""
+        self._within = (
+            tag if tag == "style" or (tag == "script" and "src" not in attributes) else ""
+        )
         for name, value in attrs:
             text = (value or "").strip().lower()
             if name.startswith("on") or name == "style" or text.startswith("javascript:"):
@@ -70,7 +81,11 @@ class Inline(HTMLParser):
 
 
 def own_files(*endings: str) -> list[Path]:
-    found = [path for path in FRONTEND.rglob("*") if path.suffix in endings and "vendor" not in path.parts]
+    found = [
+        path
+        for path in FRONTEND.rglob("*")
+        if path.suffix in endings and "vendor" not in path.parts
+    ]
     assert found
     return found
 

@@ -67,7 +67,8 @@ ROOMS = {
     "api": {"runs", "export", "store"},
 }
 PROGRAM = {"livegrad", "livegrad.__main__"} | {
-    f"livegrad.{name}" for name in ("browser", "cli", "console", "hosts", "server", "settings", "signals")
+    f"livegrad.{name}"
+    for name in ("browser", "cli", "console", "hosts", "server", "settings", "signals")
 }
 
 
@@ -128,7 +129,17 @@ def test_only_the_store_knows_sqlite(room: str) -> None:
 
 @pytest.mark.parametrize("module", [module for module in IMPORTS if pure_of(module)])
 def test_what_is_pure_imports_little_and_does_no_io(module: str) -> None:
-    io = {"asyncio", "socket", "sqlite3", "threading", "time", "os", "pathlib", "websockets", "subprocess"}
+    io = {
+        "asyncio",
+        "socket",
+        "sqlite3",
+        "threading",
+        "time",
+        "os",
+        "pathlib",
+        "websockets",
+        "subprocess",
+    }
     own = str(pure_of(module))
     for reached in reached_from(module) - {"livegrad"}:
         assert pure_of(reached) in PURE[own] | {own}

@@ -42,13 +42,17 @@ def long(folder: Path) -> Iterator[Server]:
 @pytest.fixture
 def hasty(folder: Path, tmp_path: Path) -> Iterator[Server]:
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.lock", "*-shm"))
-    with serving(tmp_path / "copy", program=(sys.executable, "-m", "tests.server.impatient")) as running:
+    with serving(
+        tmp_path / "copy", program=(sys.executable, "-m", "tests.server.impatient")
+    ) as running:
         yield running
 
 
 def ask(stack: ExitStack, server: Server, what: str) -> socket.socket:
     """Ask for something of RUN, and read nothing of it."""
-    connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), raw.SECONDS))
+    connection = stack.enter_context(
+        socket.create_connection(("127.0.0.1", server.port), raw.SECONDS)
+    )
     connection.sendall(raw.head("GET", f"/api/runs/{RUN}/{what}", [own(server)]))
     return connection
 
@@ -95,11 +99,14 @@ def test_one_more_than_there_is_room_for_is_told_to_come_again(long: Server, wha
     assert long.client.get(f"/api/runs/{RUN}/{what}", params={"from": STEPS - 2000}).is_success
 
 
-@pytest.mark.parametrize("what", ["history.csv", "history.parquet", "records", "replay.html?size=2MB"])
+@pytest.mark.parametrize(
+    "what", ["history.csv", "history.parquet", "records", "replay.html?size=2MB"]
+)
 def test_an_abandoned_answer_leaves_no_task_thread_or_file_behind(long: Server, what: str) -> None:
     process = psutil.Process(long.process.pid)
     assert long.client.get(f"/api/runs/{RUN}/history.csv", params={"from": STEPS - 2000}).is_success
-    assert long.client.get(f"/api/runs/{RUN}/replay.html", params={"size": "1MB"}).is_success  # all is loaded
+    # all is loaded
+    assert long.client.get(f"/api/runs/{RUN}/replay.html", params={"size": "1MB"}).is_success
     settled = limits.EXPORT_THREADS + limits.SNAPSHOT_THREADS
     files, threads = process.num_fds() + 2 * settled, process.num_threads() + settled
     for _ in range(5):
@@ -134,7 +141,9 @@ def test_an_answer_that_is_not_read_is_given_up(hasty: Server) -> None:
         process = psutil.Process(hasty.process.pid)
         ours = unread.getsockname()[1]
         settles(
-            lambda: sum(bool(c.raddr) and c.raddr[1] == ours for c in process.net_connections("tcp")),
+            lambda: sum(
+                bool(c.raddr) and c.raddr[1] == ours for c in process.net_connections("tcp")
+            ),
             0,
             impatient.UNREAD_SECS + 20,
         )
@@ -166,11 +175,22 @@ def test_an_export_behind_another_request_ends_with_its_connection(long: Server)
         time.sleep(0.05)
 
 
-PATHS = ("/", "/main.js", "/docs", "/openapi.json", "/api/health", "/api/runs", "/api/nope", "/nope")
+PATHS = (
+    "/",
+    "/main.js",
+    "/docs",
+    "/openapi.json",
+    "/api/health",
+    "/api/runs",
+    "/api/nope",
+    "/nope",
+)
 
 
 def without_changing(headers: httpx.Headers) -> dict[str, str]:
-    return {k: v for k, v in headers.items() if k not in ("date", "transfer-encoding", "content-length")}
+    return {
+        k: v for k, v in headers.items() if k not in ("date", "transfer-encoding", "content-length")
+    }
 
 
 @pytest.mark.parametrize("path", PATHS)

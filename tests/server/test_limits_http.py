@@ -51,7 +51,9 @@ def test_headers_beyond_64_kib_are_refused(room: Server, headers: tuple[str, ...
     answer = raw.ask(room.port, request(room, limits.HEAD_BYTES + 1, *headers))
     assert str(limits.HEAD_BYTES) in assert_problem(answer, 431)["detail"]
     assert answer.headers["connection"] == "close"
-    assert answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    assert (
+        answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    )
 
 
 @pytest.mark.parametrize("count", [limits.HEADERS, limits.HEADERS + 1])
@@ -215,7 +217,12 @@ def test_a_stranger_leaves_no_line_in_the_log(locked: Server) -> None:
     run = locked.get("/runs")[0]["id"]
     before = locked.log_text()
     host = own(locked)
-    for path in (f"/api/runs/{run}/stream", f"/api/runs/{run}/trainer", "/api/runs/nope/trainer", "/nope"):
+    for path in (
+        f"/api/runs/{run}/stream",
+        f"/api/runs/{run}/trainer",
+        "/api/runs/nope/trainer",
+        "/nope",
+    ):
         for lines in ((host,), ("Host: evil.example",), (host, "Origin: http://evil.example")):
             assert raw.upgrade(locked.port, path, *lines).status in (401, 403, 404, 421)
     for changed in ("Sec-WebSocket-Version: 12", "Content-Length: 5"):
@@ -243,4 +250,6 @@ def test_a_malformed_handshake_is_refused_as_everything_else_is(room: Server, ch
     answer = raw.upgrade(room.port, f"/api/runs/{run}/stream", own(room), changed)
     assert_problem(answer, answer.status)
     assert answer.status in (400, 426)
-    assert answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    assert (
+        answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    )

@@ -23,13 +23,18 @@ MIB = 1024 * 1024
 @pytest.fixture(scope="module")
 def runs(room: Server) -> tuple[str, str]:
     """A run that trains at 60 steps a second, to be watched, and one that is paused, to be commanded."""
-    watched, commanded = room.create(pace=60, max_steps=10_000_000), room.create(max_steps=10_000_000)
+    watched, commanded = (
+        room.create(pace=60, max_steps=10_000_000),
+        room.create(max_steps=10_000_000),
+    )
     room.command(watched, "play")
     return watched, commanded
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_a_flood_is_closed_and_holds_nobody_up(room: Server, runs: tuple[str, str], kind: str) -> None:
+def test_a_flood_is_closed_and_holds_nobody_up(
+    room: Server, runs: tuple[str, str], kind: str
+) -> None:
     process = psutil.Process(room.process.pid)
     before = process.memory_info().rss
     with served(room, *runs) as service:
@@ -52,7 +57,9 @@ def test_a_message_has_a_bounded_number_of_fragments(room: Server, runs: tuple[s
         assert ("fragments" in why) is (count > limits.FRAGMENTS)
 
 
-def test_what_a_stall_left_unread_may_be_acknowledged_at_once(room: Server, runs: tuple[str, str]) -> None:
+def test_what_a_stall_left_unread_may_be_acknowledged_at_once(
+    room: Server, runs: tuple[str, str]
+) -> None:
     ack = raw.frame(1, b'{"kind": "ack", "step": 1}')
     with raw.join(room.port, f"/api/runs/{runs[1]}/stream?flow=ack") as connection:
         connection.sendall(ack * 8000)
@@ -60,7 +67,8 @@ def test_what_a_stall_left_unread_may_be_acknowledged_at_once(room: Server, runs
             time.sleep(0.05)
             connection.sendall(ack * 10)
         connection.sendall(raw.frame(1, b"{}"))
-        assert b"expected" in said(connection)[-100:]  # all of them were taken: it is the last that ends it
+        # all of them were taken: it is the last that ends it
+        assert b"expected" in said(connection)[-100:]
 
 
 def test_an_answer_to_a_close_that_comes_behind_much_else_is_heard(
@@ -120,7 +128,9 @@ def test_a_peer_that_does_not_hear_the_farewell_is_let_go(room: Server) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", room.port))
-        shake = raw.head("GET", f"/api/runs/{run}/stream", [f"Host: 127.0.0.1:{room.port}", *raw.UPGRADE])
+        shake = raw.head(
+            "GET", f"/api/runs/{run}/stream", [f"Host: 127.0.0.1:{room.port}", *raw.UPGRADE]
+        )
         connection.sendall(shake)
         room.command(run, "play")
         time.sleep(3)

@@ -17,7 +17,11 @@ import pytest
 from tests.running import Server, serving
 from tests.viewer import stored, viewing
 
-CONFIG: dict[str, Any] = {"optimizer": {"kind": "adam", "lr": 0.01}, "pace": None, "max_steps": 10**7}
+CONFIG: dict[str, Any] = {
+    "optimizer": {"kind": "adam", "lr": 0.01},
+    "pace": None,
+    "max_steps": 10**7,
+}
 
 
 def wait(met: Callable[[], Any], seconds: float = 60.0) -> None:
@@ -42,8 +46,12 @@ def refusal(data: Path) -> str:
 # -- moved away
 
 
-@pytest.mark.parametrize("what", ["livegrad.sqlite3", "livegrad.sqlite3-wal", "livegrad.sqlite3-shm", ""])
-def test_a_log_that_is_moved_away_stops_training_until_it_is_back(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize(
+    "what", ["livegrad.sqlite3", "livegrad.sqlite3-wal", "livegrad.sqlite3-shm", ""]
+)
+def test_a_log_that_is_moved_away_stops_training_until_it_is_back(
+    tmp_path: Path, what: str
+) -> None:
     folder, away = tmp_path / "data", tmp_path / "away"
     with serving(folder) as server:
         run = server.create(**CONFIG)
@@ -67,7 +75,9 @@ def test_a_log_that_is_moved_away_stops_training_until_it_is_back(tmp_path: Path
         assert db.execute("SELECT last_step FROM runs WHERE id = ?", (run,)).fetchone() == (last,)
 
 
-def test_a_log_that_is_replaced_is_not_written_and_neither_is_what_stands_there(tmp_path: Path) -> None:
+def test_a_log_that_is_replaced_is_not_written_and_neither_is_what_stands_there(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "livegrad.sqlite3"
     with serving(tmp_path) as server:
         run = server.create(**CONFIG)
@@ -133,14 +143,20 @@ def test_the_run_log_is_its_owners_alone(tmp_path: Path) -> None:
         with serving(tmp_path / "there") as server:
             assert stat.S_IMODE((tmp_path / "there").stat().st_mode) == 0o755  # as it was
             for ending in ("sqlite3", "sqlite3-wal", "sqlite3-shm", "lock"):
-                assert stat.S_IMODE((tmp_path / "there" / f"livegrad.{ending}").stat().st_mode) == 0o600
+                assert (
+                    stat.S_IMODE((tmp_path / "there" / f"livegrad.{ending}").stat().st_mode)
+                    == 0o600
+                )
             server.create()  # a server that still loads torch takes long to end
             assert server.stop() == 0
         (tmp_path / "there" / "livegrad.sqlite3").chmod(0o644)
         (tmp_path / "there" / "livegrad.lock").chmod(0o644)
         with serving(tmp_path / "there"):
             for ending in ("sqlite3", "sqlite3-wal", "sqlite3-shm", "lock"):
-                assert stat.S_IMODE((tmp_path / "there" / f"livegrad.{ending}").stat().st_mode) == 0o600
+                assert (
+                    stat.S_IMODE((tmp_path / "there" / f"livegrad.{ending}").stat().st_mode)
+                    == 0o600
+                )
     finally:
         os.umask(before)
 
@@ -163,7 +179,9 @@ def _links(folder: str) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts the open files of a Linux process")
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self/fd"), reason="counts the open files of a Linux process"
+)
 def test_exports_read_to_the_end_or_given_up_leave_no_file_open(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -197,7 +215,9 @@ def test_a_program_that_reads_for_long_holds_nothing_up_and_is_told_of(tmp_path:
         server.command(run, "play")
         wait(lambda: step_of(server, run) > 500)
         slowest = 0.0
-        with closing(sqlite3.connect(tmp_path / "livegrad.sqlite3", isolation_level=None)) as reader:
+        with closing(
+            sqlite3.connect(tmp_path / "livegrad.sqlite3", isolation_level=None)
+        ) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM runs").fetchone()
             end = time.monotonic() + 60

@@ -109,7 +109,9 @@ def test_another_host_is_refused_everywhere(server: Server, host: str) -> None:
     ],
     ids=["absent", "twice", "two"],
 )
-def test_anything_but_one_host_is_refused_everywhere(server: Server, headers: tuple[str, ...]) -> None:
+def test_anything_but_one_host_is_refused_everywhere(
+    server: Server, headers: tuple[str, ...]
+) -> None:
     for answer in everywhere(server, *headers):
         assert answer.status == 400, answer
 
@@ -129,7 +131,8 @@ def test_two_origins_are_refused_everywhere(server: Server) -> None:
     own = "Origin: http://127.0.0.1:{port}"
     for other in (own, "Origin: http://evil.example"):
         for answer in everywhere(server, "Host: 127.0.0.1:{port}", own, other):
-            assert answer.status in (400, 403), answer  # a websocket's is refused while it is being read
+            # a websocket's is refused while it is being read
+            assert answer.status in (400, 403), answer
 
 
 def test_what_was_refused_did_nothing(server: Server) -> None:
@@ -143,7 +146,10 @@ def test_the_address_that_was_reached_is_a_name_of_its_own(locked: Server) -> No
     here = f"Host: 127.0.0.2:{locked.port}"
     assert raw.get(locked.port, "/api/runs", here, token, address="127.0.0.2").status == 200
     assert raw.get(locked.port, "/api/runs", here, token, address="127.0.0.3").status == 421
-    assert raw.get(locked.port, "/api/runs", "Host: 127.0.0.2", token, address="127.0.0.2").status == 421
+    assert (
+        raw.get(locked.port, "/api/runs", "Host: 127.0.0.2", token, address="127.0.0.2").status
+        == 421
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +174,9 @@ def test_the_address_that_was_reached_is_a_name_of_its_own(locked: Server) -> No
 def test_a_name_given_with_allow_host_is_answered_exactly(
     locked: Server, host: str, origin: str | None, status: int
 ) -> None:
-    headers = [f"Host: {host}", f"Authorization: Bearer {TOKEN}"] + ([f"Origin: {origin}"] if origin else [])
+    headers = [f"Host: {host}", f"Authorization: Bearer {TOKEN}"] + (
+        [f"Origin: {origin}"] if origin else []
+    )
     lines = [line.format(port=locked.port) for line in headers]
     assert raw.get(locked.port, "/api/runs", *lines).status == status
 
@@ -183,7 +191,9 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("host", "flag"), HOSTS.values(), ids=HOSTS)
-def test_a_person_at_an_unknown_address_is_told_the_flag(server: Server, host: str, flag: str) -> None:
+def test_a_person_at_an_unknown_address_is_told_the_flag(
+    server: Server, host: str, flag: str
+) -> None:
     page = raw.get(server.port, "/", f"Host: {host}", "Accept: text/html,*/*;q=0.8")
     assert page.status == 421
     assert page.headers["content-type"] == "text/html; charset=utf-8"

@@ -16,7 +16,10 @@ def test_a_run_of_an_older_log_is_shown_read_and_trained_on(tmp_path: Path, form
         assert server.get(f"/runs/{run}")["step"] == STEPS
         assert server.get(f"/runs/{run}/parameters", params={"step": 100})["step"] == 100
         assert server.command(run, "step", count=300)["step"] == STEPS + 300
-        assert server.get(f"/runs/{run}/parameters", params={"step": STEPS + 300})["step"] == STEPS + 300
+        assert (
+            server.get(f"/runs/{run}/parameters", params={"step": STEPS + 300})["step"]
+            == STEPS + 300
+        )
         assert server.get(f"/runs/{run}/kept")["exact"] == [[0, STEPS + 300]]
         assert server.stop() == 0
         assert "Traceback" not in server.log_text()

@@ -25,7 +25,9 @@ def program(folder: Path, name: str) -> Path:
 
 
 def start(folder: Path, data: Path, **variables: str) -> tuple[subprocess.Popen[str], str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")}
+    kept = {
+        k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "livegrad", "--port", "0", "--data", str(data), "--token", TOKEN],
         stdout=subprocess.PIPE,

@@ -24,7 +24,16 @@ def free_port() -> int:
 
 
 def command(port: int, data: Path) -> list[str]:
-    return [sys.executable, "-m", "livegrad", "--port", str(port), "--no-browser", "--data", str(data)]
+    return [
+        sys.executable,
+        "-m",
+        "livegrad",
+        "--port",
+        str(port),
+        "--no-browser",
+        "--data",
+        str(data),
+    ]
 
 
 def closing(*descriptors: int) -> Callable[[], None]:
@@ -105,13 +114,17 @@ def answers(port: int, process: subprocess.Popen[bytes]) -> bool:
 
 def wait_for_step_0(port: int, run: str) -> None:
     end = time.monotonic() + START_SECS
-    while (found := httpx.get(f"http://127.0.0.1:{port}/api/runs/{run}").json())["state"] != "paused":
+    while (found := httpx.get(f"http://127.0.0.1:{port}/api/runs/{run}").json())[
+        "state"
+    ] != "paused":
         assert time.monotonic() < end, found
         time.sleep(0.05)
 
 
 @pytest.mark.parametrize("output", ["stdout closed", "both full", "both broken", "all closed"])
-def test_what_the_operator_must_change_ends_it_with_2_even_unheard(output: str, tmp_path: Path) -> None:
+def test_what_the_operator_must_change_ends_it_with_2_even_unheard(
+    output: str, tmp_path: Path
+) -> None:
     with started(command(70000, tmp_path), OUTPUTS[output]()) as process:
         assert process.wait(60) == 2
 
@@ -144,5 +157,7 @@ def test_a_reader_that_leaves_after_the_first_line_ends_nothing(tmp_path: Path) 
 
 
 def test_help_may_be_read_in_part() -> None:
-    with started([sys.executable, "-m", "livegrad", "--help"], {"stdout": broken_pipe()}) as process:
+    with started(
+        [sys.executable, "-m", "livegrad", "--help"], {"stdout": broken_pipe()}
+    ) as process:
         assert process.wait(60) == 0

@@ -11,7 +11,11 @@ from tests.viewer import PHASE, Seen, Viewer, viewing
 ASKED: list[dict[str, Any]] = [
     {},
     {"optimizer": {"kind": "adam", "lr": 0.01}, "batch_size": 2, "activation": "relu", "seed": 4},
-    {"optimizer": {"kind": "sgd", "lr": 1e-4, "momentum": 0.9}, "zero_grad": False, "named_layers": False},
+    {
+        "optimizer": {"kind": "sgd", "lr": 1e-4, "momentum": 0.9},
+        "zero_grad": False,
+        "named_layers": False,
+    },
 ]
 
 
@@ -61,7 +65,9 @@ def assert_stream_agrees(viewer: Viewer, plain: Plain) -> None:
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=["default", "adam", "uncleared"])
-def test_every_phase_is_what_plain_pytorch_holds_there(server: Server, asked: dict[str, Any]) -> None:
+def test_every_phase_is_what_plain_pytorch_holds_there(
+    server: Server, asked: dict[str, Any]
+) -> None:
     run = server.create(**asked, pace=None)
     plain = plain_of(server, asked)
     phases = PHASES if asked.get("zero_grad", True) else PHASES[1:]  # no line clears: no such phase
@@ -73,7 +79,11 @@ def test_every_phase_is_what_plain_pytorch_holds_there(server: Server, asked: di
             if phase == "forward" and "zero_grad" not in phases:
                 plain.go("zero_grad")  # takes the batch; clears nothing
             plain.go(phase)
-            assert (answer["phase"], answer["step"], answer["state"]) == (phase, plain.step, "paused")
+            assert (answer["phase"], answer["step"], answer["state"]) == (
+                phase,
+                plain.step,
+                "paused",
+            )
             assert_agrees(server, run, plain)
             assert_stream_agrees(viewer, plain)
     server.client.delete(f"/api/runs/{run}")
@@ -119,7 +129,9 @@ def test_a_viewer_who_comes_in_the_middle_of_an_iteration_gets_its_picture(serve
     with viewing(server, run) as viewer:
         assert viewer.hello["run"]["phase"] == "backward"
         assert viewer.hello["run"]["grad_states"] == ["fresh"] * 4
-        frame = viewer.take_until(lambda message: isinstance(message, Seen) and message.kind == PHASE)
+        frame = viewer.take_until(
+            lambda message: isinstance(message, Seen) and message.kind == PHASE
+        )
         assert isinstance(frame, Seen)
         assert frame.payload == plain.record(viewer.columns)
     server.client.delete(f"/api/runs/{run}")

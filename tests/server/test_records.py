@@ -13,14 +13,17 @@ from tests.viewer import RECORDS, Seen, read_frames, stored, viewing
 @pytest.fixture(scope="module")
 def trained(server: Server) -> tuple[str, int]:
     """A run of 5,000 steps, and the length of its records."""
-    run = server.create(pace=None, max_steps=10_000, optimizer={"kind": "adam", "lr": 0.05}, batch_size=2)
+    run = server.create(
+        pace=None, max_steps=10_000, optimizer={"kind": "adam", "lr": 0.05}, batch_size=2
+    )
     server.command(run, "step", count=5000)
     with viewing(server, run) as viewer:
         return run, int(viewer.hello["record_bytes"])
 
 
 @pytest.mark.parametrize(
-    ("first", "last"), [(0, 0), (0, 1), (1, 1), (37, 41), (255, 258), (4095, 4097), (0, 5000), (5000, 5000)]
+    ("first", "last"),
+    [(0, 0), (0, 1), (1, 1), (37, 41), (255, 258), (4095, 4097), (0, 5000), (5000, 5000)],
 )
 def test_a_range_of_records_is_exactly_that_range(
     server: Server, trained: tuple[str, int], first: int, last: int
@@ -44,7 +47,9 @@ def test_frames_of_an_answer_are_consecutive_and_of_one_epoch(
     assert [frame.time for frame in frames] == sorted(frame.time for frame in frames)
 
 
-def test_a_range_that_ends_before_it_begins_is_refused(server: Server, trained: tuple[str, int]) -> None:
+def test_a_range_that_ends_before_it_begins_is_refused(
+    server: Server, trained: tuple[str, int]
+) -> None:
     answer = server.client.get(f"/api/runs/{trained[0]}/records", params={"from": 5, "to": 4})
     assert answer.status_code == 422
     assert "received 5" in answer.json()["detail"]
@@ -63,7 +68,8 @@ def test_a_viewer_with_credit_gets_two_frames_and_then_the_newest_with_what_it_s
         while len(viewer.frames) < 2:
             viewer.take()
         held = viewer.frames[-1].last
-        viewer.take_until(lambda m: isinstance(m, dict) and m["step"] == 10_000)  # states need no credit
+        # states need no credit
+        viewer.take_until(lambda m: isinstance(m, dict) and m["step"] == 10_000)
         assert viewer.frames[-1].last == held < 10_000  # nothing more without an acknowledgement
         viewer.socket.send(f'{{"kind": "ack", "step": {held}}}')
         viewer.take_step(10_000)
@@ -128,7 +134,9 @@ def whole_series(server: Server, run: str, length: int, name: str) -> list[float
     with viewing(server, run) as viewer:
         columns = viewer.columns
     at = {(c["role"], c["name"]): c for c in columns}
-    rows = np.frombuffer(b"".join(stored(server, run, length).values()), np.float32).reshape(5001, -1)
+    rows = np.frombuffer(b"".join(stored(server, run, length).values()), np.float32).reshape(
+        5001, -1
+    )
 
     def part(role: str, parameter: str) -> Any:
         column = at[role, parameter]

@@ -20,7 +20,8 @@ from tests.server.trainers import integrity, trainer_of
 from tests.server.world import Watcher, World, free_port
 from tests.viewer import record_bytes, stored
 
-MOMENTS = int(os.environ.get("LIVEGRAD_MOMENTS", "50"))  # more of them on demand: 200 take some minutes
+# more of them on demand: 200 take some minutes
+MOMENTS = int(os.environ.get("LIVEGRAD_MOMENTS", "50"))
 CONFIG: dict[str, Any] = {
     "optimizer": {"kind": "adam", "lr": 0.01},
     "batch_size": 4,
@@ -72,7 +73,9 @@ def test_no_step_that_anyone_has_seen_is_missing_doubled_or_changed(
             waits.append(world.ready_again())
         world.server.command(world.run, "pause")
     assert len(waits) == MOMENTS
-    record_property("ready_again_secs", {"median": sorted(waits)[MOMENTS // 2], "longest": max(waits)})
+    record_property(
+        "ready_again_secs", {"median": sorted(waits)[MOMENTS // 2], "longest": max(waits)}
+    )
     kept = all_records(world.server, world.run)
     last = world.server.get(f"/runs/{world.run}")["step"]
     assert sorted(kept) == list(range(last + 1))
@@ -150,7 +153,9 @@ def test_a_frozen_trainer_is_replaced_and_ended(world: World) -> None:
     assert sorted(all_records(world.server, world.run)) == list(range(11))
 
 
-def test_a_frozen_trainer_of_an_earlier_server_is_refused_when_it_wakes_up_and_ends(world: World) -> None:
+def test_a_frozen_trainer_of_an_earlier_server_is_refused_when_it_wakes_up_and_ends(
+    world: World,
+) -> None:
     frozen = trainer_of(world.server)
     world.server.command(world.run, "step", count=5)
     world.kill_server()

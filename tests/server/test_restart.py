@@ -19,7 +19,10 @@ ASKED: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": {"kind": "adam", "lr": 0.01}, "batch_size": 2, "named_layers": False},
     "amsgrad": {"optimizer": {"kind": "adam", "lr": 0.01, "amsgrad": True}, "dataset": "sine"},
     "adamw": {"optimizer": {"kind": "adamw", "lr": 0.01}, "batch_size": 7, "dataset": "line"},
-    "rmsprop": {"optimizer": {"kind": "rmsprop", "momentum": 0.5, "centered": True}, "batch_size": 1},
+    "rmsprop": {
+        "optimizer": {"kind": "rmsprop", "momentum": 0.5, "centered": True},
+        "batch_size": 1,
+    },
     "uncleared": {"optimizer": {"kind": "sgd", "lr": 1e-5, "momentum": 0.5}, "zero_grad": False},
 }
 HALF, WHOLE = 33, 70
@@ -81,7 +84,10 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
         first.command(uncleared, "step", count=4)
         halves, wholes = {}, {}
         for name, asked in ASKED.items():
-            halves[name], wholes[name] = first.create(**asked, pace=None), first.create(**asked, pace=None)
+            halves[name], wholes[name] = (
+                first.create(**asked, pace=None),
+                first.create(**asked, pace=None),
+            )
             first.command(halves[name], "step", count=HALF)
             first.command(wholes[name], "step", count=WHOLE)
         before, children = facts(first), first.descendants()
@@ -91,7 +97,16 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
         left = psutil.wait_procs(children, timeout=10)[1]
     with serving(folder, "--max-runs", "20") as second:
         yield Restarted(
-            second, before, facts(second), exit_code, left, finished, tuned, uncleared, halves, wholes
+            second,
+            before,
+            facts(second),
+            exit_code,
+            left,
+            finished,
+            tuned,
+            uncleared,
+            halves,
+            wholes,
         )
 
 
@@ -100,7 +115,9 @@ def test_a_server_that_is_stopped_takes_its_trainers_with_it(restarted: Restarte
     assert not restarted.trainers_left
 
 
-def test_after_a_restart_every_run_and_every_byte_of_its_history_is_there(restarted: Restarted) -> None:
+def test_after_a_restart_every_run_and_every_byte_of_its_history_is_there(
+    restarted: Restarted,
+) -> None:
     before, after = restarted.before, restarted.after
     interrupted = {"state": "interrupted", "reason": "the server was stopped"}
     assert after.runs == [r if r["state"] == "finished" else r | interrupted for r in before.runs]
@@ -126,12 +143,16 @@ def test_play_resumes_an_interrupted_run_with_what_was_tuned(restarted: Restarte
     assert (found["lr"], found["pace"]) == (0.0001, None)
     assert server.command(run, "play")["state"] == "running"
     assert server.wait(run, "finished")["step"] == 200
-    rates = server.get(f"/runs/{run}/series", params={"name": "lr", "from": 1})["series"][0]["values"]
+    rates = server.get(f"/runs/{run}/series", params={"name": "lr", "from": 1})["series"][0][
+        "values"
+    ]
     assert set(rates[:50]) == {0.0010000000474974513}
     assert set(rates[50:]) == {9.999999747378752e-05}
 
 
-def test_gradients_that_were_there_are_stale_at_the_forward_after_resuming(restarted: Restarted) -> None:
+def test_gradients_that_were_there_are_stale_at_the_forward_after_resuming(
+    restarted: Restarted,
+) -> None:
     server, run = restarted.server, restarted.uncleared
     before = restarted.before.parameters[run]["parameters"]
     assert server.command(run, "phase")["phase"] == "forward"
@@ -141,7 +162,9 @@ def test_gradients_that_were_there_are_stale_at_the_forward_after_resuming(resta
 
 
 def test_a_finished_run_stays_finished(restarted: Restarted) -> None:
-    answer = restarted.server.client.post(f"/api/runs/{restarted.finished}/commands", json={"kind": "play"})
+    answer = restarted.server.client.post(
+        f"/api/runs/{restarted.finished}/commands", json={"kind": "play"}
+    )
     assert answer.status_code == 409
 
 

@@ -44,7 +44,9 @@ def size(server: Server) -> int:
 
 def thinned_step(kept: dict[str, Any]) -> int:
     [(first, _)] = kept["exact"]
-    return next(s for s in range(first // 2, first) if s % kept["every"] and s not in kept["single"])
+    return next(
+        s for s in range(first // 2, first) if s % kept["every"] and s not in kept["single"]
+    )
 
 
 def test_a_thinned_step_is_gone_and_the_nearest_kept_are_named(small: Server, run: str) -> None:
@@ -99,9 +101,9 @@ def test_series_keep_the_extremes_of_what_was_thinned(small: Server, run: str) -
     assert max(step for step in whole["steps"]) == STEPS
     step = thinned_step(kept)
     block = step // 256 * 256
-    [part] = small.get(f"/runs/{run}/series", params={"name": "lr", "from": block + 1, "to": block + 255})[
-        "series"
-    ]
+    [part] = small.get(
+        f"/runs/{run}/series", params={"name": "lr", "from": block + 1, "to": block + 255}
+    )["series"]
     assert block + 255 in part["steps"]
 
 
@@ -115,7 +117,12 @@ def test_a_thinned_run_goes_on_and_is_branched_from_a_kept_step(small: Server, r
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [("2", "a number and a unit"), ("GB", "a number and a unit"), ("-1GB", "unit"), ("10KB", "at least 1MB")],
+    [
+        ("2", "a number and a unit"),
+        ("GB", "a number and a unit"),
+        ("-1GB", "unit"),
+        ("10KB", "at least 1MB"),
+    ],
 )
 def test_a_budget_that_is_none_is_refused_in_words(size: str, words: str, tmp_path: Path) -> None:
     from livegrad.errors import SettingsError
@@ -128,7 +135,8 @@ def test_a_budget_that_is_none_is_refused_in_words(size: str, words: str, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("2GB", 2 * 10**9), ("1.5 MiB", 3 * 2**19), ("500mb", 5 * 10**8), ("1TiB", 2**40)]
+    ("text", "size"),
+    [("2GB", 2 * 10**9), ("1.5 MiB", 3 * 2**19), ("500mb", 5 * 10**8), ("1TiB", 2**40)],
 )
 def test_a_budget_has_any_usual_unit(text: str, size: int) -> None:
     from livegrad.settings import read

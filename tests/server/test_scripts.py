@@ -33,14 +33,22 @@ def outcome(server: Server, run: str, folder: Path, *flags: str) -> tuple[dict[s
 
 
 def recorded(server: Server, run: str, step: int) -> dict[str, bytes]:
-    answer = server.client.get(f"/api/runs/{run}/parameters", params={"step": step, "format": "npz"})
+    answer = server.client.get(
+        f"/api/runs/{run}/parameters", params={"step": step, "format": "npz"}
+    )
     assert answer.is_success, answer.text
     arrays = np.load(io.BytesIO(answer.content))
-    return {name: arrays[name].tobytes() for name in arrays if "." in name and not name.endswith(".grad")}
+    return {
+        name: arrays[name].tobytes()
+        for name in arrays
+        if "." in name and not name.endswith(".grad")
+    }
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer["kind"])
-def test_a_script_comes_to_the_same_bytes(server: Server, optimizer: dict[str, Any], tmp_path: Path) -> None:
+def test_a_script_comes_to_the_same_bytes(
+    server: Server, optimizer: dict[str, Any], tmp_path: Path
+) -> None:
     run = server.create(optimizer=optimizer, batch_size=4, seed=3, pace=None)
     server.command(run, "step", count=70)
     weights, printed = outcome(server, run, tmp_path)
@@ -52,20 +60,30 @@ def test_a_script_comes_to_the_same_bytes(server: Server, optimizer: dict[str, A
 @pytest.mark.parametrize(
     "config",
     [
-        {"dataset": "sine", "activation": "relu", "hidden": 20, "named_layers": False, "seed": 2**53 - 1},
+        {
+            "dataset": "sine",
+            "activation": "relu",
+            "hidden": 20,
+            "named_layers": False,
+            "seed": 2**53 - 1,
+        },
         {"dataset": "step", "activation": "sigmoid", "batch_size": 7, "data_seed": 9},
         {"dataset": "line", "activation": "none", "hidden": 1, "zero_grad": False},
         {"name": 'a"""\\\n\u2028é', "optimizer": {"kind": "sgd", "lr": 1e6}},
     ],
     ids=["sine", "step", "line", "diverged"],
 )
-def test_every_configuration_has_its_script(server: Server, config: dict[str, Any], tmp_path: Path) -> None:
+def test_every_configuration_has_its_script(
+    server: Server, config: dict[str, Any], tmp_path: Path
+) -> None:
     run = server.create(pace=None, **config)
     server.command(run, "step", count=40)
     assert outcome(server, run, tmp_path)[0] == recorded(server, run, 40)
 
 
-def test_a_script_stops_where_it_is_told_and_starts_from_the_seed(server: Server, tmp_path: Path) -> None:
+def test_a_script_stops_where_it_is_told_and_starts_from_the_seed(
+    server: Server, tmp_path: Path
+) -> None:
     run = server.create(pace=None)
     server.command(run, "step", count=30)
     assert outcome(server, run, tmp_path, "--steps", "12")[0] == recorded(server, run, 12)
@@ -149,7 +167,9 @@ def test_a_run_without_a_step_has_no_script_yet(server: Server) -> None:
 
 
 @pytest.mark.parametrize("tunings", [4, 5, 6, 20])
-def test_a_rate_may_be_tuned_any_number_of_times(server: Server, tmp_path: Path, tunings: int) -> None:
+def test_a_rate_may_be_tuned_any_number_of_times(
+    server: Server, tmp_path: Path, tunings: int
+) -> None:
     run = server.create(optimizer={"kind": "adam", "lr": 0.01}, pace=None, name='odd\n"""\\\u2028')
     for number in range(tunings):
         server.command(run, "tune", lr=0.01 + (number + 1) / 3000)

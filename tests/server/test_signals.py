@@ -57,9 +57,7 @@ def test_ctrl_c_at_any_moment_of_the_start_leaves_no_traceback(
     number: signal.Signals, delay: float, tmp_path: Path
 ) -> None:
     # From the first line of the program on: what the interpreter does before is out of reach.
-    program = (
-        "import sys\nfrom livegrad.cli import main\nprint('begun', flush=True)\nsys.exit(main(sys.argv[1:]))"
-    )
+    program = "import sys\nfrom livegrad.cli import main\nprint('begun', flush=True)\nsys.exit(main(sys.argv[1:]))"
     flags = ["--port", "0", "--no-browser", "--data", str(tmp_path / "data")]
     with (tmp_path / "told").open("w+") as told:
         process = subprocess.Popen(

@@ -36,7 +36,9 @@ def expected(server: Server, run: str, **query: Any) -> dict[str, Any]:
     told = server.get(f"/runs/{run}/parameters", params=query)["parameters"]
     values = {p["name"]: floats(p["value"]).reshape(p["shape"]) for p in told}
     grads = {
-        f"{p['name']}.grad": floats(p["grad"]).reshape(p["shape"]) for p in told if p["grad"] is not None
+        f"{p['name']}.grad": floats(p["grad"]).reshape(p["shape"])
+        for p in told
+        if p["grad"] is not None
     }
     return values | grads
 
@@ -126,7 +128,9 @@ def test_json_floats_read_back_as_the_very_float32(server: Server, trained: str)
         assert np.array_equal(doubles, doubles.astype(np.float32).astype(np.float64))
 
 
-def test_nan_and_infinities_are_texts_in_json_and_themselves_elsewhere(server: Server, diverged: str) -> None:
+def test_nan_and_infinities_are_texts_in_json_and_themselves_elsewhere(
+    server: Server, diverged: str
+) -> None:
     seen: set[Any] = set()
     for step in range(201):
         snapshot = server.get(f"/runs/{diverged}/parameters", params={"step": step})
@@ -141,7 +145,9 @@ def test_nan_and_infinities_are_texts_in_json_and_themselves_elsewhere(server: S
 
 
 @pytest.mark.parametrize("named_layers", [True, False])
-def test_each_parameter_answers_to_its_name_and_to_its_number(server: Server, named_layers: bool) -> None:
+def test_each_parameter_answers_to_its_name_and_to_its_number(
+    server: Server, named_layers: bool
+) -> None:
     run = server.create(pace=None, named_layers=named_layers)
     server.command(run, "step")
     whole = server.get(f"/runs/{run}/parameters")["parameters"]
@@ -170,7 +176,9 @@ def test_safetensors_say_which_moment_they_are(server: Server, trained: str) -> 
         assert words in header
 
 
-def test_an_unknown_format_is_a_problem_that_names_those_there_are(server: Server, trained: str) -> None:
+def test_an_unknown_format_is_a_problem_that_names_those_there_are(
+    server: Server, trained: str
+) -> None:
     answer = server.client.get(f"/api/runs/{trained}/parameters", params={"format": "pickle"})
     assert answer.status_code == 422
     assert "safetensors" in answer.json()["detail"]

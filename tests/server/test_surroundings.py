@@ -17,7 +17,17 @@ from tests.server.trainers import forkserver_of
 
 # As the installed `livegrad` command does, and `python -m` does not: nothing is imported from the working folder.
 COMMAND = (sys.executable, "-P", "-m", "livegrad")
-SHADOWED = ("torch", "random", "socket", "numpy", "typing", "json", "livegrad", "signal", "pydantic")
+SHADOWED = (
+    "torch",
+    "random",
+    "socket",
+    "numpy",
+    "typing",
+    "json",
+    "livegrad",
+    "signal",
+    "pydantic",
+)
 
 
 def check_it_works(server: Server) -> str:
@@ -45,7 +55,9 @@ def test_a_folder_with_files_named_like_modules_is_nothing_to_it(tmp_path: Path)
     folder = tmp_path / "lessons"
     folder.mkdir()
     for name in SHADOWED:
-        (folder / f"{name}.py").write_text("raise RuntimeError('a file of the learner was imported')\n")
+        (folder / f"{name}.py").write_text(
+            "raise RuntimeError('a file of the learner was imported')\n"
+        )
     with serving(tmp_path / "data", program=COMMAND, cwd=folder) as server:
         check_it_works(server)
 
@@ -143,15 +155,21 @@ def test_beside_a_device_that_is_not_the_cpu_it_trains(tmp_path: Path) -> None:
         "pid and exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
     )
     plain = subprocess.run(
-        [sys.executable, "-c", forked], env=os.environ | environment, capture_output=True, timeout=120
+        [sys.executable, "-c", forked],
+        env=os.environ | environment,
+        capture_output=True,
+        timeout=120,
     )
-    assert b"fork-based multiprocessing" in plain.stderr  # the stand-in is one: there, a fork cannot train
+    # the stand-in is one: there, a fork cannot train
+    assert b"fork-based multiprocessing" in plain.stderr
     with serving(tmp_path / "data", environment=environment) as server:
         check_it_works(server)
 
 
 @pytest.mark.slow
-def test_a_signal_to_every_process_at_once_interrupts_a_run_and_it_goes_on_later(tmp_path: Path) -> None:
+def test_a_signal_to_every_process_at_once_interrupts_a_run_and_it_goes_on_later(
+    tmp_path: Path,
+) -> None:
     data = tmp_path / "data"
     with serving(data, start_new_session=True) as server:
         run = check_it_works(server)

@@ -104,11 +104,16 @@ def test_the_token_is_not_taken_from_the_address(guest: httpx.Client) -> None:
 def test_websockets_are_refused_before_the_upgrade(locked: Server, guest: httpx.Client) -> None:
     run = locked.get("/runs")[0]["id"]
     host = f"Host: 127.0.0.1:{locked.port}"
-    for extra in ((), ("Authorization: Bearer wrong-wrong-wrong",), ("Cookie: livegrad_session=0",)):
+    for extra in (
+        (),
+        ("Authorization: Bearer wrong-wrong-wrong",),
+        ("Cookie: livegrad_session=0",),
+    ):
         answer = raw.upgrade(locked.port, f"/api/runs/{run}/stream", host, *extra)
         assert (answer.status, answer.problem["title"]) == (401, "Token needed")
     with connect(
-        f"{locked.stream_url}/api/runs/{run}/stream", additional_headers={"Authorization": f"Bearer {TOKEN}"}
+        f"{locked.stream_url}/api/runs/{run}/stream",
+        additional_headers={"Authorization": f"Bearer {TOKEN}"},
     ) as socket:
         assert '"hello"' in str(socket.recv())
 
@@ -136,7 +141,8 @@ def test_the_printed_link_works_once_and_leaves_a_strict_cookie(tmp_path: Path) 
             assert browser.head(link).status_code == 405  # a preview does not use it up
             cookie = browser.get(link).headers["set-cookie"]
             assert re.fullmatch(
-                rf"livegrad_session_{running.port}=[0-9a-f]{{64}}; HttpOnly; SameSite=Strict; Path=/", cookie
+                rf"livegrad_session_{running.port}=[0-9a-f]{{64}}; HttpOnly; SameSite=Strict; Path=/",
+                cookie,
             )
             assert browser.get("/api/runs").status_code == 200
             browser.cookies.clear()
@@ -156,7 +162,13 @@ def test_the_cookie_opens_pages_and_streams_and_a_changed_one_nothing(
     path = f"/api/runs/{run}/stream"
     assert raw.upgrade(locked.port, path, host, f"Cookie: {cookie}").status == 101
     assert raw.get(locked.port, "/", host, f"Cookie: other=1; {cookie}").status == 200
-    for changed in (cookie[:-1], cookie + "0", cookie.upper(), cookie.partition("=")[0] + "=", "x" + cookie):
+    for changed in (
+        cookie[:-1],
+        cookie + "0",
+        cookie.upper(),
+        cookie.partition("=")[0] + "=",
+        "x" + cookie,
+    ):
         assert raw.upgrade(locked.port, path, host, f"Cookie: {changed}").status == 401
     assert raw.get(locked.port, "/api/runs", host, "Cookie: =;;=\xe9; a").status == 401
 
@@ -183,8 +195,12 @@ ODD = [
 
 
 @pytest.mark.parametrize("other", ODD)
-def test_other_programs_cookies_sign_nobody_out(locked: Server, guest: httpx.Client, other: str) -> None:
-    cookie = guest.post("/api/session", json={"token": TOKEN}).headers["set-cookie"].partition(";")[0]
+def test_other_programs_cookies_sign_nobody_out(
+    locked: Server, guest: httpx.Client, other: str
+) -> None:
+    cookie = (
+        guest.post("/api/session", json={"token": TOKEN}).headers["set-cookie"].partition(";")[0]
+    )
     guest.cookies.clear()
     run = locked.get("/runs")[0]["id"]
     name, host = cookie.partition("=")[0], f"Host: 127.0.0.1:{locked.port}"
@@ -196,8 +212,14 @@ def test_other_programs_cookies_sign_nobody_out(locked: Server, guest: httpx.Cli
     ]
     for text in shown:
         assert raw.get(locked.port, "/api/runs", host, f"Cookie: {text}").status == 200, text
-        assert raw.upgrade(locked.port, f"/api/runs/{run}/stream", host, f"Cookie: {text}").status == 101
-    assert raw.get(locked.port, "/api/runs", host, f"Cookie: {other}", f"Cookie: {cookie}").status == 200
+        assert (
+            raw.upgrade(locked.port, f"/api/runs/{run}/stream", host, f"Cookie: {text}").status
+            == 101
+        )
+    assert (
+        raw.get(locked.port, "/api/runs", host, f"Cookie: {other}", f"Cookie: {cookie}").status
+        == 200
+    )
     assert raw.get(locked.port, "/api/runs", host, f"Cookie: {other}; {name}=old").status == 401
 
 
@@ -205,7 +227,9 @@ def test_behind_https_the_cookie_is_for_https_alone(locked: Server) -> None:
     body = b'{"token": "' + TOKEN.encode() + b'"}'
     headers = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     for host, secure in (("shared.example", True), (f"lab.example:{locked.port}", False)):
-        answer = raw.ask(locked.port, raw.head("POST", "/api/session", [f"Host: {host}", *headers]) + body)
+        answer = raw.ask(
+            locked.port, raw.head("POST", "/api/session", [f"Host: {host}", *headers]) + body
+        )
         assert answer.status == 204
         assert ("; Secure" in answer.headers["set-cookie"]) is secure
 
@@ -247,7 +271,9 @@ def test_no_token_code_or_cookie_is_written_down(tmp_path: Path) -> None:
         running.client.get(running.first_line)
         running.client.post("/api/session", json={"token": TOKEN})
         running.client.post("/api/session", json={"token": TOKEN, "more": TOKEN})
-        running.client.post("/api/runs", content=TOKEN, headers={"Content-Type": "application/json"})
+        running.client.post(
+            "/api/runs", content=TOKEN, headers={"Content-Type": "application/json"}
+        )
         running.client.get(f"/api/runs/{TOKEN}")
         running.client.delete(f"/api/runs/{run}")
         own = (f"Host: 127.0.0.1:{running.port}", f"Authorization: Bearer {TOKEN}")

@@ -31,7 +31,9 @@ class Door:
     hello: dict[str, Any]
     record_bytes: int
 
-    def knock(self, secret: str = SECRET, run: str | None = None, scheme: str = "Bearer") -> ClientConnection:
+    def knock(
+        self, secret: str = SECRET, run: str | None = None, scheme: str = "Bearer"
+    ) -> ClientConnection:
         headers = {"Authorization": f"{scheme} {secret}"} if scheme else {}
         url = f"{self.server.stream_url}/api/runs/{run or self.run}/trainer"
         return connect(url, additional_headers=headers, proxy=None, compression=None, max_size=None)
@@ -87,7 +89,9 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         (SECRET, ""),
     ],
 )
-def test_only_the_runs_own_secret_opens_the_trainers_door(door: Door, secret: str, scheme: str) -> None:
+def test_only_the_runs_own_secret_opens_the_trainers_door(
+    door: Door, secret: str, scheme: str
+) -> None:
     with pytest.raises(InvalidStatus) as refused:
         door.knock(secret, scheme=scheme)
     assert refused.value.response.status_code == 403
@@ -166,12 +170,22 @@ BAD_REPORTS: dict[str, Any] = {
 @pytest.mark.parametrize("report", BAD_REPORTS.values(), ids=BAD_REPORTS)
 def test_a_report_that_is_none_ends_that_trainer_alone(door: Door, report: Any) -> None:
     with door.enter() as socket:
-        assert how_it_closed(socket, report if isinstance(report, str) else json.dumps(report))[0] == 1008
+        assert (
+            how_it_closed(socket, report if isinstance(report, str) else json.dumps(report))[0]
+            == 1008
+        )
     door.assert_unharmed()
 
 
 def test_an_answer_that_nobody_waits_for_is_let_pass(door: Door) -> None:
-    answer = {"kind": "answer", "id": 99, "applied_at_step": 5, "state": "paused", "phase": "step", "step": 5}
+    answer = {
+        "kind": "answer",
+        "id": 99,
+        "applied_at_step": 5,
+        "state": "paused",
+        "phase": "step",
+        "step": 5,
+    }
     with door.enter() as socket:
         assert how_it_closed(socket, json.dumps(answer), "garbage")[0] == 1008
     door.assert_unharmed()
@@ -196,7 +210,8 @@ def test_mutated_frames_end_that_trainer_at_most(door: Door) -> None:
             case 2:
                 data += bytes(chance.randrange(1, 100))
             case 3:
-                data[chance.choice([*range(4, 8), *range(16, 20), 30, 31])] ^= 0xFF  # count, epoch, time
+                # count, epoch, time
+                data[chance.choice([*range(4, 8), *range(16, 20), 30, 31])] ^= 0xFF
         with door.enter() as socket:
             codes.add(how_it_closed(socket, bytes(data), "garbage")[0])
     assert codes <= {1008, 4409}

@@ -14,7 +14,13 @@ STEPS = 2000
 ASKED: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": {"kind": "sgd", "lr": 0.001}},
     "sgd with everything": {
-        "optimizer": {"kind": "sgd", "lr": 0.001, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+        "optimizer": {
+            "kind": "sgd",
+            "lr": 0.001,
+            "momentum": 0.9,
+            "nesterov": True,
+            "weight_decay": 0.01,
+        },
         "activation": "sigmoid",
         "batch_size": 4,
         "seed": 3,
@@ -27,25 +33,48 @@ ASKED: dict[str, dict[str, Any]] = {
     },
     "adam": {"optimizer": {"kind": "adam"}, "dataset": "sine", "hidden": 64, "seed": 2**40 + 1},
     "adam amsgrad": {
-        "optimizer": {"kind": "adam", "lr": 0.01, "betas": [0.8, 0.99], "eps": 1e-6, "amsgrad": True},
+        "optimizer": {
+            "kind": "adam",
+            "lr": 0.01,
+            "betas": [0.8, 0.99],
+            "eps": 1e-6,
+            "amsgrad": True,
+        },
         "activation": "relu",
         "batch_size": 7,
         "dataset": "line",
         "named_layers": False,
     },
-    "adamw": {"optimizer": {"kind": "adamw", "lr": 0.02}, "dataset": "step", "batch_size": 24, "seed": 11},
+    "adamw": {
+        "optimizer": {"kind": "adamw", "lr": 0.02},
+        "dataset": "step",
+        "batch_size": 24,
+        "seed": 11,
+    },
     "rmsprop": {"optimizer": {"kind": "rmsprop"}, "hidden": 5},
     "rmsprop with everything": {
-        "optimizer": {"kind": "rmsprop", "lr": 0.001, "alpha": 0.9, "momentum": 0.5, "centered": True},
+        "optimizer": {
+            "kind": "rmsprop",
+            "lr": 0.001,
+            "alpha": 0.9,
+            "momentum": 0.5,
+            "centered": True,
+        },
         "activation": "sigmoid",
         "batch_size": 2,
         "dataset": "sine",
     },
-    "gradients that add up": {"optimizer": {"kind": "sgd", "lr": 1e-5}, "zero_grad": False, "batch_size": 5},
+    "gradients that add up": {
+        "optimizer": {"kind": "sgd", "lr": 1e-5},
+        "zero_grad": False,
+        "batch_size": 5,
+    },
 }
 
 
-def plain_records(server: Server, asked: dict[str, Any], columns: list[dict[str, Any]]) -> dict[int, bytes]:
+def plain_records(
+    server: Server, asked: dict[str, Any], columns: list[dict[str, Any]]
+) -> dict[int, bytes]:
     """Return what plain PyTorch holds after 0, 1, … STEPS updates."""
     name = asked.get("dataset", "temperature")
     plain = Plain(asked, next(d for d in server.get("/datasets") if d["name"] == name))
@@ -69,7 +98,10 @@ def test_2000_steps_are_plain_pytorchs_bit_for_bit(server: Server, asked: dict[s
     assert_same(stored(server, run, viewer.hello["record_bytes"]), expected)
     for step in (0, 1, 2, *range(3, STEPS, 97), STEPS):
         assert_snapshot(
-            server.get(f"/runs/{run}/parameters", params={"step": step}), step, expected, viewer.columns
+            server.get(f"/runs/{run}/parameters", params={"step": step}),
+            step,
+            expected,
+            viewer.columns,
         )
     server.client.delete(f"/api/runs/{run}")
 
@@ -88,7 +120,9 @@ def assert_snapshot(
     assert snapshot["step"] == step
     assert snapshot["loss"] == (None if step == 0 else float(row[0]))
     for column in columns:
-        part = row[column["offset"] : column["offset"] + math.prod(column["shape"])].reshape(column["shape"])
+        part = row[column["offset"] : column["offset"] + math.prod(column["shape"])].reshape(
+            column["shape"]
+        )
         if column["role"] == "parameter":
             assert told[column["name"]]["value"] == part.tolist()
         if column["role"] == "gradient":

@@ -53,7 +53,9 @@ def hang_up(connection: socket.socket) -> None:
     connection.close()
 
 
-def test_a_run_has_at_most_100_viewers_and_a_place_is_free_again_at_once(room: Server, run: str) -> None:
+def test_a_run_has_at_most_100_viewers_and_a_place_is_free_again_at_once(
+    room: Server, run: str
+) -> None:
     other = room.create(name="another")
     with ExitStack() as stack:
         viewers = crowd(room, run, stack, MAX_VIEWERS)

@@ -5,7 +5,13 @@ from contextlib import suppress
 
 import pytest
 
-from livegrad.protocol import HEADER, MAGIC, MAX_TRAINER_MESSAGE_BYTES, MAX_VIEWER_MESSAGE_BYTES, VERSION
+from livegrad.protocol import (
+    HEADER,
+    MAGIC,
+    MAX_TRAINER_MESSAGE_BYTES,
+    MAX_VIEWER_MESSAGE_BYTES,
+    VERSION,
+)
 from tests.running import Server
 from tests.server import raw
 from tests.server.closing import ends, how_it_closed, view
@@ -66,7 +72,9 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("message", TOO_LARGE.values(), ids=TOO_LARGE)
-def test_a_message_that_is_too_large_closes_with_1009(room: Server, run: str, message: str | bytes) -> None:
+def test_a_message_that_is_too_large_closes_with_1009(
+    room: Server, run: str, message: str | bytes
+) -> None:
     with view(room, run) as socket:
         assert how_it_closed(socket, message)[0] == 1009
 

@@ -13,7 +13,8 @@ import pytest
 from tests.running import Server, serving
 
 LONGEST_SECS = (
-    1.0  # a busy machine's share included; what is waited for below stands still for three times as long
+    # a busy machine's share included; what is waited for below stands still for three times as long
+    1.0
 )
 STANDS_SECS = 3.0
 
@@ -49,7 +50,8 @@ class Watch:
 def in_background(server: Server, *bodies: dict[str, object]) -> list[threading.Thread]:
     """Make runs, which need what stands still; their answers may take long."""
     threads = [
-        threading.Thread(target=server.client.post, args=("/api/runs",), kwargs={"json": b}) for b in bodies
+        threading.Thread(target=server.client.post, args=("/api/runs",), kwargs={"json": b})
+        for b in bodies
     ]
     for thread in threads:
         thread.start()

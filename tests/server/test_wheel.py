@@ -25,7 +25,12 @@ NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 def run(*command: str | Path, folder: Path, **environment: str) -> None:
     done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=300
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -51,7 +56,17 @@ def build_wheel(source: Path, into: Path, **environment: str) -> Path:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The unpacked source archive."""
     folder = tmp_path_factory.mktemp("sdist")
-    run(sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", folder, folder=ROOT)
+    run(
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        "sdist",
+        "--directory",
+        folder,
+        folder=ROOT,
+    )
     [archive] = folder.glob("*.tar.gz")
     with tarfile.open(archive) as files:
         files.extractall(folder, filter="data")
@@ -74,7 +89,17 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", wheel, folder=folder)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--no-deps",
+        wheel,
+        folder=folder,
+    )
     [site] = folder.glob("lib/python*/site-packages")
     # A path file inside these is not read again, so this one's editable livegrad stays out of sight.
     paths = sysconfig.get_paths()
@@ -91,7 +116,12 @@ def server(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with (
         (elsewhere / "stderr").open("w+") as stderr,
         subprocess.Popen(
-            command, cwd=elsewhere, env=without_path, stdout=subprocess.PIPE, stderr=stderr, text=True
+            command,
+            cwd=elsewhere,
+            env=without_path,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
         ) as process,
     ):
         try:
@@ -156,7 +186,9 @@ def test_the_lock_file_names_no_address() -> None:
 
 def test_the_installed_program_is_the_wheels_own(installed: Path, tmp_path: Path) -> None:
     code = "import livegrad, pathlib; print(pathlib.Path(livegrad.__file__).parents[1])"
-    place = subprocess.check_output([installed / "python", "-c", code], cwd=tmp_path, text=True).strip()
+    place = subprocess.check_output(
+        [installed / "python", "-c", code], cwd=tmp_path, text=True
+    ).strip()
     assert Path(place).is_relative_to(installed.parent)
 
 
@@ -179,7 +211,9 @@ def test_a_modules_links_are_found_and_comments_are_not() -> None:
 def test_the_page_comes_whole_from_the_wheel(client: httpx.Client) -> None:
     loaded = load(client, "/")
     assert any(address.endswith("/vendor/uplot/uPlot.esm.js") for address in loaded), sorted(loaded)
-    assert any(address.endswith("/vendor/uplot/uPlot.min.css") for address in loaded), sorted(loaded)
+    assert any(address.endswith("/vendor/uplot/uPlot.min.css") for address in loaded), sorted(
+        loaded
+    )
     assert any("/views/" in address for address in loaded), sorted(loaded)
 
 
@@ -201,31 +235,40 @@ def test_every_module_of_the_frontend_is_served(client: httpx.Client) -> None:
 
 def test_the_documentation_comes_whole_from_the_wheel(client: httpx.Client) -> None:
     loaded = load(client, "/docs")
-    assert any(address.endswith("/vendor/swagger-ui/swagger-ui-bundle.js") for address in loaded), sorted(
+    assert any(address.endswith("/vendor/swagger-ui/swagger-ui-bundle.js") for address in loaded), (
+        sorted(loaded)
+    )
+    assert any(address.endswith("/vendor/swagger-ui/swagger-ui.css") for address in loaded), sorted(
         loaded
     )
-    assert any(address.endswith("/vendor/swagger-ui/swagger-ui.css") for address in loaded), sorted(loaded)
     assert client.get("/openapi.json").json()["info"]["title"] == "livegrad"
 
 
 def test_swagger_ui_is_told_not_to_ask_a_validator_elsewhere(client: httpx.Client) -> None:
-    scripts = [client.get(address).text for address in load(client, "/docs") if "/vendor/" not in address]
+    scripts = [
+        client.get(address).text for address in load(client, "/docs") if "/vendor/" not in address
+    ]
     assert any(re.search(r"validatorUrl:\s*null", script) for script in scripts)
 
 
 @pytest.mark.parametrize(("page", "drawn"), [("/", "#network svg"), ("/docs", "#swagger .opblock")])
-def test_a_browser_finds_all_it_needs_and_asks_nobody_else(server: str, page: str, drawn: str) -> None:
+def test_a_browser_finds_all_it_needs_and_asks_nobody_else(
+    server: str, page: str, drawn: str
+) -> None:
     asked: list[str] = []
     complaints: list[str] = []
     with chromium() as browser:
         tab = browser.new_page()
         tab.on("request", lambda request: asked.append(request.url))
         tab.on(
-            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+            "console",
+            lambda message: complaints.append(message.text) if message.type == "error" else None,
         )
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.goto(server.rstrip("/") + page)
         tab.wait_for_selector(drawn, timeout=60_000)
     origin = server.rstrip("/") + "/"
-    assert [address for address in asked if not address.startswith((origin, "data:", "blob:"))] == []
+    assert [
+        address for address in asked if not address.startswith((origin, "data:", "blob:"))
+    ] == []
     assert complaints == []

@@ -30,7 +30,9 @@ def forkserver_of(server: Server) -> psutil.Process:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         children = psutil.Process(server.process.pid).children()
-        found = [process for process in children if "livegrad.training.forkserver" in _command(process)]
+        found = [
+            process for process in children if "livegrad.training.forkserver" in _command(process)
+        ]
         if len(found) == 1:
             return found[0]
         time.sleep(0.02)

@@ -33,7 +33,8 @@ class World:
         self.killed_at = 0.0
         self._stack = ExitStack()
         self.server = self._start()
-        for other in self.server.get("/runs"):  # the default run: its trainer is not the one to kill
+        # the default run: its trainer is not the one to kill
+        for other in self.server.get("/runs"):
             self.server.wait(other["id"], "paused")
             self.server.client.delete(f"/api/runs/{other['id']}")
         self.run = self.server.create(**config)

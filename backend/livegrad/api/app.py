@@ -57,7 +57,12 @@ def create_app(
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.hub = hub = Hub(
-            log, launcher, _trainers_url(settings.host, port), settings.max_runs, settings.keep, on_crash
+            log,
+            launcher,
+            _trainers_url(settings.host, port),
+            settings.max_runs,
+            settings.keep,
+            on_crash,
         )
         app.state.threads = Threads()
         await hub.open()

@@ -26,7 +26,8 @@ class Authenticator:
         self.names = names
         self.has_token = token is not None
         self._token = (token or "").encode()
-        self._cookie = f"livegrad_session_{port}"  # a browser keeps one jar for all ports of a machine
+        # a browser keeps one jar for all ports of a machine
+        self._cookie = f"livegrad_session_{port}"
         self._codes: set[str] = set()  # one-time links not yet opened
         self._rate_limit = RateLimit()
 
@@ -63,7 +64,9 @@ class Authenticator:
 
     def _shows_cookie(self, headers: Headers) -> bool:
         session = self._session.encode()
-        shown = [value for header in headers.getlist("cookie") for value in values(header, self._cookie)]
+        shown = [
+            value for header in headers.getlist("cookie") for value in values(header, self._cookie)
+        ]
         return any(hmac.compare_digest(value.encode(), session) for value in shown)
 
     # -- the token

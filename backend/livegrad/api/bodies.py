@@ -24,7 +24,9 @@ async def read(scope: Scope, receive: Receive) -> bytes:
     body = await _whole(receive)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and kind != "application/json":
-        raise Refusal(415, "JSON only", f"expected Content-Type application/json, received {kind!r:.100}")
+        raise Refusal(
+            415, "JSON only", f"expected Content-Type application/json, received {kind!r:.100}"
+        )
     if body:
         check(body)
     return body
@@ -35,7 +37,9 @@ async def _whole(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refusal(400, "Body cut short", f"the connection ended after {len(body)} bytes of the body")
+            raise Refusal(
+                400, "Body cut short", f"the connection ended after {len(body)} bytes of the body"
+            )
         body += message.get("body", b"")
         if len(body) > limits.BODY_BYTES:
             raise _too_large("more")
@@ -44,13 +48,17 @@ async def _whole(receive: Receive) -> bytes:
 
 
 def _too_large(received: str) -> Refusal:
-    return Refusal(413, "Body too large", f"expected at most {limits.BODY_BYTES} bytes, received {received}")
+    return Refusal(
+        413, "Body too large", f"expected at most {limits.BODY_BYTES} bytes, received {received}"
+    )
 
 
 def check(body: bytes) -> None:
     """Refuse what another reader might read otherwise: not UTF-8, NaN, a key twice, half a surrogate pair."""
     try:
-        plain = json.loads(body.decode(), parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
+        plain = json.loads(
+            body.decode(), parse_constant=_no_constant, object_pairs_hook=_no_key_twice
+        )
         _check_depth(plain)
         json.dumps(plain, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
@@ -64,7 +72,9 @@ def check(body: bytes) -> None:
 
 
 def _not_json(what: str) -> Refusal:
-    return Refusal(400, "Not JSON", f"expected one JSON value in UTF-8, received something else: {what}")
+    return Refusal(
+        400, "Not JSON", f"expected one JSON value in UTF-8, received something else: {what}"
+    )
 
 
 def _check_depth(plain: Any) -> None:

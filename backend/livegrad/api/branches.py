@@ -25,7 +25,9 @@ class Branch(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     step: int = Field(
-        ge=0, le=2**53, description="The step to continue from: its parameters, its optimizer's state."
+        ge=0,
+        le=2**53,
+        description="The step to continue from: its parameters, its optimizer's state.",
     )
     changes: dict[str, Any] = Field(
         {}, description="What differs from the run that is continued; optimizer in part too."
@@ -55,7 +57,10 @@ _EXAMPLES: dict[str, Any] = {
 
 
 @router.post(
-    "/branches", status_code=201, response_model=Run, responses=responses(400, 404, 409, 410, 413, 415, 422)
+    "/branches",
+    status_code=201,
+    response_model=Run,
+    responses=responses(400, 404, 409, 410, 413, 415, 422),
 )
 async def branch(
     hub: HubHere,
@@ -95,7 +100,9 @@ async def _check_step(hub: Hub, run: LiveRun, step: int) -> None:
 async def divergence(
     hub: HubHere,
     run: RunHere,
-    other: Annotated[str, Query(max_length=64, description="The other run's id.", examples=["90bd1f44"])],
+    other: Annotated[
+        str, Query(max_length=64, description="The other run's id.", examples=["90bd1f44"])
+    ],
 ) -> Any:
     """Say at which step this run and another part, and by how much."""
     one, two = run.entry, hub.run(other).entry
@@ -103,7 +110,9 @@ async def divergence(
     nothing = {"step": None, "parameter": None, "difference": None}
     if last < first:
         return {"comparable": False, "first": None, "last": None, **nothing}
-    mine, theirs = (Side(entry.columns, hub.log.frames(entry.id, first, last)) for entry in (one, two))
+    mine, theirs = (
+        Side(entry.columns, hub.log.frames(entry.id, first, last)) for entry in (one, two)
+    )
     found = await asyncio.to_thread(find_divergence, mine, theirs)
     where = nothing if found is None else found.as_json()
     return {"comparable": found is not None, "first": first, "last": last, **where}

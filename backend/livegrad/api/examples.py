@@ -129,7 +129,9 @@ def _problem(status: int, title: str, detail: str) -> dict[str, Any]:
 _HIDDEN = "Input should be less than or equal to 64"
 PROBLEMS: dict[str, Any] = {
     "400": _problem(
-        400, "Not JSON", "expected one JSON value in UTF-8, received something else: NaN is not a JSON number"
+        400,
+        "Not JSON",
+        "expected one JSON value in UTF-8, received something else: NaN is not a JSON number",
     ),
     "401": _problem(
         401,
@@ -145,12 +147,16 @@ PROBLEMS: dict[str, Any] = {
     "409": _problem(409, "Not possible now", "'play' is not possible while the run is 'finished'"),
     "410": {
         **_problem(
-            410, "Thinned out", "step 1000 was thinned out, to make room; kept beside it: 768 and 1024"
+            410,
+            "Thinned out",
+            "step 1000 was thinned out, to make room; kept beside it: 768 and 1024",
         ),
         "nearest": [768, 1024],
     },
     "413": _problem(413, "Body too large", "expected at most 65536 bytes, received 70000"),
-    "415": _problem(415, "JSON only", "expected Content-Type application/json, received 'text/plain'"),
+    "415": _problem(
+        415, "JSON only", "expected Content-Type application/json, received 'text/plain'"
+    ),
     "421": _problem(
         421,
         "Wrong host",
@@ -160,13 +166,22 @@ PROBLEMS: dict[str, Any] = {
     "422": {
         **_problem(422, "Not a valid value", f"hidden: {_HIDDEN} (received 99)"),
         "errors": [
-            {"loc": ["hidden"], "msg": f"{_HIDDEN} (received 99)", "expected": _HIDDEN, "received": "99"}
+            {
+                "loc": ["hidden"],
+                "msg": f"{_HIDDEN} (received 99)",
+                "expected": _HIDDEN,
+                "received": "99",
+            }
         ],
     },
     "429": _problem(
-        429, "Too many wrong tokens", "too many wrong tokens came from your address: try again in 42 s"
+        429,
+        "Too many wrong tokens",
+        "too many wrong tokens came from your address: try again in 42 s",
     ),
     "501": _problem(501, "Not installed", "Parquet needs pyarrow: pip install 'livegrad[parquet]'"),
     "503": _problem(503, "The trainer did not answer", "run 3f2a9c1e's trainer ended"),
-    "507": _problem(507, "The run log cannot be read or written", "database or disk is full: make room"),
+    "507": _problem(
+        507, "The run log cannot be read or written", "database or disk is full: make room"
+    ),
 }

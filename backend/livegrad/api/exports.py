@@ -46,7 +46,9 @@ def _finder(hub: Hub) -> dict[str, Entry]:
     | {
         200: {
             "description": "The script: `python livegrad-3f2a9c1e.py --steps 100 --save weights.pt`.",
-            "content": {"text/x-python": {"schema": {"type": "string"}, "example": "import torch\n…"}},
+            "content": {
+                "text/x-python": {"schema": {"type": "string"}, "example": "import torch\n…"}
+            },
         }
     },
 )
@@ -77,7 +79,9 @@ def _headers(run: LiveRun, table: Table, ending: str) -> dict[str, str]:
     return _attachment(run, ending) | {ROWS: str(table.last - table.first + 1)}
 
 
-def _document(kind: str, description: str, example: str | None = None) -> dict[int | str, dict[str, Any]]:
+def _document(
+    kind: str, description: str, example: str | None = None
+) -> dict[int | str, dict[str, Any]]:
     schema = {"type": "string"} if example else {"type": "string", "format": "binary"}
     content: dict[str, Any] = {"schema": schema} | ({"example": example} if example else {})
     rows = {"description": "How many rows will come, at most.", "schema": {"type": "integer"}}
@@ -107,14 +111,18 @@ async def history_csv(
     steps = bounds(run, first, last)
     under_way = board.begin(run.id, progress)
     table = _table(hub, run, steps, under_way)
-    return Paged(csv(table), "text/csv; charset=utf-8", _headers(run, table, "csv"), threads, under_way)
+    return Paged(
+        csv(table), "text/csv; charset=utf-8", _headers(run, table, "csv"), threads, under_way
+    )
 
 
 @router.get(
     "/history.parquet",
     response_class=Response,
     responses=responses(404, 422, 501, 503)
-    | _document("application/vnd.apache.parquet", "The same table; run and configuration are its metadata."),
+    | _document(
+        "application/vnd.apache.parquet", "The same table; run and configuration are its metadata."
+    ),
 )
 async def history_parquet(
     hub: HubHere,
@@ -191,7 +199,9 @@ async def replay_html(
     under_way = board.begin(run.id, progress)
 
     def make() -> str:
-        recording = Recording(shown, data, columns, hub.log.history(entry.id), hub.log.kept(entry.id))
+        recording = Recording(
+            shown, data, columns, hub.log.history(entry.id), hub.log.kept(entry.id)
+        )
         return replay(recording, folder, limit, under_way.reach)
 
     return Whole(make, "text/html; charset=utf-8", _attachment(run, "html"), threads, under_way)
@@ -201,7 +211,9 @@ async def replay_html(
 async def progress(
     board: BoardHere,
     run: RunHere,
-    token: Annotated[str, InPath(description="The `progress` of an export's address.", examples=[TOKEN])],
+    token: Annotated[
+        str, InPath(description="The `progress` of an export's address.", examples=[TOKEN])
+    ],
 ) -> Any:
     """Say how far the export has come that was asked for with this token, up to ten minutes after its end."""
     return board.find(run.id, token)

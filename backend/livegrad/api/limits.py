@@ -9,7 +9,8 @@ KIB, MIB = 1024, 1024 * 1024
 
 # -- connections
 
-MOST_CONNECTIONS = 800  # of viewers, trainers and requests: below the 1,024 files that many systems allow
+# of viewers, trainers and requests: below the 1,024 files that many systems allow
+MOST_CONNECTIONS = 800
 FILES_KEPT_FREE = (
     150  # of those that the system allows: for the run log, trainers' pipes and the program itself
 )
@@ -23,10 +24,12 @@ HEADERS = 256
 BODY_BYTES = 64 * KIB
 BODY_DEPTH = 32  # brackets within brackets
 REQUEST_BYTES = 1 * MIB  # of a body that nobody reads any more, chunk sizes and trailers included
-HEAD_SECS = 10.0  # from the connection, or the first byte of a further request, to the end of the head
+# from the connection, or the first byte of a further request, to the end of the head
+HEAD_SECS = 10.0
 BODY_SECS = 20.0  # from there to the end of the body
 KEEP_ALIVE_SECS = 30.0  # between an answer and the next request
-LINGER_SECS = 1.0  # a connection that is refused is half closed for so long, so that the refusal can be read
+# a connection that is refused is half closed for so long, so that the refusal can be read
+LINGER_SECS = 1.0
 
 # -- wrong tokens, from one address
 
@@ -48,12 +51,14 @@ SNAPSHOT_THREADS = 2  # that read single steps, and nothing else
 # -- a websocket
 
 VIEWER_MESSAGES_PER_SEC = 1_000.0  # frames of any kind: messages, fragments, pings, pongs
-VIEWER_MESSAGES_AT_ONCE = 10_000  # after a silence: acknowledgements of all that a stall left unread
+# after a silence: acknowledgements of all that a stall left unread
+VIEWER_MESSAGES_AT_ONCE = 10_000
 TRAINER_MESSAGES_PER_SEC = 10_000.0
 TRAINER_MESSAGES_AT_ONCE = 100_000
 FRAGMENTS = 1_024  # of one message
 MESSAGE_BYTES = 4 * MIB  # of the largest message, which is a trainer's
-UNREAD_PONG_BYTES = 4 * MIB  # waiting for a peer that sends pings; a viewer's whole mailbox is far below
+# waiting for a peer that sends pings; a viewer's whole mailbox is far below
+UNREAD_PONG_BYTES = 4 * MIB
 TURN_BYTES = 1 * KIB  # read at once, before it is seen how many frames they were
 TURN_FRAMES = 32  # after so many, others are served first
 TURN_PAUSE_SECS = 0.01  # for so long, where a viewer has sent still more

@@ -118,7 +118,8 @@ class Paged(Response):
             await refusal.answer(scope, receive, send)
         finally:
             self._progress.cancel()  # unless it has ended in another way
-            with contextlib.suppress(RuntimeError):  # the threads have ended, and nobody reads any more
+            # the threads have ended, and nobody reads any more
+            with contextlib.suppress(RuntimeError):
                 await asyncio.shield(self._threads.make(_close, self._pages))
 
     async def _start(self, send: Send) -> None:
@@ -127,7 +128,8 @@ class Paged(Response):
     async def _send(self, send: Send) -> None:
         with self._progress.failing():
             try:
-                page = await self._threads.make(next, self._pages, b"")  # before it is said that all is well
+                # before it is said that all is well
+                page = await self._threads.make(next, self._pages, b"")
                 await self._start(send)
                 while page:
                     await _send_pieces(page, send)

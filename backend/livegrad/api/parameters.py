@@ -32,7 +32,9 @@ RECORDS_TYPE = "application/octet-stream"
 
 Step = Annotated[
     int | None,
-    Query(ge=0, le=2**53, description="Completed updates; without it, this moment.", examples=[240]),
+    Query(
+        ge=0, le=2**53, description="Completed updates; without it, this moment.", examples=[240]
+    ),
 ]
 Name = Annotated[str, Path(description="A parameter's name.", examples=["hidden_linear.weight"])]
 Format = Annotated[
@@ -102,7 +104,9 @@ async def parameters(
     ending = "pt" if format == "state_dict" else format
     name = f"livegrad-{run.id}-step-{snapshot.step}.{ending}"
     return Response(
-        body, media_type=_TYPES[format], headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        body,
+        media_type=_TYPES[format],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
@@ -121,7 +125,9 @@ async def _file(hub: Hub, snapshot: Snapshot, format: Format) -> bytes | str:
     responses=responses(404, 409, 410, 422),
     tags=["parameters"],
 )
-async def parameter(hub: HubHere, run: RunHere, threads: ThreadsHere, name: Name, step: Step = None) -> Any:
+async def parameter(
+    hub: HubHere, run: RunHere, threads: ThreadsHere, name: Name, step: Step = None
+) -> Any:
     """Return one parameter by its named_parameters() name, or by its index name (0.weight)."""
     snapshot = await _snapshot(hub, run, threads, step)
     return Response(_json(snapshot.one_as_json(name)), media_type="application/json")
@@ -143,7 +149,8 @@ async def records(
     """Return stored records as raw bytes, framed as on the stream: frame after frame, of up to 4,096 records."""
     start, end = bounds(run, first, last)
     frames = _encoded(hub.log.frames(run.id, start, end))
-    if end - start < AT_ONCE_RECORDS:  # one way to a thread and back; a stream has one for every piece
+    # one way to a thread and back; a stream has one for every piece
+    if end - start < AT_ONCE_RECORDS:
         return Response(await threads.snapshot(b"".join, frames), media_type=RECORDS_TYPE)
     return Paged(frames, RECORDS_TYPE, {}, threads, Progress(run.id))
 
@@ -169,7 +176,9 @@ def _bundled(frames: Iterator[Frame]) -> Generator[Frame]:
         yield join(kept)
 
 
-@router.get("/series", response_model=SeriesSchema, responses=responses(404, 422), tags=["parameters"])
+@router.get(
+    "/series", response_model=SeriesSchema, responses=responses(404, 422), tags=["parameters"]
+)
 async def series(
     hub: HubHere,
     run: RunHere,

@@ -43,7 +43,9 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = Field(
         None, description="For 422: one entry a field, with its place."
     )
-    nearest: list[int] | None = Field(None, description="For 410: the steps beside it that are kept.")
+    nearest: list[int] | None = Field(
+        None, description="For 410: the steps beside it that are kept."
+    )
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -63,7 +65,10 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         507: "The run log cannot be read or written at the moment: detail tells what to do",
     }
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {s: {"description": names[s], "content": {"application/problem+json": schema}} for s in statuses}
+    return {
+        s: {"description": names[s], "content": {"application/problem+json": schema}}
+        for s in statuses
+    }
 
 
 def problem(
@@ -74,7 +79,12 @@ def problem(
     nearest: list[int] | None = None,
 ) -> JSONResponse:
     """Return the answer that says what was expected and what was received."""
-    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
     if errors is not None:
         body["errors"] = errors
     if nearest is not None:
@@ -103,7 +113,9 @@ def install(app: FastAPI) -> None:
         if error.status_code == 404:
             detail = f"{asked}: there is nothing here; /docs lists every call"
         if error.status_code == 405:
-            detail = f"expected {(error.headers or {}).get('Allow', 'another method')}, received {asked}"
+            detail = (
+                f"expected {(error.headers or {}).get('Allow', 'another method')}, received {asked}"
+            )
         answer = problem(error.status_code, title, detail)
         answer.headers.update(error.headers or {})
         return answer
@@ -115,7 +127,9 @@ def install(app: FastAPI) -> None:
         return answer
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        return problem(500, "livegrad failed", "this is a bug in livegrad; the server's stderr says more")
+        return problem(
+            500, "livegrad failed", "this is a bug in livegrad; the server's stderr says more"
+        )
 
     for kind in STATUSES:
         app.add_exception_handler(kind, own)
@@ -129,7 +143,12 @@ def _in_words(item: Any) -> dict[str, Any]:
     place = [_shortened(part) for part in item["loc"] if part not in ("body", "query", "path")]
     shown = _shortened(repr(item.get("input")))
     message = item["msg"].removeprefix("Value error, ")
-    return {"loc": place, "msg": f"{message} (received {shown})", "expected": message, "received": shown}
+    return {
+        "loc": place,
+        "msg": f"{message} (received {shown})",
+        "expected": message,
+        "received": shown,
+    }
 
 
 def _shortened(text: Any) -> Any:

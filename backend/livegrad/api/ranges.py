@@ -11,7 +11,11 @@ From = Annotated[int, Query(alias="from", ge=0, le=2**53, description="First ste
 To = Annotated[
     int | None,
     Query(
-        alias="to", ge=0, le=2**53, description="Last step, included; without it, the newest.", examples=[240]
+        alias="to",
+        ge=0,
+        le=2**53,
+        description="Last step, included; without it, the newest.",
+        examples=[240],
     ),
 ]
 
@@ -31,4 +35,6 @@ def steps_there(meeting: LiveRun) -> str:
     """Return in words which steps the run has."""
     last = meeting.entry.last_step
     first = meeting.entry.first_step
-    return f"there are steps {first} to {last}" if last >= first else "no step has been recorded yet"
+    return (
+        f"there are steps {first} to {last}" if last >= first else "no step has been recorded yet"
+    )

@@ -26,7 +26,12 @@ class Refusal(Exception):
 
     def body(self) -> bytes:
         """Return the problem details."""
-        plain = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail}
+        plain = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
         return json.dumps(plain).encode()
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +44,9 @@ class Refusal(Exception):
                 return
             prefix = "websocket.http.response"
         body = self.body()
-        await send({"type": f"{prefix}.start", "status": self.status, "headers": self._raw_headers(body)})
+        await send(
+            {"type": f"{prefix}.start", "status": self.status, "headers": self._raw_headers(body)}
+        )
         await send({"type": f"{prefix}.body", "body": body})
 
     def _raw_headers(self, body: bytes) -> list[tuple[bytes, bytes]]:

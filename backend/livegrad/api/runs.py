@@ -75,7 +75,11 @@ async def runs(hub: HubHere) -> Any:
 
 
 @router.post(
-    "/runs", status_code=201, response_model=Run, responses=responses(400, 409, 413, 415, 422), tags=["runs"]
+    "/runs",
+    status_code=201,
+    response_model=Run,
+    responses=responses(400, 409, 413, 415, 422),
+    tags=["runs"],
 )
 async def create(
     hub: HubHere,
@@ -114,7 +118,9 @@ async def command(
     return await hub.command(run, command)
 
 
-@router.get("/runs/{run}/data", response_model=DataSchema, responses=responses(404, 409), tags=["runs"])
+@router.get(
+    "/runs/{run}/data", response_model=DataSchema, responses=responses(404, 409), tags=["runs"]
+)
 async def data(run: RunHere) -> Any:
     """Return the very float32 numbers that the model is fed, with names and units."""
     if not run.entry.data:

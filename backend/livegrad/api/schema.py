@@ -45,7 +45,9 @@ _DOOR = {
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, whole."""
-    document = get_openapi(title="livegrad", version=__version__, description=DESCRIPTION, routes=app.routes)
+    document = get_openapi(
+        title="livegrad", version=__version__, description=DESCRIPTION, routes=app.routes
+    )
     components = document["components"]
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)

@@ -42,13 +42,17 @@ class Run(BaseModel):
     loss: Scalar
     validation_loss: Scalar
     lr: float = Field(description="Learning rate in force.")
-    pace: float | None = Field(description="Steps per second asked for; null is as fast as it goes.")
+    pace: float | None = Field(
+        description="Steps per second asked for; null is as fast as it goes."
+    )
     reason: str | None = Field(description="Why it failed or was interrupted.")
     created_at: str
     epoch: int = Field(description="How many trainers were started for it.")
     grad_states: list[GradState]
     first_step: int = Field(description="Step of its first record: 0, or where it left its parent.")
-    parent: Parent | None = Field(description="The run that it continues, and the step at which it left it.")
+    parent: Parent | None = Field(
+        description="The run that it continues, and the step at which it left it."
+    )
 
 
 class Answer(BaseModel):

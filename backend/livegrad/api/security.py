@@ -68,7 +68,9 @@ class Guard:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1:
-            raise Refusal(400, "One Host needed", f"expected one Host header, received {len(hosts)}")
+            raise Refusal(
+                400, "One Host needed", f"expected one Host header, received {len(hosts)}"
+            )
         own = self._authenticator.names.origins(hosts[0], scope.get("server"))
         if not own:
             raise Refusal(
@@ -80,7 +82,9 @@ class Guard:
         if len(origins) > 1 or any(origin not in own for origin in origins):
             expected = " or ".join(sorted(own))
             raise Refusal(
-                403, "Wrong origin", f"expected {expected} or no Origin, received {', '.join(origins)!r:.200}"
+                403,
+                "Wrong origin",
+                f"expected {expected} or no Origin, received {', '.join(origins)!r:.200}",
             )
         if not (_is_trainers(scope) or scope["path"] in OPEN_PATHS):
             self._authenticator.check(scope)

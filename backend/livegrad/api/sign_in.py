@@ -42,7 +42,9 @@ async def enter(request: Request) -> Response:
     responses=responses(400, 401, 413, 415, 422, 429),
     tags=["server"],
 )
-async def session(request: Request, body: Annotated[Token, Body(openapi_examples=_EXAMPLES)]) -> Response:
+async def session(
+    request: Request, body: Annotated[Token, Body(openapi_examples=_EXAMPLES)]
+) -> Response:
     """Sign a browser in with the token."""
     authenticator: Authenticator = request.app.state.authenticator
     if not authenticator.is_token(body.token, request.scope):

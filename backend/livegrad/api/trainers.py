@@ -46,7 +46,9 @@ def _secret(socket: WebSocket) -> str:
 
 
 async def _refuse(socket: WebSocket, error: UnknownThing | StaleEpoch) -> None:
-    status, title = (404, "Not found") if isinstance(error, UnknownThing) else (403, "Not its trainer")
+    status, title = (
+        (404, "Not found") if isinstance(error, UnknownThing) else (403, "Not its trainer")
+    )
     await Refusal(status, title, str(error)).answer(socket.scope, socket.receive, socket.send)
 
 

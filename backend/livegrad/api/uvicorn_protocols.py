@@ -88,7 +88,9 @@ class HttpProtocol(HttpToolsProtocol):
         if oldest is not self:
             oldest.leave()
             return
-        detail = f"expected at most {limits.connections()} connections at once: try again in a minute"
+        detail = (
+            f"expected at most {limits.connections()} connections at once: try again in a minute"
+        )
         refusal = Refusal(503, "Too many connections", detail, {"Retry-After": "60"})
         self._end()
         self._timer = _hang_up(transport, _refusal_bytes(refusal))
@@ -144,10 +146,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _check_stage(self, waited_secs: float) -> None:
         if self._stage == "body" and waited_secs > limits.BODY_SECS:
-            self._refuse(Refusal(408, "Too slow", f"expected the body within {limits.BODY_SECS:.0f} s"))
+            self._refuse(
+                Refusal(408, "Too slow", f"expected the body within {limits.BODY_SECS:.0f} s")
+            )
         elif self._stage == "head" and waited_secs > limits.HEAD_SECS:
-            self._refuse(Refusal(408, "Too slow", f"expected the headers within {limits.HEAD_SECS:.0f} s"))
-        elif self._stage == "idle" and not self._is_answering and waited_secs > limits.KEEP_ALIVE_SECS:
+            self._refuse(
+                Refusal(408, "Too slow", f"expected the headers within {limits.HEAD_SECS:.0f} s")
+            )
+        elif (
+            self._stage == "idle"
+            and not self._is_answering
+            and waited_secs > limits.KEEP_ALIVE_SECS
+        ):
             self.transport.close()
 
     def resume_writing(self) -> None:
@@ -228,7 +238,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request."""
-        self._refuse(Refusal(400, "Not a request", "expected a request of HTTP/1.1, received what is none"))
+        self._refuse(
+            Refusal(400, "Not a request", "expected a request of HTTP/1.1, received what is none")
+        )
 
     def _refuse_size(self) -> None:
         if self._stage == "body":
@@ -273,7 +285,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     transport: asyncio.Transport
     _allowance: Allowance
-    _timer: asyncio.TimerHandle | None = None  # of the connection's end, once it is said good-bye to
+    # of the connection's end, once it is said good-bye to
+    _timer: asyncio.TimerHandle | None = None
     _more: asyncio.Handle | None = None  # of the next turn
     _fragments: int = 0  # of the message that is coming
     _pause_secs: float  # between two turns, while more than one turn's frames have come
@@ -300,15 +313,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _refuse(self, status: int, detail: str) -> None:
         self.handshake_complete = self.close_sent = self._is_over = True
-        self._timer = _hang_up(self.transport, _refusal_bytes(Refusal(status, "No websocket", detail)))
+        self._timer = _hang_up(
+            self.transport, _refusal_bytes(Refusal(status, "No websocket", detail))
+        )
 
     async def send(self, message: Any) -> None:
         """Send what the application says."""
         if self._is_over:
             raise ClientDisconnected
         await super().send(message)
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
-            self.handshake_complete = True  # refused: else it would be taken for an error, and logged as one
+        if message["type"] == "websocket.http.response.body" and not message.get(
+            "more_body", False
+        ):
+            # refused: else it would be taken for an error, and logged as one
+            self.handshake_complete = True
         if self.close_sent and self._unread and self._more is None:
             self._go_on()  # the peer's farewell may be in there
 
@@ -341,7 +359,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _go_on(self) -> None:
         pause = self._pause_secs if self._unread else 0.0
         self._more = (
-            self.loop.call_later(pause, self._take_turn) if pause else self.loop.call_soon(self._take_turn)
+            self.loop.call_later(pause, self._take_turn)
+            if pause
+            else self.loop.call_soon(self._take_turn)
         )
 
     def _take_turn(self) -> None:
@@ -379,7 +399,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Take a fragment of a message."""
         self._fragments = 0 if event.fin else self._fragments + 1
         if self._fragments >= limits.FRAGMENTS:
-            self._fail(POLICY_VIOLATION, f"expected at most {limits.FRAGMENTS} fragments of a message")
+            self._fail(
+                POLICY_VIOLATION, f"expected at most {limits.FRAGMENTS} fragments of a message"
+            )
         elif not self._is_over:
             super().handle_cont(event)
 

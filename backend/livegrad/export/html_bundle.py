@@ -37,7 +37,9 @@ def pack(folder: Path, page: str, entry: str, title: str, blocks: list[Block]) -
     """Return `page` of `folder` with its style sheets, `entry` and all that it imports, and `blocks`, in it."""
     html = (folder / page).read_text(encoding="utf-8")
     style = "\n".join(_styles(folder, html))
-    imports = json.dumps({"imports": {f"{_PREFIX}/{place}": url for place, url in _modules(folder, entry)}})
+    imports = json.dumps(
+        {"imports": {f"{_PREFIX}/{place}": url for place, url in _modules(folder, entry)}}
+    )
     start = f'import "{_PREFIX}/{entry}";'
     policy = (
         f"default-src 'none'; script-src {_hash(imports)} {_hash(start)} data:; style-src {_hash(style)}; "

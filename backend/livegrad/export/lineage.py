@@ -41,5 +41,7 @@ def _segment(log: RunLog, entry: Entry, last: int) -> Segment:
 def _initial(log: RunLog, entry: Entry) -> InitialState:
     frame = log.frame(entry.id, entry.first_step)
     if frame is None:
-        raise Forbidden(f"run {entry.id} has lost its first step, and the run that it continues is deleted")
+        raise Forbidden(
+            f"run {entry.id} has lost its first step, and the run that it continues is deleted"
+        )
     return InitialState(entry.first_step, frame.payload, entry.columns)

@@ -40,5 +40,6 @@ def loop_source() -> LoopSource:
             line = node.lineno - loop.lineno
             phases[phase] = min(phases.get(phase, line), line)
     return LoopSource(
-        tuple(textwrap.dedent("\n".join(lines)).splitlines()), {phase: phases[phase] for phase in PHASES}
+        tuple(textwrap.dedent("\n".join(lines)).splitlines()),
+        {phase: phases[phase] for phase in PHASES},
     )

@@ -54,7 +54,9 @@ class Progress:
         """Note that it cannot be made, and why."""
         self._end("failed", detail)
 
-    def _end(self, state: Literal["done", "failed", "cancelled"], detail: str | None = None) -> None:
+    def _end(
+        self, state: Literal["done", "failed", "cancelled"], detail: str | None = None
+    ) -> None:
         if self.state == "running":
             self.state, self.detail, self.heard_at = state, detail, time.monotonic()
 

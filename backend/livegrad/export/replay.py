@@ -36,7 +36,9 @@ class Recording:
     kept: Ranges
 
 
-def replay(recording: Recording, folder: Path, size_bytes: int, told: Told = lambda done, of: None) -> str:
+def replay(
+    recording: Recording, folder: Path, size_bytes: int, told: Told = lambda done, of: None
+) -> str:
     """Return the HTML file, at most `size_bytes` long; `folder` holds the page's modules. Raises BadValue.
 
     `told` is called often; what it raises ends the work.

@@ -18,7 +18,12 @@ from livegrad.protocol import Column
 
 WIDTH = 110
 _CLASSES = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
-_ACTIVATIONS = {"tanh": "nn.Tanh()", "sigmoid": "nn.Sigmoid()", "relu": "nn.ReLU()", "none": "nn.Identity()"}
+_ACTIVATIONS = {
+    "tanh": "nn.Tanh()",
+    "sigmoid": "nn.Sigmoid()",
+    "relu": "nn.ReLU()",
+    "none": "nn.Identity()",
+}
 _UNTOUCHED = {
     "name",
     "pace",
@@ -90,14 +95,18 @@ def _merged(segments: Sequence[Segment]) -> list[Segment]:
         rates = {step: rate for step, rate in before.rates.items() if step <= before.last}
         if before.rate_at_end() != segment.config.optimizer.lr:
             rates[segment.after + 1] = segment.config.optimizer.lr
-        merged[-1] = replace(before, run=segment.run, last=segment.last, rates=rates | segment.rates)
+        merged[-1] = replace(
+            before, run=segment.run, last=segment.last, rates=rates | segment.rates
+        )
     return merged
 
 
 class _Writer:
     """One script under way."""
 
-    def __init__(self, segments: Sequence[Segment], initial: InitialState | None, torch_version: str) -> None:
+    def __init__(
+        self, segments: Sequence[Segment], initial: InitialState | None, torch_version: str
+    ) -> None:
         self._segments = segments
         self._initial = initial
         self._torch = torch_version
@@ -160,7 +169,10 @@ class _Writer:
             zero = ["        # No optimizer.zero_grad(): gradients add up."]
         elif len(self._zeroes) == 2:
             zero = ["        if zero_grad:", "            optimizer.zero_grad()"]
-        tune = ["        if step in rates:", '            optimizer.param_groups[0]["lr"] = rates[step]']
+        tune = [
+            "        if step in rates:",
+            '            optimizer.param_groups[0]["lr"] = rates[step]',
+        ]
         arguments = ["model", "optimizer", "batch", "validation", "steps"]
         arguments += ["rates"] if self._tunes else []
         arguments += ["zero_grad"] if len(self._zeroes) == 2 else []
@@ -225,7 +237,13 @@ class _Writer:
             lines.append("    restore(model, optimizer)")
         lines.append(self._batch(config))
         end = "arguments.steps" if is_last else f"min({segment.last}, arguments.steps)"
-        arguments = ["model", "optimizer", "batch", "validation", f"range({segment.after + 1}, {end} + 1)"]
+        arguments = [
+            "model",
+            "optimizer",
+            "batch",
+            "validation",
+            f"range({segment.after + 1}, {end} + 1)",
+        ]
         if self._tunes:
             rates = ", ".join(f"{step}: {rate!r}" for step, rate in sorted(segment.rates.items()))
             # The comment has a line of its own: wrapped, its end would be code.
@@ -236,7 +254,11 @@ class _Writer:
         call = f"train({', '.join(arguments)})"
         if before is None:
             return [*lines, f"    loss, val_loss = {call}"]
-        return [*lines, f"    if arguments.steps > {segment.after}:", f"        loss, val_loss = {call}"]
+        return [
+            *lines,
+            f"    if arguments.steps > {segment.after}:",
+            f"        loss, val_loss = {call}",
+        ]
 
     def _batch(self, config: RunConfig) -> str:
         if config.batch_size is None:
@@ -315,7 +337,9 @@ def _number(value: Any) -> str:
         if np.isfinite(value)
         else str(float(value))
     )
-    return short if np.float32(float(short)) == value or not np.isfinite(value) else repr(float(value))
+    return (
+        short if np.float32(float(short)) == value or not np.isfinite(value) else repr(float(value))
+    )
 
 
 def _wrapped(text: str, indent: int = 8) -> list[str]:

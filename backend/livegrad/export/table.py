@@ -97,8 +97,13 @@ def _parquet(table: Table, pyarrow: Any, schema: Any) -> Iterator[bytes]:
     sink = _Sink()
     with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for first, rows in table.pages(PARQUET_ROWS):
-            arrays: Sequence[Any] = [np.arange(first, first + len(rows)), *np.ascontiguousarray(rows.T)]
-            writer.write_table(pyarrow.Table.from_arrays([pyarrow.array(a) for a in arrays], schema=schema))
+            arrays: Sequence[Any] = [
+                np.arange(first, first + len(rows)),
+                *np.ascontiguousarray(rows.T),
+            ]
+            writer.write_table(
+                pyarrow.Table.from_arrays([pyarrow.array(a) for a in arrays], schema=schema)
+            )
             yield sink.take()
     yield sink.take()
 

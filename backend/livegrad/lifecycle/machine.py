@@ -215,7 +215,8 @@ def _overdue(run: RunState) -> str:
 
 
 def _lost(run: RunState, loss: Loss) -> Next:
-    if run.session is not None:  # what it sent last is still to be read: its connection's end comes after it
+    # what it sent last is still to be read: its connection's end comes after it
+    if run.session is not None:
         return replace(run, loss=loss), []
     return _drain(run, loss)
 
@@ -249,7 +250,9 @@ def _drained(run: RunState, loss: Loss) -> Next:
 def _restart(run: RunState, reason: str) -> Next:
     tries = [step for step in run.restarts if step == run.last_step]
     if len(tries) >= RESTARTS:
-        advice = f"it was started {RESTARTS} times again without a step in between: play tries once more"
+        advice = (
+            f"it was started {RESTARTS} times again without a step in between: play tries once more"
+        )
         return _log_end(replace(run, restarts=()), State.INTERRUPTED, f"{reason}; {advice}")
     run = replace(run, restarts=(*tries, run.last_step))
     run, effects = _begin(run, resumes=True, delay_secs=RESTART_DELAYS_SECS[len(tries)])
@@ -265,7 +268,9 @@ def _log_end(run: RunState, state: State, reason: str) -> Next:
 
 
 def _ended(run: RunState, event: Ended) -> Next:
-    gone = replace(run, trainer=Trainer.NONE, state=event.state, reason=event.reason, session=None, loss=None)
+    gone = replace(
+        run, trainer=Trainer.NONE, state=event.state, reason=event.reason, session=None, loss=None
+    )
     return gone, [FailCommands(event.reason or f"the run is {event.state}"), TellState()]
 
 
@@ -279,6 +284,8 @@ def _closing(run: RunState) -> Next:
 
 
 def _deleted(run: RunState) -> Next:
-    closed: list[Effect] = [] if run.session is None else [CloseSession(run.session, "the run was deleted")]
+    closed: list[Effect] = (
+        [] if run.session is None else [CloseSession(run.session, "the run was deleted")]
+    )
     gone = replace(run, is_deleted=True, trainer=Trainer.NONE, session=None)
     return gone, [*closed, EndProcess(), FailCommands("the run was deleted"), Forget()]

@@ -35,7 +35,13 @@ TABLE: dict[State, dict[CommandKind, Verdict]] = {
     State.PAUSED: {"play": _SEND, "pause": _SEND, "step": _SEND, "phase": _SEND, "tune": _SEND},
     State.RUNNING: {"play": _SEND, "pause": _SEND, "step": _NO, "phase": _NO, "tune": _SEND},
     State.FINISHED: {"play": _NO, "pause": _NO, "step": _NO, "phase": _NO, "tune": _NO},
-    State.INTERRUPTED: {"play": _RESUME, "pause": _NO, "step": _RESUME, "phase": _RESUME, "tune": _RESUME},
+    State.INTERRUPTED: {
+        "play": _RESUME,
+        "pause": _NO,
+        "step": _RESUME,
+        "phase": _RESUME,
+        "tune": _RESUME,
+    },
     State.FAILED: {"play": _NO, "pause": _NO, "step": _NO, "phase": _NO, "tune": _NO},
 }
 

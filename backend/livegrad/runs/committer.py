@@ -77,7 +77,8 @@ class Committer:
         self._on_trouble, self._on_shortage = on_trouble, on_shortage
         self._writer = ThreadPoolExecutor(1, "log-writer")
         self._queue: list[_Job | _AppendJob] = []
-        self._open: dict[str, _AppendJob] = {}  # by run: the last job in the queue, if it takes further items
+        # by run: the last job in the queue, if it takes further items
+        self._open: dict[str, _AppendJob] = {}
         self._arrived = asyncio.Event()
         self._is_stopping = False
         self._has_untidied = True  # may there be blocks to compact, or room to make?
@@ -193,13 +194,17 @@ class Committer:
     async def _tidy(self) -> None:
         # A piece at a time, so that what arrives does not wait for long.
         try:
-            self._has_untidied = await self._in_thread(lambda: compact(self._log) or self._retention.tidy())
+            self._has_untidied = await self._in_thread(
+                lambda: compact(self._log) or self._retention.tidy()
+            )
         except LogError as error:  # the next block's end tries again
             self._has_untidied = False
             _log.warning("the run log cannot be tidied: %s", error)
         except Exception:
             self._has_untidied = False
-            _log.exception("the run log cannot be tidied: this is a bug in livegrad; training goes on")
+            _log.exception(
+                "the run log cannot be tidied: this is a bug in livegrad; training goes on"
+            )
         self._note_shortage()
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:

@@ -10,7 +10,8 @@ from collections import deque
 from livegrad.protocol import Frame, encode, join
 
 CREDIT = 2  # frames sent and not yet acknowledged
-WAITING_BYTES = 1024 * 1024  # a few of the largest frames at once: a hitch of the server is not the viewer's
+# a few of the largest frames at once: a hitch of the server is not the viewer's
+WAITING_BYTES = 1024 * 1024
 Item = bytes | str
 
 
@@ -22,10 +23,12 @@ class Feed:
         self._frames: deque[tuple[Frame, bytes]] = deque()  # with its bytes, shared by every viewer
         self._bytes = 0  # of the frames waiting
         self._skipped = 0  # steps left out since the last frame sent
-        self._picture: bytes | None = None  # of a half-done iteration, newer than all frames waiting
+        # of a half-done iteration, newer than all frames waiting
+        self._picture: bytes | None = None
         self._texts: deque[str] = deque()  # hellos and errors: few, never dropped
         self._state: str | None = None  # newest state event waiting
-        self._unacknowledged: deque[int] = deque()  # last step of each frame sent and not acknowledged
+        # last step of each frame sent and not acknowledged
+        self._unacknowledged: deque[int] = deque()
         self._changed = asyncio.Event()
         self._closed = False
         self._ended = asyncio.Event()  # set with `_closed`, for whoever waits for nothing else

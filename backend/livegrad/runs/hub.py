@@ -8,7 +8,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from livegrad.config import Command, RunConfig
-from livegrad.errors import Forbidden, LivegradError, LogError, RunDamaged, TrainerError, UnknownThing
+from livegrad.errors import (
+    Forbidden,
+    LivegradError,
+    LogError,
+    RunDamaged,
+    TrainerError,
+    UnknownThing,
+)
 from livegrad.lifecycle.events import BeginAsked, Deleted, Opened
 from livegrad.lifecycle.states import State, Verdict, judge
 from livegrad.runs.commands import Reply, Waiting
@@ -300,7 +307,8 @@ def _stand_in(run: str, reason: str) -> LiveRun:
     # What is listed of a run whose row, or newest record, cannot be read. Nothing but its id is known for certain.
     config = RunConfig(name=f"damaged run {run}").model_dump(mode="json")
     return LiveRun(
-        Entry(run, config["name"], config, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1), None
+        Entry(run, config["name"], config, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1),
+        None,
     )
 
 

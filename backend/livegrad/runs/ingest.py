@@ -13,7 +13,16 @@ from livegrad.lifecycle.states import State
 from livegrad.protocol import PHASE, decode, encode, record_bytes
 from livegrad.runs.committer import Committer
 from livegrad.runs.run import LiveRun
-from livegrad.runs.trainer_messages import Answer, Failure, Hello, Message, Pong, Refusal, Status, message
+from livegrad.runs.trainer_messages import (
+    Answer,
+    Failure,
+    Hello,
+    Message,
+    Pong,
+    Refusal,
+    Status,
+    message,
+)
 from livegrad.runs.trainer_session import Arrival, TrainerSession
 from livegrad.store.writes import Appended, Broken, Item, Note
 
@@ -31,7 +40,9 @@ class Ingest:
         session.unanswered_pings = 0
         if session.is_closed:
             raise StaleEpoch(session.reason)
-        arrival = _frame(run, session, data) if isinstance(data, bytes) else _message(run, session, data)
+        arrival = (
+            _frame(run, session, data) if isinstance(data, bytes) else _message(run, session, data)
+        )
         if arrival is None:
             return
         session.hold(len(arrival.encoded))
@@ -50,10 +61,14 @@ class Ingest:
         if (trouble := self._committer.trouble) is not None:
             run.commands.while_unlogged(unlogged(trouble))
 
-    def _appended(self, run: LiveRun, epoch: int, arrivals: list[Arrival], result: Appended | Broken) -> None:
+    def _appended(
+        self, run: LiveRun, epoch: int, arrivals: list[Arrival], result: Appended | Broken
+    ) -> None:
         if isinstance(result, Broken):
             _log.error("what run %s's trainer sent cannot be stored", run.id, exc_info=result.error)
-            self._tell(run, events.Broke(epoch, f"what its trainer sent cannot be stored: {result.error}"))
+            self._tell(
+                run, events.Broke(epoch, f"what its trainer sent cannot be stored: {result.error}")
+            )
             return
         if result.is_stale:
             return
@@ -87,7 +102,9 @@ class Ingest:
 
 def unlogged(trouble: str) -> LogError:
     """Return the error of whoever asks for what would have to be logged, while nothing can be."""
-    return LogError(f"the run log cannot be written: {trouble}. Training waits, and goes on by itself")
+    return LogError(
+        f"the run log cannot be written: {trouble}. Training waits, and goes on by itself"
+    )
 
 
 def _frame(run: LiveRun, session: TrainerSession, data: bytes) -> Arrival:

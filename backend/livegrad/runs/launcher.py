@@ -39,7 +39,8 @@ logger = logging.getLogger(__name__)
 
 def start_method(asked: str | None) -> str:
     """Return "fork" or "spawn": the one asked for, or this system's. Raises SettingsError."""
-    can_fork = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's own libraries do not survive a fork
+    # Apple's own libraries do not survive a fork
+    can_fork = hasattr(os, "fork") and sys.platform != "darwin"
     if asked not in (None, "", "fork", "spawn"):
         raise SettingsError(f"{METHOD}: expected fork or spawn, received {asked!r:.100}")
     if asked == "fork" and not can_fork:
@@ -56,8 +57,11 @@ class Launcher:
 
     def __init__(self, method: str | None = None) -> None:
         method = start_method(method or os.environ.get(METHOD))
-        self._source: ProcessStarter = ForkStarter(self._warm_again) if method == "fork" else SpawnStarter()
-        self._old_source: ProcessStarter | None = None  # one that turned out not to be for this machine
+        self._source: ProcessStarter = (
+            ForkStarter(self._warm_again) if method == "fork" else SpawnStarter()
+        )
+        # one that turned out not to be for this machine
+        self._old_source: ProcessStarter | None = None
         self._children: dict[str, Child] = {}  # the newest of each run
         self._living: set[Child] = set()  # replaced ones too, until they have ended
         self._starting: dict[
@@ -89,7 +93,9 @@ class Launcher:
         finally:
             if is_newest := self._starting.get(run) is turn:
                 del self._starting[run]
-        child.outcome.add_done_callback(lambda outcome: self._on_end(run, child, outcome.result(), on_end))
+        child.outcome.add_done_callback(
+            lambda outcome: self._on_end(run, child, outcome.result(), on_end)
+        )
         if is_newest:
             self._children[run] = child
         else:
@@ -127,7 +133,9 @@ class Launcher:
         for task in self._warming:
             task.cancel()
         await asyncio.gather(*(_end(child, 0) for child in self._living))
-        await asyncio.gather(*(source.close() for source in (self._source, self._old_source) if source))
+        await asyncio.gather(
+            *(source.close() for source in (self._source, self._old_source) if source)
+        )
 
     def _on_end(self, run: str, child: Child, outcome: Outcome, on_end: Ended) -> None:
         if self._children.get(run) is child:

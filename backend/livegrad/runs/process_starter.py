@@ -128,14 +128,20 @@ class WarmProcess:
         code = await self.process.wait()
         how = in_signal_words(-code) if code < 0 else f"exit code {code}"
         if not self.ready.done():
-            self._fail(NotStarted(f"the process that loads torch ended with {how}; {python_process.ADVICE}"))
+            self._fail(
+                NotStarted(
+                    f"the process that loads torch ended with {how}; {python_process.ADVICE}"
+                )
+            )
         self._on_lost(code, how)
 
     def _hear_ready(self, message: Message) -> None:
         if not isinstance(message, Ready):
             raise ProtocolError(f"expected 'ready' first, received {message.kind!r}")
         if message.failure is not None and message.is_trouble:
-            self._fail(NotStarted(f"torch could not be loaded: {message.failure}; {python_process.ADVICE}"))
+            self._fail(
+                NotStarted(f"torch could not be loaded: {message.failure}; {python_process.ADVICE}")
+            )
         elif message.failure is not None:
             self._fail(CannotLoad(message.failure))
         elif self._must_fork and not message.can_fork:
@@ -188,13 +194,17 @@ class ForkServer(WarmProcess):
         match message:
             case Started(number, pid):
                 outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-                child = self._children[number] = Child(pid, outcome, lambda: os.kill(pid, signal.SIGKILL))
+                child = self._children[number] = Child(
+                    pid, outcome, lambda: os.kill(pid, signal.SIGKILL)
+                )
                 waiting = self._waiting.get(number)
                 if waiting is None or waiting.done():
                     child.kill()  # whoever asked for it has given up
                 else:
                     waiting.set_result(child)
-            case StartFailed(number, error) if (waiting := self._waiting.get(number)) and not waiting.done():
+            case StartFailed(number, error) if (
+                waiting := self._waiting.get(number)
+            ) and not waiting.done():
                 waiting.set_exception(
                     NotStarted(f"a process could not be started: {error}; {python_process.ADVICE}")
                 )
@@ -243,7 +253,9 @@ class ForkStarter:
             if self._server is None or self._server.is_lost:
                 if self._server is not None:
                     self._old = {s for s in (*self._old, self._server) if not s.has_ended}
-                process = await python_process.start("livegrad.training.forkserver", hides_devices=True)
+                process = await python_process.start(
+                    "livegrad.training.forkserver", hides_devices=True
+                )
                 self._server = ForkServer(process, self._on_lost)
             server = self._server
         await server.wait()
@@ -268,7 +280,9 @@ class SpawnedProcess(WarmProcess):
                 await self._started
         except (TimeoutError, OSError) as error:
             self.kill()  # it shall not take it later
-            raise NotStarted("a process that was waiting for its task did not take it: try again") from error
+            raise NotStarted(
+                "a process that was waiting for its task did not take it: try again"
+            ) from error
         except asyncio.CancelledError:
             self.kill()
             raise
@@ -347,9 +361,12 @@ class SpawnStarter:
 
 
 def _is_useless(spare: "asyncio.Task[SpawnedProcess]") -> bool:
-    return spare.done() and (spare.cancelled() or spare.exception() is not None or spare.result().is_lost)
+    return spare.done() and (
+        spare.cancelled() or spare.exception() is not None or spare.result().is_lost
+    )
 
 
 def _note_error(spare: "asyncio.Task[SpawnedProcess]") -> None:
     if not spare.cancelled():
-        spare.exception()  # nobody waits for it now; the next start tries again, and says what it meets
+        # nobody waits for it now; the next start tries again, and says what it meets
+        spare.exception()

@@ -27,7 +27,9 @@ MISSING = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC)
 async def start(module: str, hides_devices: bool) -> Process:
     """Start `module` as a program. `hides_devices`: it shall see no GPU. Raises NotStarted."""
     if not sys.executable:
-        raise NotStarted("a process could not be started: Python does not know where its own program is")
+        raise NotStarted(
+            "a process could not be started: Python does not know where its own program is"
+        )
     environment = os.environ | {"PYTHONPATH": import_path()} | (NO_DEVICES if hides_devices else {})
     command = [sys.executable, *flags(), "-m", module]
     try:
@@ -35,8 +37,14 @@ async def start(module: str, hides_devices: bool) -> Process:
             *command, stdin=PIPE, stdout=PIPE, env=environment, cwd=staying_folder()
         )
     except OSError as error:
-        advice = f"see that {sys.executable} is there, and may be run" if error.errno in MISSING else ADVICE
-        raise NotStarted(f"a process could not be started: {error.strerror or error}; {advice}") from error
+        advice = (
+            f"see that {sys.executable} is there, and may be run"
+            if error.errno in MISSING
+            else ADVICE
+        )
+        raise NotStarted(
+            f"a process could not be started: {error.strerror or error}; {advice}"
+        ) from error
 
 
 def flags() -> list[str]:
@@ -55,7 +63,11 @@ def import_path() -> str:
     A relative or empty entry means the working folder, whose files may be called random.py or torch.py. Installed
     packages are found without PYTHONPATH, and must not come before the standard library.
     """
-    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    entries = [
+        entry
+        for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        if os.path.isabs(entry)
+    ]
     installed = {*site.getsitepackages(), site.getusersitepackages()}
     if str(PACKAGE_FOLDER) not in installed:
         entries.append(str(PACKAGE_FOLDER))

@@ -55,8 +55,10 @@ class LiveRun:
         self.feeds: set[Feed] = set()
         self.session: TrainerSession | None = None  # set while its trainer is connected
         self.commands = Commands()
-        self.trouble: str | None = None  # why the log cannot be written, as a message, while it cannot
-        self._entry = entry  # as it was when the run was taken in hand, with the columns learnt since
+        # why the log cannot be written, as a message, while it cannot
+        self.trouble: str | None = None
+        # as it was when the run was taken in hand, with the columns learnt since
+        self._entry = entry
         self.grad_states = self._grad_states_between()
         if newest is not None:
             self._note_losses(newest)
@@ -127,10 +129,14 @@ class LiveRun:
             "lr": life.lr,
             "pace": life.pace,
             "reason": life.reason,
-            "created_at": datetime.fromtimestamp(entry.created_at, UTC).isoformat().replace("+00:00", "Z"),
+            "created_at": datetime.fromtimestamp(entry.created_at, UTC)
+            .isoformat()
+            .replace("+00:00", "Z"),
             "epoch": life.epoch,
             "first_step": entry.first_step,
-            "parent": None if entry.parent is None else {"run": entry.parent, "step": entry.parent_step},
+            "parent": None
+            if entry.parent is None
+            else {"run": entry.parent, "step": entry.parent_step},
             "grad_states": self.grad_states,
         }
 

@@ -150,7 +150,14 @@ class Supervisor:
             return
         run.learn_secret(hash_of(secret))
         self._secrets[run.id] = secret
-        standing = (result.epoch, result.state, result.last_step, result.goal, result.lr, result.pace)
+        standing = (
+            result.epoch,
+            result.state,
+            result.last_step,
+            result.goal,
+            result.lr,
+            result.pace,
+        )
         self.tell(run, events.Begun(*standing))
 
     def _give_up(self, run: LiveRun, result: Result) -> None:
@@ -185,9 +192,13 @@ class Supervisor:
             self.tell(run, events.Launched(epoch))
 
     async def _assignment(self, run: LiveRun, effect: effects.Launch) -> Assignment:
-        address = Address(f"{self._url}/api/runs/{run.id}/trainer", self._secrets.pop(run.id), effect.epoch)
+        address = Address(
+            f"{self._url}/api/runs/{run.id}/trainer", self._secrets.pop(run.id), effect.epoch
+        )
         entry, origin = run.entry, await self._origin(run)
-        return Assignment(address, json.dumps(entry.config), entry.pace, origin, effect.plays, effect.goal)
+        return Assignment(
+            address, json.dumps(entry.config), entry.pace, origin, effect.plays, effect.goal
+        )
 
     async def _origin(self, run: LiveRun) -> Origin | None:
         # Read from the log: a trainer goes on from what is there, whatever is known here.
@@ -231,7 +242,9 @@ class Supervisor:
         check_layout(columns)
         if run.columns:
             if columns != run.columns:
-                raise ProtocolError("expected the columns that the run's records have, received others")
+                raise ProtocolError(
+                    "expected the columns that the run's records have, received others"
+                )
             return
         data = hello.data.model_dump(mode="json")
         describe = writes.Describe(run.id, hello.epoch, columns, json.dumps(data))

@@ -36,6 +36,8 @@ async def _outcome(launcher: Launcher, call: Call) -> Outcome:
     try:
         return await asyncio.wait_for(asyncio.shield(child.outcome), WORK_SECS)
     except TimeoutError:
-        raise TrainerError(f"a process that needs torch did not answer in {WORK_SECS:.0f} s") from None
+        raise TrainerError(
+            f"a process that needs torch did not answer in {WORK_SECS:.0f} s"
+        ) from None
     finally:
         child.kill()

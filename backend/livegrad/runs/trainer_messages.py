@@ -5,7 +5,15 @@ Its records are frames, which `protocol` reads.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from livegrad.errors import ProtocolError
 from livegrad.lifecycle.states import State

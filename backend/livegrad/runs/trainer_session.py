@@ -14,7 +14,8 @@ from typing import Any
 from livegrad.protocol import Frame
 from livegrad.runs.trainer_messages import Message
 
-UNLOGGED_BYTES = 16 * 1024 * 1024  # beyond it, nothing more is read from the trainer until some is logged
+# beyond it, nothing more is read from the trainer until some is logged
+UNLOGGED_BYTES = 16 * 1024 * 1024
 UNANSWERED_PINGS = 5  # so many, one every few seconds: the trainer is silent
 _ids = count(1)
 

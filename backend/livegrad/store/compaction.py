@@ -60,7 +60,9 @@ def _compact(
     frames = list(log.frames(run, block, block + BLOCK - 1))
     _check_whole(frames, max(block, started), block + BLOCK)
     floats = sum(column.size for column in columns)
-    rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(-1, floats)
+    rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(
+        -1, floats
+    )
     _insert_summary(db, run, BLOCK, block, summarize(rows, columns, frames[0].first))
     told = element_summary.summarize(rows, columns, frames[0].first, block)
     _insert_summary(db, run, BLOCK, block, told, "element_summaries")
@@ -80,7 +82,9 @@ def _check_whole(frames: list[Frame], first: int, end: int) -> None:
         raise ValueError(f"the record of step {first} is missing")
 
 
-def _fold(db: sqlite3.Connection, run: str, columns: Columns, smaller: int, size: int, first: int) -> None:
+def _fold(
+    db: sqlite3.Connection, run: str, columns: Columns, smaller: int, size: int, first: int
+) -> None:
     payloads = db.execute(
         "SELECT payload FROM summaries WHERE run = ? AND size = ? AND first >= ? ORDER BY first LIMIT ?",
         (run, smaller, first, FOLD),
@@ -94,24 +98,35 @@ def _fold_elements(db: sqlite3.Connection, run: str, smaller: int, size: int, fi
         "ORDER BY first",
         (run, smaller, first, first + size),
     ).fetchall()
-    (started,) = db.execute("SELECT coalesce(parent_step, 0) FROM runs WHERE id = ?", (run,)).fetchone()
+    (started,) = db.execute(
+        "SELECT coalesce(parent_step, 0) FROM runs WHERE id = ?", (run,)
+    ).fetchone()
     begun = max(first, started // smaller * smaller)
-    if len(found) == (first + size - begun) // smaller:  # else some were compacted before there were any
+    # else some were compacted before there were any
+    if len(found) == (first + size - begun) // smaller:
         _insert_summary(
             db, run, size, first, element_summary.fold(found, smaller, first), "element_summaries"
         )
 
 
 def _insert_summary(
-    db: sqlite3.Connection, run: str, size: int, first: int, payload: bytes, table: str = "summaries"
+    db: sqlite3.Connection,
+    run: str,
+    size: int,
+    first: int,
+    payload: bytes,
+    table: str = "summaries",
 ) -> None:
     db.execute(
-        f"INSERT INTO {table} (run, size, first, payload) VALUES (?,?,?,?)", (run, size, first, payload)
+        f"INSERT INTO {table} (run, size, first, payload) VALUES (?,?,?,?)",
+        (run, size, first, payload),
     )
 
 
 def _pack(db: sqlite3.Connection, run: str, block: int, frames: list[Frame]) -> None:
-    db.execute("DELETE FROM chunks WHERE run = ? AND first >= ? AND first < ?", (run, block, block + BLOCK))
+    db.execute(
+        "DELETE FROM chunks WHERE run = ? AND first >= ? AND first < ?", (run, block, block + BLOCK)
+    )
     for _, of_one_epoch in groupby(frames, lambda frame: frame.epoch):
         frame = join(list(of_one_epoch))
         packed = pack(frame.payload, frame.count)

@@ -33,7 +33,9 @@ def unpack_numbers(packed: Sequence[bytes], count: int, numbers: slice) -> Bits:
     """
     decompress = ZstdDecompressor().decompress
     try:
-        whole = np.frombuffer(b"".join(map(decompress, packed)), np.uint8).reshape(len(packed), 4, -1, count)
+        whole = np.frombuffer(b"".join(map(decompress, packed)), np.uint8).reshape(
+            len(packed), 4, -1, count
+        )
     except (ZstdError, ValueError) as error:
         raise RunDamaged(f"summaries of the run log are damaged: {error}") from error
     folded = np.ascontiguousarray(np.moveaxis(whole[:, :, numbers], 1, -1)).view(np.uint32)[..., 0]

@@ -41,7 +41,12 @@ class Source(Protocol):
 
 
 def curves(
-    source: Source, columns: Sequence[Column], wanted: Sequence[str], first: int, last: int, limit: int
+    source: Source,
+    columns: Sequence[Column],
+    wanted: Sequence[str],
+    first: int,
+    last: int,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Return the series `wanted` from step `first` to step `last`, each of about `limit` points, extremes kept.
 
@@ -49,7 +54,8 @@ def curves(
     """
     if not 2 <= limit <= MAX_POINTS:
         raise BadValue(f"points: expected a whole number from 2 to {MAX_POINTS}, received {limit}")
-    bucket = max(1, -(-2 * (last - first + 1) // limit))  # steps that share one minimum and one maximum
+    # steps that share one minimum and one maximum
+    bucket = max(1, -(-2 * (last - first + 1) // limit))
     sizes = [size for size in SIZES if size <= 2 * bucket]
     if last - first >= EXACT_STEPS:
         sizes = sizes or [SIZES[0]]
@@ -69,8 +75,12 @@ class Reading:
     def __init__(self, source: Source, columns: Sequence[Column], wanted: Sequence[str]) -> None:
         self._source, self._columns = source, columns
         self._readers = {name: reader(name, columns) for name in wanted}
-        self._places = {name: place for name in wanted if (place := summary_place(name, columns)) is not None}
-        self._elements = {name: element_place(name, columns) for name in wanted if name not in self._places}
+        self._places = {
+            name: place for name in wanted if (place := summary_place(name, columns)) is not None
+        }
+        self._elements = {
+            name: element_place(name, columns) for name in wanted if name not in self._places
+        }
         self._found: dict[str, list[Point]] = {name: [] for name in wanted}
 
     def take_summaries(self, first: int, last: int, size: int) -> None:
@@ -98,7 +108,12 @@ class Reading:
         summaries = self._source.element_summaries(length, first, last)
         for name, place in self._elements.items():
             if summaries:
-                self._take(name, points(unpacked(summaries, length, slice(place, place + 1)), 0), first, last)
+                self._take(
+                    name,
+                    points(unpacked(summaries, length, slice(place, place + 1)), 0),
+                    first,
+                    last,
+                )
         if size == 1:
             return
         for low, high in _gaps([begun for begun, _ in summaries], length, first, last):
@@ -111,7 +126,9 @@ class Reading:
         floats = sum(column.size for column in self._columns)
         for frames in _batches(self._source.frames(first, last)):
             steps = np.concatenate([np.arange(frame.first, frame.last + 1) for frame in frames])
-            rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(-1, floats)
+            rows = np.frombuffer(b"".join(frame.payload for frame in frames), np.float32).reshape(
+                -1, floats
+            )
             for name in wanted:
                 self._found[name].append((steps, self._readers[name](rows)))
 

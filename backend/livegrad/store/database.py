@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from livegrad.errors import LogError, LogTaken
-from livegrad.store.migrations import SCHEMA, VERSION, migrate, pending
 from livegrad.store.log_files import ENDINGS, LogFiles, keep_from_others, make_file
+from livegrad.store.migrations import SCHEMA, VERSION, migrate, pending
 from livegrad.store.readers import Readers
 
 APPLICATION_ID = 0x4C475244  # "LGRD"
@@ -25,7 +25,8 @@ WRITER_BUSY_MILLISECONDS = (
 )
 READER_BUSY_MILLISECONDS = 5000  # the writer's too while the file is opened
 READERS = 4
-MAX_JOURNAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log's file keeps for itself between checkpoints
+# what the write-ahead log's file keeps for itself between checkpoints
+MAX_JOURNAL_BYTES = 16 * 1024 * 1024
 CHECKPOINT_BYTES = 4 * 1024 * 1024  # of the write-ahead log: so much more, or
 CHECKPOINT_SECS = 1.0  # so long after the last one, they are moved into the file
 TRUNCATE_MILLISECONDS = 200  # that the readers of this process have to finish
@@ -84,7 +85,9 @@ class Database:
         with self.path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 raise LogError(damaged(self.path, "it is not a database"))
-        with contextlib.closing(sqlite3.connect(f"{self._real_path.as_uri()}?mode=ro", uri=True)) as db:
+        with contextlib.closing(
+            sqlite3.connect(f"{self._real_path.as_uri()}?mode=ro", uri=True)
+        ) as db:
             (application,) = db.execute("PRAGMA application_id").fetchone()
             (version,) = db.execute("PRAGMA user_version").fetchone()
             (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -191,7 +194,8 @@ class Database:
             db = self._open_writer()
             self._check_owner(db)
             self._files.check()
-            db.executescript(command)  # which goes on to the command's end even when it returns no rows
+            # which goes on to the command's end even when it returns no rows
+            db.executescript(command)
             self._checkpoint(db)
 
     def truncate(self) -> bool:
@@ -239,12 +243,20 @@ class Database:
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return what a query finds. Raises LogError."""
-        with self._told(), self._reading() as db, contextlib.closing(db.execute(query, values)) as cursor:
+        with (
+            self._told(),
+            self._reading() as db,
+            contextlib.closing(db.execute(query, values)) as cursor,
+        ):
             return cursor.fetchall()
 
     def row(self, query: str, values: Sequence[Any] = ()) -> Any:
         """Return the first row that a query finds, or None. Raises LogError."""
-        with self._told(), self._reading() as db, contextlib.closing(db.execute(query, values)) as cursor:
+        with (
+            self._told(),
+            self._reading() as db,
+            contextlib.closing(db.execute(query, values)) as cursor,
+        ):
             return cursor.fetchone()
 
     @contextmanager
@@ -270,7 +282,9 @@ def _text(stored: bytes) -> str:
 
 def _check_kind(path: Path, application: int, version: int) -> None:
     if application != APPLICATION_ID:
-        raise LogError(f"{path} is a database of another program: choose another folder with --data")
+        raise LogError(
+            f"{path} is a database of another program: choose another folder with --data"
+        )
     if version > VERSION:
         raise LogError(
             f"{path} was written by a newer livegrad (format {version}, this one reads {VERSION}): "
@@ -291,13 +305,9 @@ def in_words(path: Path, error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_FULL:
             return f"the disk that holds {path.parent} is full: free some space"
         case sqlite3.SQLITE_IOERR:
-            return (
-                f"the disk that holds {path.parent} fails ({error}): see that it has space and is still there"
-            )
+            return f"the disk that holds {path.parent} fails ({error}): see that it has space and is still there"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
-            return (
-                f"{path} cannot be written ({error}): see to its rights, or choose another folder with --data"
-            )
+            return f"{path} cannot be written ({error}): see to its rights, or choose another folder with --data"
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return damaged(path, str(error))
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:

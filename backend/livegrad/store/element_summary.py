@@ -33,7 +33,11 @@ Summaries = Sequence[tuple[int, bytes]]  # each with its block's first step
 
 
 def _chosen(columns: Sequence[Column]) -> NDArray[np.intp]:
-    spans = [np.arange(c.offset, c.offset + c.size) for c in columns if c.role in ("parameter", "gradient")]
+    spans = [
+        np.arange(c.offset, c.offset + c.size)
+        for c in columns
+        if c.role in ("parameter", "gradient")
+    ]
     return np.concatenate(spans) if spans else np.zeros(0, np.intp)
 
 

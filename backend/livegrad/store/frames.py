@@ -23,7 +23,9 @@ def frame_of(row: Any, run: str, length: int) -> Frame:
     except RunDamaged as error:
         raise damaged_run(run, f"the records of step {first} on: {error}") from error
     if count < 1 or len(whole) % (4 * count) or (length and len(whole) != count * length):
-        raise damaged_run(run, f"the {count} records of step {first} on are {len(whole)} bytes long")
+        raise damaged_run(
+            run, f"the {count} records of step {first} on are {len(whole)} bytes long"
+        )
     return Frame(RECORDS, count, first, epoch, 0, finished_at, whole)
 
 

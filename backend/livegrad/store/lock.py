@@ -64,10 +64,12 @@ class FolderLock:
             if _identity(self._path) == self._file:
                 continue
             if _identity(self._path.parent) != self._folder:
-                continue  # the folder was moved away, with the lock in it; what is there now is not ours
+                # the folder was moved away, with the lock in it; what is there now is not ours
+                continue
             try:
                 lock = self._acquire()
-                self._former.append(self._lock)  # not released: that could delete the new one's file
+                # not released: that could delete the new one's file
+                self._former.append(self._lock)
                 self._lock, is_lost = lock, False
                 _log.warning("%s was deleted or replaced: made again, and locked", self._path)
             except (Timeout, OSError) as error:

@@ -28,7 +28,8 @@ class RunLog(Database):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._damage: dict[str, str] = {}  # by run: why it cannot be read
-        self._lengths: dict[str, int] = {}  # by run: of one of its records, once its columns are known
+        # by run: of one of its records, once its columns are known
+        self._lengths: dict[str, int] = {}
         try:
             for entry in self.runs():
                 self._check_newest(entry)
@@ -51,8 +52,13 @@ class RunLog(Database):
     def _check_newest(self, entry: Entry) -> None:
         # Each goes on from its newest record.
         try:
-            if self.frame(entry.id, entry.last_step) is None and entry.last_step >= entry.first_step:
-                raise damaged_run(entry.id, f"the record of its newest step, {entry.last_step}, is missing")
+            if (
+                self.frame(entry.id, entry.last_step) is None
+                and entry.last_step >= entry.first_step
+            ):
+                raise damaged_run(
+                    entry.id, f"the record of its newest step, {entry.last_step}, is missing"
+                )
         except RunDamaged as error:
             self.note_damage(entry.id, str(error))
 
@@ -107,7 +113,9 @@ class RunLog(Database):
 
     def _record_bytes(self, run: str) -> int:
         # 0 as long as its columns are not known; they do not change.
-        if (length := self._lengths.get(run, 0)) == 0 and (length := record_bytes(self.columns(run))):
+        if (length := self._lengths.get(run, 0)) == 0 and (
+            length := record_bytes(self.columns(run))
+        ):
             self._lengths[run] = length
         return length
 
@@ -125,7 +133,9 @@ class RunLog(Database):
     def kept(self, run: str) -> list[tuple[int, int]]:
         """Return the first and last step of each stretch of steps whose records are there, in order."""
         found: list[tuple[int, int]] = []
-        for first, count in self.rows("SELECT first, count FROM chunks WHERE run = ? ORDER BY first", (run,)):
+        for first, count in self.rows(
+            "SELECT first, count FROM chunks WHERE run = ? ORDER BY first", (run,)
+        ):
             begun = found.pop()[0] if found and found[-1][1] == first - 1 else first
             found.append((begun, first + count - 1))
         return found
@@ -136,7 +146,9 @@ class RunLog(Database):
             "SELECT first + count - 1 FROM chunks WHERE run = ? AND first < ? ORDER BY first DESC",
             (run, step),
         )
-        after = self.row("SELECT first FROM chunks WHERE run = ? AND first > ? ORDER BY first", (run, step))
+        after = self.row(
+            "SELECT first FROM chunks WHERE run = ? AND first > ? ORDER BY first", (run, step)
+        )
         return [row[0] for row in (before, after) if row is not None]
 
     def tuning(self, run: str, step: int) -> tuple[float, float | None]:
@@ -156,8 +168,13 @@ class RunLog(Database):
 
     def events(self, run: str) -> list[dict[str, Any]]:
         """Return what happened to the run, in order."""
-        rows = self.rows("SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,))
-        return [{"step": s, "time": t, "kind": k, **object_of(run, "an event", d)} for s, t, k, d in rows]
+        rows = self.rows(
+            "SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,)
+        )
+        return [
+            {"step": s, "time": t, "kind": k, **object_of(run, "an event", d)}
+            for s, t, k, d in rows
+        ]
 
 
 @dataclass(frozen=True, slots=True)

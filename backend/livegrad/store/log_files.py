@@ -26,7 +26,8 @@ class LogFiles:
         """Raise LogMoved when one of them was moved, deleted or replaced; what was open stays open."""
         for path, known in zip(self._paths, self._files, strict=False):
             try:
-                found = os.stat(path)  # a third of the time of Path.stat, and it comes before each commit
+                # a third of the time of Path.stat, and it comes before each commit
+                found = os.stat(path)
             except OSError as error:
                 raise LogMoved(
                     f"{path} is not there any more ({error.strerror}): move it back, and training goes on; "

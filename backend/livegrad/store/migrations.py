@@ -69,7 +69,10 @@ CREATE TABLE owner (token TEXT NOT NULL) STRICT;
 
 # What every log has had from the first on; one without it is of a form that we do not know.
 _FIRST = (
-    ("runs", ("id", "name", "config", "created_at", "state", "reason", "epoch", "secret", "lr", "pace")),
+    (
+        "runs",
+        ("id", "name", "config", "created_at", "state", "reason", "epoch", "secret", "lr", "pace"),
+    ),
     ("runs", ("columns", "data", "last_step")),
     ("chunks", ("run", "first", "count", "epoch", "time", "payload")),
     ("events", ("run", "step", "epoch", "time", "kind", "detail")),
@@ -178,7 +181,8 @@ def pending(db: sqlite3.Connection) -> tuple[Migration, ...] | None:
     # Only the forms of version 1 lack some of what their number says.
     first = [m.version > version or (version == 1 and m.mark not in columns) for m in MIGRATIONS]
     done = first.index(True) if True in first else len(MIGRATIONS)
-    own = [m.mark for m in MIGRATIONS[:done] if m.version == version]  # a later one may rename older marks
+    # a later one may rename older marks
+    own = [m.mark for m in MIGRATIONS[:done] if m.version == version]
     if not columns.issuperset(own):
         return None
     return None if any(m.mark in columns for m in MIGRATIONS[done:]) else MIGRATIONS[done:]

@@ -51,7 +51,11 @@ class Readers:
     def _take(self) -> sqlite3.Connection:
         end = time.monotonic() + WAIT_SECS
         with self._changed:
-            while not self._is_closed and not self._idle and len(self._lent) + self._opening >= self._most:
+            while (
+                not self._is_closed
+                and not self._idle
+                and len(self._lent) + self._opening >= self._most
+            ):
                 if not self._changed.wait(end - time.monotonic()):
                     raise LogError("the run log is being read by too many at once: try again")
             if self._is_closed:

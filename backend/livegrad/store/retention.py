@@ -66,7 +66,8 @@ class Retention:
     def _bytes(self) -> tuple[int, int]:
         # Of what is in the file, and of the file as a whole.
         (pages,), (free,), (size,) = (
-            self._log.row(f"PRAGMA {name}") for name in ("page_count", "freelist_count", "page_size")
+            self._log.row(f"PRAGMA {name}")
+            for name in ("page_count", "freelist_count", "page_size")
         )
         return (pages - free) * size, pages * size
 

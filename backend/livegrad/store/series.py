@@ -12,7 +12,9 @@ from livegrad.protocol import Column
 from livegrad.store.snapshot import other_name
 
 _NORMS = {"gradient_norm": "gradient", "parameter_norm": "parameter"}
-_ELEMENT = re.compile(r"(?P<name>[^\[\]/]+)(?P<grad>\.grad)?\[(?P<index>\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*)\]")
+_ELEMENT = re.compile(
+    r"(?P<name>[^\[\]/]+)(?P<grad>\.grad)?\[(?P<index>\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*)\]"
+)
 Rows = NDArray[np.float32]
 Steps = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -41,7 +43,9 @@ def reader(name: str, columns: Sequence[Column]) -> Reader:
 
 
 def _find(name: str, role: str, columns: Sequence[Column]) -> Column | None:
-    return next((c for c in columns if c.role == role and name in (c.name, other_name(c.name))), None)
+    return next(
+        (c for c in columns if c.role == role and name in (c.name, other_name(c.name))), None
+    )
 
 
 def _norm(column: Column) -> Reader:

@@ -56,7 +56,9 @@ class Snapshot:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the contract has it."""
-        return self._facts() | {"parameters": [parameter.as_json() for parameter in self.parameters]}
+        return self._facts() | {
+            "parameters": [parameter.as_json() for parameter in self.parameters]
+        }
 
     def one_as_json(self, name: str) -> dict[str, Any]:
         """Return one parameter, with the run, step, phase and loss. Raises UnknownThing."""
@@ -80,7 +82,9 @@ class Snapshot:
         """Return every parameter by name, and every gradient that is there by name.grad."""
         values = {p.name: np.ascontiguousarray(p.value) for p in self.parameters}
         grads = {
-            f"{p.name}.grad": np.ascontiguousarray(p.grad) for p in self.parameters if p.grad is not None
+            f"{p.name}.grad": np.ascontiguousarray(p.grad)
+            for p in self.parameters
+            if p.grad is not None
         }
         return values | grads
 

@@ -27,7 +27,9 @@ def names(columns: Sequence[Column]) -> list[str]:
     """Return the series that summaries tell of: every scalar, and both norms of every parameter."""
     scalars = [column.name for column in columns if column.role == "scalar"]
     parameters = [column.name for column in columns if column.role == "parameter"]
-    return scalars + [f"{kind}/{name}" for kind in ("gradient_norm", "parameter_norm") for name in parameters]
+    return scalars + [
+        f"{kind}/{name}" for kind in ("gradient_norm", "parameter_norm") for name in parameters
+    ]
 
 
 def summary_place(name: str, columns: Sequence[Column]) -> int | None:
@@ -64,7 +66,12 @@ def _not_absent(place: NDArray[np.intp], absent: NDArray[np.bool_]) -> NDArray[n
 
 
 def _put(
-    cells: Cells, at_step: int, at_value: int, place: NDArray[np.intp], values: Values | Rows, first: int
+    cells: Cells,
+    at_step: int,
+    at_value: int,
+    place: NDArray[np.intp],
+    values: Values | Rows,
+    first: int,
 ) -> None:
     found = np.take_along_axis(values, place[None], axis=0)[0]
     cells[:, at_step] = np.where(np.isnan(found), -1, first + place)

@@ -188,7 +188,8 @@ def _carry_out(db: sqlite3.Connection, write: Write) -> Result:
 def standing(db: sqlite3.Connection, run: str) -> Standing | None:
     """Return what the log holds of a run, or None when there is no such run."""
     row = db.execute(
-        "SELECT id, state, reason, epoch, seq, last_step, goal, lr, pace FROM runs WHERE id = ?", (run,)
+        "SELECT id, state, reason, epoch, seq, last_step, goal, lr, pace FROM runs WHERE id = ?",
+        (run,),
     ).fetchone()
     return None if row is None else Standing(row[0], State(row[1]), *row[2:])
 

@@ -167,5 +167,7 @@ class Connection:
         closed = self._protocol.close_rcvd
         if closed is not None:
             raise Lost(f"closed by the server: {closed.reason or closed.code}", closed.code)
-        if self._protocol.state is State.CLOSED or (self._protocol.state is State.CLOSING and not closing):
+        if self._protocol.state is State.CLOSED or (
+            self._protocol.state is State.CLOSING and not closing
+        ):
             raise Lost("the connection broke off")

@@ -72,5 +72,7 @@ class Batches:
 
     def _shuffled(self, number: int) -> Tensor:
         # Two numbers into one seed: distinct for every pass of a run, and the same in every process.
-        generator = torch.Generator().manual_seed((self._seed + 1) * 1_000_003 + number & (2**63 - 1))
+        generator = torch.Generator().manual_seed(
+            (self._seed + 1) * 1_000_003 + number & (2**63 - 1)
+        )
         return torch.randperm(len(self._x), generator=generator)

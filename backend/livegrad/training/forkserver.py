@@ -140,7 +140,9 @@ class ForkServer:
                 self._woken,
             ):
                 os.close(descriptor)
-            threading.Thread(target=_end_with, args=(self._lifeline,), name="lifeline", daemon=True).start()
+            threading.Thread(
+                target=_end_with, args=(self._lifeline,), name="lifeline", daemon=True
+            ).start()
             code = task_process.do(request.task, reports)
         finally:
             task_process.end(code)

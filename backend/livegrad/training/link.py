@@ -28,7 +28,8 @@ UNACKNOWLEDGED_BYTES = 4 * 1024 * 1024
 GIVE_UP_SECS = 5.0  # without a server for so long, the trainer ends
 WELCOME_SECS = 10.0
 RETRY_SECS = 0.2
-REFUSALS = frozenset({401, 403, 404, 409, 4403, 4404, 4409})  # HTTP or websocket: no use to try again
+# HTTP or websocket: no use to try again
+REFUSALS = frozenset({401, 403, 404, 409, 4403, 4404, 4409})
 
 Message = dict[str, Any]
 
@@ -57,7 +58,8 @@ class Link:
         self._unacknowledged_bytes = 0  # of the frames among them
         self._logged = 0  # how many of this trainer's records' frames and messages are logged
         self._last_status: Message | None = None  # said again after a reconnect
-        self._last_picture: Frame | None = None  # of a half-done iteration; nothing was sent after it
+        # of a half-done iteration; nothing was sent after it
+        self._last_picture: Frame | None = None
         self._closing = False
         self._turn = threading.RLock()  # held by the thread that sends and receives
         self._connection: Connection | None = (

@@ -29,5 +29,11 @@ def build(config: RunConfig) -> nn.Sequential:
     if not config.named_layers:
         return nn.Sequential(hidden, activation, output)
     return nn.Sequential(
-        OrderedDict([("hidden_linear", hidden), ("hidden_activation", activation), ("output_linear", output)])
+        OrderedDict(
+            [
+                ("hidden_linear", hidden),
+                ("hidden_activation", activation),
+                ("output_linear", output),
+            ]
+        )
     )

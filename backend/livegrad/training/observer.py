@@ -47,7 +47,9 @@ class Ring:
     def put(self, record: bytes) -> None:
         """Put a whole record in. Raises BufferError when there is no room."""
         if len(self._records) >= self._capacity:
-            raise BufferError(f"expected room for a record, found all {self._capacity} places taken")
+            raise BufferError(
+                f"expected room for a record, found all {self._capacity} places taken"
+            )
         self._records.append(record)
         self.finished_at = time.time()
 
@@ -172,7 +174,8 @@ class Observer:
     def _copy_gradients(self) -> None:
         gradients = [grad for parameter in self._parameters if (grad := parameter.grad) is not None]
         if len(gradients) == len(self._gradients):
-            torch._foreach_copy_(self._gradients, gradients)  # a third of the time that one copy each takes
+            # a third of the time that one copy each takes
+            torch._foreach_copy_(self._gradients, gradients)
             return
         for copy, parameter in zip(self._gradients, self._parameters, strict=True):
             copy.fill_(_NAN) if parameter.grad is None else copy.copy_(parameter.grad)
@@ -188,7 +191,9 @@ class Observer:
     def _find_state(self) -> None:
         # The optimizer makes its tensors at its first update and then changes them in place.
         state = self._optimizer.state
-        kept = [state.get(p, _NOTHING).get(slot.name) for slot in self._slots for p in self._parameters]
+        kept = [
+            state.get(p, _NOTHING).get(slot.name) for slot in self._slots for p in self._parameters
+        ]
         if all(value is not None for value in kept):
             self._state = [_memory_of(value) for value in kept]
             self._has_state = True

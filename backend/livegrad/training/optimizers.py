@@ -25,4 +25,8 @@ def slots(config: RunConfig) -> list[Slot]:
     trial = build(config, [parameter])
     trial.step()
     kept = trial.state[parameter]
-    return [Slot(name, value.dim() == 0) for name, value in kept.items() if isinstance(value, torch.Tensor)]
+    return [
+        Slot(name, value.dim() == 0)
+        for name, value in kept.items()
+        if isinstance(value, torch.Tensor)
+    ]

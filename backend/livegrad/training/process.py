@@ -88,7 +88,8 @@ class Trainer:
         except Stopped:
             pass
         except Exception as error:
-            if not is_trouble(error):  # no memory, no thread: not the run's fault; the exit code says it
+            # no memory, no thread: not the run's fault; the exit code says it
+            if not is_trouble(error):
                 self.link.say({"kind": "failed", "reason": _in_words(error)})
             self.link.close(FLUSH_SECS)
             raise SystemExit(1) from error
@@ -100,13 +101,23 @@ class Trainer:
         batches = Batches(self.points.train, config.batch_size, seed)
         steps = range(self._first_step + 1, config.max_steps + 1)
         loss_fn = self.observer.loss_fn
-        train(self.model, self.optimizer, loss_fn, batches, self.points.validation, steps, config.zero_grad)
+        train(
+            self.model,
+            self.optimizer,
+            loss_fn,
+            batches,
+            self.points.validation,
+            steps,
+            config.zero_grad,
+        )
 
     def _at_boundary(self, phase: str) -> None:
         if phase == "step":
             self.link.tend(self.control.poll)
         elif phase == "zero_grad" and not self.config.zero_grad:
-            return  # there is nothing to clear yet at the first step, and no line that would have cleared it
+            # there is nothing to clear yet at the first step, and no line that would have cleared
+            # it
+            return
         self.control.boundary(phase)
 
     def _on_message(self, message: Message) -> None:
@@ -201,12 +212,19 @@ def warm_up() -> None:
     """Take one observed step with each optimizer, so that a process forked from here starts in milliseconds."""
     torch.set_num_threads(1)
     for kind in optimizers.KINDS:
-        config = RunConfig.model_validate({"optimizer": {"kind": kind}, "max_steps": 1, "batch_size": 2})
+        config = RunConfig.model_validate(
+            {"optimizer": {"kind": kind}, "max_steps": 1, "batch_size": 2}
+        )
         points = split(config)
         model = network.build(config)
         optimizer = optimizers.build(config, model.parameters())
         observer = Observer(
-            model, optimizer, nn.MSELoss(), optimizers.slots(config), lambda phase: None, ring_rows=2
+            model,
+            optimizer,
+            nn.MSELoss(),
+            optimizers.slots(config),
+            lambda phase: None,
+            ring_rows=2,
         )
         observer.attach()
         observer.write_initial()

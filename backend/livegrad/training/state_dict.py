@@ -19,7 +19,9 @@ def state_dict(config: str, values: Mapping[str, bytes]) -> bytes:
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     model.load_state_dict(
         {
-            name: torch.from_numpy(np.frombuffer(data, np.float32).copy()).reshape(shapes.get(name, (-1,)))
+            name: torch.from_numpy(np.frombuffer(data, np.float32).copy()).reshape(
+                shapes.get(name, (-1,))
+            )
             for name, data in values.items()
         }
     )

@@ -133,7 +133,9 @@ def _result(task: Task) -> bytes:
 
 def is_trouble(error: BaseException) -> bool:
     """Tell an error that the surroundings caused, such as no memory, from one of the training code."""
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in TROUBLE_ERRNOS):
+    if isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno in TROUBLE_ERRNOS
+    ):
         return True
     return any(words in str(error).lower() for words in TROUBLE_WORDS)
 
@@ -141,6 +143,7 @@ def is_trouble(error: BaseException) -> bool:
 def end(code: int) -> None:
     """End this process at once: no exit handler of a library holds it up, nor PYTHONINSPECT."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # None, closed, or nobody reads it
+        # None, closed, or nobody reads it
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(code)

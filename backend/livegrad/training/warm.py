@@ -22,7 +22,9 @@ def load(forks: bool) -> Ready:
             return Ready(can_fork=False)
         process.warm_up()
         return Ready(can_fork=forks and a_fork_can_train())
-    except Exception as error:  # a library that is not there, or half there: each run tells it as its reason
+    except (
+        Exception
+    ) as error:  # a library that is not there, or half there: each run tells it as its reason
         return Ready(failure=in_words(error), is_trouble=is_trouble(error))
 
 

@@ -15,7 +15,9 @@ from livegrad.runs.launcher import Launcher
         (False, "OSError", "failed"),
     ],
 )
-def test_torch_is_ready_only_when_it_was_loaded(is_warm: bool, failure: str | None, said: str) -> None:
+def test_torch_is_ready_only_when_it_was_loaded(
+    is_warm: bool, failure: str | None, said: str
+) -> None:
     launcher = Launcher()
     launcher.is_warm, launcher.warm_failure = is_warm, failure
     assert torch_state(launcher) == said

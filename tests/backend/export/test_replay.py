@@ -28,7 +28,9 @@ def steps_in(ranges: Sequence[tuple[int, int]]) -> list[int]:
     room=st.integers(16, 3000),
     spikes=st.sets(st.floats(0.1, 0.9), max_size=3),
 )
-def test_what_is_kept_fits_and_is_whole(first: int, length: int, room: int, spikes: set[float]) -> None:
+def test_what_is_kept_fits_and_is_whole(
+    first: int, length: int, room: int, spikes: set[float]
+) -> None:
     last = first + length - 1
     at = {first + int(share * length): 1000.0 for share in spikes}
     ranges = chosen([(first, last)], room, loss_of(first, last, at))

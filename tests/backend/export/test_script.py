@@ -12,7 +12,11 @@ from livegrad.datasets import DATASETS
 from livegrad.export.script import WIDTH, InitialState, Segment, write
 from livegrad.protocol import Column, Slot, columns_of
 
-SLOTS = {"sgd": ("momentum_buffer",), "adam": ("step", "exp_avg", "exp_avg_sq"), "rmsprop": ("square_avg",)}
+SLOTS = {
+    "sgd": ("momentum_buffer",),
+    "adam": ("step", "exp_avg", "exp_avg_sq"),
+    "rmsprop": ("square_avg",),
+}
 NASTY = (
     "\n",
     "\r",
@@ -35,7 +39,9 @@ NASTY = (
 
 names = st.one_of(
     st.text(min_size=1, max_size=80),
-    st.lists(st.sampled_from(NASTY), min_size=1, max_size=26).map(lambda parts: "".join(parts)[:80]),
+    st.lists(st.sampled_from(NASTY), min_size=1, max_size=26).map(
+        lambda parts: "".join(parts)[:80]
+    ),
     st.just("🦊" * 80),
     st.just("\n    import os\n"),
 )
@@ -50,7 +56,11 @@ def optimizers(draw: st.DrawFn) -> dict[str, Any]:
     if kind in ("adam", "adamw"):
         own |= {"betas": (draw(fractions), draw(fractions)), "amsgrad": draw(st.booleans())}
     if kind == "rmsprop":
-        own |= {"alpha": draw(fractions), "centered": draw(st.booleans()), "eps": draw(st.just(1e-8))}
+        own |= {
+            "alpha": draw(fractions),
+            "centered": draw(st.booleans()),
+            "eps": draw(st.just(1e-8)),
+        }
     if kind in ("sgd", "rmsprop"):
         own |= {"momentum": draw(fractions)}
     return own
@@ -98,7 +108,9 @@ def histories(draw: st.DrawFn) -> tuple[list[Segment], InitialState | None]:
         last = after + draw(st.integers(1, 60))
         steps = draw(st.lists(st.integers(after + 1, last), max_size=40, unique=True))
         tuned = {step: draw(rates) for step in sorted(steps)}
-        segments.append(Segment(f"{number:08x}", config, columns(hidden, named, config), after, last, tuned))
+        segments.append(
+            Segment(f"{number:08x}", config, columns(hidden, named, config), after, last, tuned)
+        )
         after = last
     if start == 0:
         return segments, None
@@ -111,7 +123,9 @@ def histories(draw: st.DrawFn) -> tuple[list[Segment], InitialState | None]:
 
 @settings(max_examples=150)
 @given(histories())
-def test_the_script_of_every_history_is_python(history: tuple[list[Segment], InitialState | None]) -> None:
+def test_the_script_of_every_history_is_python(
+    history: tuple[list[Segment], InitialState | None],
+) -> None:
     segments, initial = history
     text = write(segments, initial, "2.13.0")
     compile(text, "script.py", "exec", dont_inherit=True)
@@ -127,7 +141,9 @@ def test_the_script_of_every_history_is_python(history: tuple[list[Segment], Ini
 
 def pairs(node: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
     assert isinstance(node, ast.Dict)
-    return [(key, value) for key, value in zip(node.keys, node.values, strict=True) if key is not None]
+    return [
+        (key, value) for key, value in zip(node.keys, node.values, strict=True) if key is not None
+    ]
 
 
 def test_lines_are_of_a_width_to_read_however_much_was_tuned() -> None:

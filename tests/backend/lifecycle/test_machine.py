@@ -88,7 +88,9 @@ def after(run: RunState, *events: Event) -> tuple[RunState, list[Effect]]:
     return run, effects
 
 
-def begun(epoch: int, state: State = State.STARTING, last_step: int = -1, goal: int | None = None) -> Begun:
+def begun(
+    epoch: int, state: State = State.STARTING, last_step: int = -1, goal: int | None = None
+) -> Begun:
     return Begun(epoch, state, last_step, goal, 0.5, None)
 
 
@@ -200,7 +202,9 @@ def test_a_silent_trainer_is_replaced() -> None:
     assert LogBegin(0.0) in after(run, Drained(1))[1]
 
 
-@pytest.mark.parametrize("event", [Lost(0, KILLED), Parted(6, True), Silent(6), Broke(0, "x"), Drained(1)])
+@pytest.mark.parametrize(
+    "event", [Lost(0, KILLED), Parted(6, True), Silent(6), Broke(0, "x"), Drained(1)]
+)
 def test_what_an_older_trainer_does_means_nothing(event: Event) -> None:
     assert after(RUNNING, event) == (RUNNING, [])
 
@@ -233,7 +237,9 @@ def test_a_server_that_ends_stops_its_trainers_and_interrupts_their_runs() -> No
 
 
 @pytest.mark.parametrize("events", [STARTED[:1], STARTED[:2], STARTED[:3]])
-def test_a_server_that_ends_while_a_trainer_starts_waits_for_neither(events: tuple[Event, ...]) -> None:
+def test_a_server_that_ends_while_a_trainer_starts_waits_for_neither(
+    events: tuple[Event, ...],
+) -> None:
     run, _ = after(NEW, *events, Closing())
     rest: dict[Trainer, tuple[Event, ...]] = {
         Trainer.BEGINNING: (begun(1),),

@@ -63,7 +63,9 @@ class Work:
             step, lr = origin.step, origin.lr
             weight = RECORD.unpack(origin.record)[3]
         run = address.url.split("/")[-2]
-        work = cls(run, address.secret, address.epoch, step, weight, lr, on_end, asked, assignment.plays)
+        work = cls(
+            run, address.secret, address.epoch, step, weight, lr, on_end, asked, assignment.plays
+        )
         if origin is None or not origin.is_own:
             work._put(step, record(weight, lr, step))
         work.say_state()

@@ -12,7 +12,12 @@ from livegrad.runs.trainer_messages import Answer
 
 def answer(waiting: Waiting, step: int = 0) -> Answer:
     return Answer(
-        kind="answer", id=waiting.id, applied_at_step=step, state=State.PAUSED, phase="step", step=step
+        kind="answer",
+        id=waiting.id,
+        applied_at_step=step,
+        state=State.PAUSED,
+        phase="step",
+        step=step,
     )
 
 

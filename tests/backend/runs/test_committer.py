@@ -161,7 +161,9 @@ async def test_trouble_that_is_over_is_noticed_although_nobody_writes(
         assert world.troubles[-1] is None
 
 
-async def test_a_write_that_breaks_is_told_to_whoever_asked_and_ends_nothing(tmp_path: Path) -> None:
+async def test_a_write_that_breaks_is_told_to_whoever_asked_and_ends_nothing(
+    tmp_path: Path,
+) -> None:
     async with at_work(tmp_path) as world:
         with pytest.raises(UnknownThing):
             await world.committer.attempt("nobody", Begin("nobody", "hash"))
@@ -179,7 +181,9 @@ async def test_whoever_asked_may_go_away(tmp_path: Path) -> None:
         assert {run.id for run in world.log.runs()} == {"a", "b"}
 
 
-async def test_at_its_end_it_writes_what_is_there_and_leaves_out_what_it_cannot(tmp_path: Path) -> None:
+async def test_at_its_end_it_writes_what_is_there_and_leaves_out_what_it_cannot(
+    tmp_path: Path,
+) -> None:
     async with at_work(tmp_path) as world:
         world.append(0)
     assert len(world.appended) == 1

@@ -56,7 +56,11 @@ ACTIONS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(actions=ACTIONS, acknowledges=st.booleans(), record=st.sampled_from([8, 4096, WAITING_BYTES + 4]))
+@given(
+    actions=ACTIONS,
+    acknowledges=st.booleans(),
+    record=st.sampled_from([8, 4096, WAITING_BYTES + 4]),
+)
 def test_what_is_sent_and_what_is_skipped_are_everything_and_the_newest_always_arrives(
     actions: list[tuple[str, int]], acknowledges: bool, record: int
 ) -> None:

@@ -178,7 +178,9 @@ async def test_beyond_the_limit_no_run_is_made(tmp_path: Path) -> None:
         assert sum(isinstance(result, Forbidden) for result in results) == 4
 
 
-async def test_an_error_that_nobody_expected_is_told_to_whoever_ends_the_server(tmp_path: Path) -> None:
+async def test_an_error_that_nobody_expected_is_told_to_whoever_ends_the_server(
+    tmp_path: Path,
+) -> None:
     async with opened(tmp_path) as world:
         await world.default()
 
@@ -192,7 +194,9 @@ async def test_an_error_that_nobody_expected_is_told_to_whoever_ends_the_server(
         assert crash.subgroup(ZeroDivisionError) is not None
 
 
-async def test_a_run_that_cannot_be_read_is_listed_refused_and_can_be_deleted(tmp_path: Path) -> None:
+async def test_a_run_that_cannot_be_read_is_listed_refused_and_can_be_deleted(
+    tmp_path: Path,
+) -> None:
     async with opened(tmp_path) as world:
         bad = await world.default()
         await world.hub.create(RunConfig(name="whole"))

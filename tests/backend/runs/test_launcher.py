@@ -28,7 +28,11 @@ NOBODY = "ws://127.0.0.1:9/"  # where no server listens: a trainer looks for it 
         (End(1), "its process ended with exit code 1", False),  # it gave up looking for a server
         (End(1, "ImportError: no torch"), "its process failed: ImportError: no torch", True),
         (End(75, "MemoryError"), "its process could not go on: MemoryError", False),
-        (End(None, "its forkserver is gone"), "its process was lost: its forkserver is gone", False),
+        (
+            End(None, "its forkserver is gone"),
+            "its process was lost: its forkserver is gone",
+            False,
+        ),
         (End(None), "its process was lost: nobody knows how it ended", False),
         (
             End(-signal.SIGKILL),
@@ -50,7 +54,9 @@ def test_the_start_method_is_what_is_asked_for_or_the_systems_own() -> None:
         start_method("thread")
 
 
-def test_only_absolute_entries_of_the_import_path_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_absolute_entries_of_the_import_path_are_passed_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     entries = ["", ".", "lessons", "/opt/own", "../up"]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(entries))
     found = python_process.import_path().split(os.pathsep)
@@ -63,7 +69,9 @@ async def launcher() -> AsyncIterator[Launcher]:
     made = Launcher()
     yield made
     await made.close()
-    assert not [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    assert not [
+        child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def assignment(url: str = NOBODY, config: str | None = None) -> Assignment:
@@ -100,7 +108,9 @@ async def test_a_trainer_is_started_and_ended(launcher: Launcher) -> None:
     assert launcher.pid("a") is None
 
 
-async def test_an_error_before_there_is_a_connection_comes_with_its_words(launcher: Launcher) -> None:
+async def test_an_error_before_there_is_a_connection_comes_with_its_words(
+    launcher: Launcher,
+) -> None:
     ends = Ends()
     await launcher.start("a", assignment(config='{"hidden": "many"}'), ends)
     end = await ends.next()
@@ -108,14 +118,18 @@ async def test_an_error_before_there_is_a_connection_comes_with_its_words(launch
     assert end.error.startswith("ValidationError: ")
 
 
-async def test_a_trainer_without_a_server_gives_up_and_that_is_no_failure(launcher: Launcher) -> None:
+async def test_a_trainer_without_a_server_gives_up_and_that_is_no_failure(
+    launcher: Launcher,
+) -> None:
     ends = Ends()
     await launcher.start("a", assignment(), ends)
     end = await ends.next()
     assert (end.code, end.is_failure) == (1, False)
 
 
-async def test_a_later_start_replaces_the_earlier_process_even_a_frozen_one(launcher: Launcher) -> None:
+async def test_a_later_start_replaces_the_earlier_process_even_a_frozen_one(
+    launcher: Launcher,
+) -> None:
     first, second = Ends(), Ends()
     await launcher.start("a", assignment(), first)
     earlier = launcher.pid("a")
@@ -158,7 +172,8 @@ async def test_a_forkserver_that_does_not_answer_is_left_to_what_it_has_and_repl
     monkeypatch.setattr("livegrad.runs.process_starter.START_SECS", 1.0)
     [frozen] = forkservers()
     frozen.suspend()
-    monkeypatch.setattr("livegrad.runs.launcher.PAUSES_SECS", (0.0,) * 10)  # a new one may start slowly
+    # a new one may start slowly
+    monkeypatch.setattr("livegrad.runs.launcher.PAUSES_SECS", (0.0,) * 10)
     await launcher.start("b", assignment(), Ends())
     assert launcher.pid("b") is not None
     frozen.resume()
@@ -183,7 +198,10 @@ async def test_a_torch_that_was_mended_is_found(
     broken.write_text("raise ImportError('half of it is missing')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     await launcher.warm_up()
-    assert (launcher.is_warm, launcher.warm_failure) == (False, "ImportError: half of it is missing")
+    assert (launcher.is_warm, launcher.warm_failure) == (
+        False,
+        "ImportError: half of it is missing",
+    )
     ends = Ends()
     await launcher.start("a", assignment(), ends)
     assert await ends.next() == End(1, "ImportError: half of it is missing")

@@ -154,8 +154,12 @@ class World(RuleBasedStateMachine):
                     for place in range(frame.count):
                         step = frame.first + place
                         data = frame.payload[place * length : (place + 1) * length]
-                        assert shown.get(step, data) == data, f"step {step} was shown with other bytes"
-                        assert not shown or step <= max(shown) + 1, f"a gap before {step}: {max(shown)}"
+                        assert shown.get(step, data) == data, (
+                            f"step {step} was shown with other bytes"
+                        )
+                        assert not shown or step <= max(shown) + 1, (
+                            f"a gap before {step}: {max(shown)}"
+                        )
                         shown[step] = data
 
     # -- what can happen
@@ -372,7 +376,9 @@ class World(RuleBasedStateMachine):
             assert entry.state != "failed" or entry.id in self.erred, entry
             rates = [(0, entry.config["optimizer"]["lr"])]
             rates += [(event["step"], event["lr"]) for event in self.log.events(entry.id)]
-            assert [at for at, _ in rates] == sorted(at for at, _ in rates), "a change of the rate came again"
+            assert [at for at, _ in rates] == sorted(at for at, _ in rates), (
+                "a change of the rate came again"
+            )
             weight, expected = 1.0, 0
             for frame in self.log.frames(entry.id, 0, 10**9):
                 for place in range(frame.count):
@@ -382,7 +388,11 @@ class World(RuleBasedStateMachine):
                     assert step == expected, f"step {step} after {expected - 1}"
                     if step > 0:
                         rate = [lr for at, lr in rates if at < step][-1]
-                        assert RECORD.unpack(RECORD.pack(0, 0, rate, 0, 0))[2] == lr, (step, rates, lr)
+                        assert RECORD.unpack(RECORD.pack(0, 0, rate, 0, 0))[2] == lr, (
+                            step,
+                            rates,
+                            lr,
+                        )
                         weight = follow(weight, rate, step)
                     assert found == weight, f"step {step} does not follow from the one before it"
                     expected = step + 1
@@ -391,7 +401,9 @@ class World(RuleBasedStateMachine):
                             assert shown[step] == data
             assert expected - 1 == entry.last_step
             for (_, run), shown in self.seen.items():
-                assert run != entry.id or not shown or max(shown) <= entry.last_step, "shown, and not logged"
+                assert run != entry.id or not shown or max(shown) <= entry.last_step, (
+                    "shown, and not logged"
+                )
 
     @invariant()
     def nothing_crashes(self) -> None:

@@ -26,7 +26,9 @@ def live_run(state: State = State.PAUSED) -> LiveRun:
 
 
 def frame(step: int, loss: float = 1.5, kind: int = RECORDS) -> Frame:
-    return Frame(kind, 1, step, 1, 0, 0.0, struct.pack(f"<{FLOATS}f", loss, 2.5, *range(FLOATS - 2)))
+    return Frame(
+        kind, 1, step, 1, 0, 0.0, struct.pack(f"<{FLOATS}f", loss, 2.5, *range(FLOATS - 2))
+    )
 
 
 def publish(run: LiveRun, one: Frame) -> None:

@@ -65,7 +65,9 @@ async def test_a_trainer_that_is_connected_and_silent_is_replaced(
         await world.until(lambda: run.life.epoch >= 2)
 
 
-async def test_a_trainer_of_an_earlier_epoch_or_with_another_secret_is_turned_away(tmp_path: Path) -> None:
+async def test_a_trainer_of_an_earlier_epoch_or_with_another_secret_is_turned_away(
+    tmp_path: Path,
+) -> None:
     async with opened(tmp_path) as world:
         run = await world.default()
         old = world.launcher.works[run.id].secret
@@ -115,4 +117,7 @@ async def test_a_server_that_ends_leaves_interrupted_runs_that_say_so(tmp_path: 
     async with opened(tmp_path) as world:
         [found] = world.hub.runs()
         assert found.id == run.id
-        assert (found.life.shown, found.life.reason) == (State.INTERRUPTED, "the server was stopped")
+        assert (found.life.shown, found.life.reason) == (
+            State.INTERRUPTED,
+            "the server was stopped",
+        )

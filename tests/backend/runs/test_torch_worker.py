@@ -32,12 +32,16 @@ async def test_it_returns_the_bytes(launcher: Launcher) -> None:
     assert answers == [bytes([n]) * 600_000 for n in range(3)]
 
 
-async def test_many_that_end_while_others_begin_leave_their_forkserver_alive(launcher: Launcher) -> None:
+async def test_many_that_end_while_others_begin_leave_their_forkserver_alive(
+    launcher: Launcher,
+) -> None:
     await launcher.warm_up()
     [forkserver] = forkservers()
     for _ in range(5):
         forkserver.suspend()  # then everything happens in one turn of it
-        calls = [asyncio.create_task(work(launcher, f"{HERE}:doubled", bytes([n]))) for n in range(12)]
+        calls = [
+            asyncio.create_task(work(launcher, f"{HERE}:doubled", bytes([n]))) for n in range(12)
+        ]
         await asyncio.sleep(0.05)
         forkserver.resume()
         await asyncio.sleep(0.05)
@@ -58,7 +62,9 @@ async def test_a_process_that_dies_is_told(launcher: Launcher) -> None:
         await work(launcher, f"{HERE}:ended")
 
 
-async def test_one_that_takes_too_long_is_ended(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_takes_too_long_is_ended(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await launcher.warm_up()
     monkeypatch.setattr("livegrad.runs.torch_worker.WORK_SECS", 0.2)
     with pytest.raises(TrainerError, match="did not answer"):
@@ -68,7 +74,9 @@ async def test_one_that_takes_too_long_is_ended(launcher: Launcher, monkeypatch:
 async def test_one_that_is_lost_with_its_forkserver_is_tried_once_more(
     launcher: Launcher, tmp_path: Path
 ) -> None:
-    working = asyncio.create_task(work(launcher, f"{HERE}:slept_the_first_time", str(tmp_path / "been")))
+    working = asyncio.create_task(
+        work(launcher, f"{HERE}:slept_the_first_time", str(tmp_path / "been"))
+    )
     while not (tmp_path / "been").exists():  # noqa: ASYNC110  # another process says so by a file
         await asyncio.sleep(0.01)
     [forkserver] = forkservers()

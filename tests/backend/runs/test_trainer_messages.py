@@ -67,6 +67,8 @@ def test_a_layout_of_ours_is_one() -> None:
         "too large",
     ],
 )
-def test_columns_that_overlap_leave_gaps_or_are_too_large_are_refused(columns: tuple[Column, ...]) -> None:
+def test_columns_that_overlap_leave_gaps_or_are_too_large_are_refused(
+    columns: tuple[Column, ...],
+) -> None:
     with pytest.raises(ProtocolError):
         check_layout(columns)

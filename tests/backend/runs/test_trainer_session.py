@@ -64,7 +64,9 @@ async def test_nothing_more_is_read_while_too_much_waits_to_be_logged() -> None:
 
 async def test_a_trainer_is_silent_after_some_pings_without_a_sign_of_life() -> None:
     session = TrainerSession(1)
-    assert [session.ping() for _ in range(UNANSWERED_PINGS + 1)] == [True] * UNANSWERED_PINGS + [False]
+    assert [session.ping() for _ in range(UNANSWERED_PINGS + 1)] == [True] * UNANSWERED_PINGS + [
+        False
+    ]
     session.unanswered_pings = 0
     assert session.ping()
 

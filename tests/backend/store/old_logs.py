@@ -24,7 +24,9 @@ def records(path: Path) -> dict[tuple[str, int], bytes]:
     """Return every record that is stored as it was sent, by run and step, read without livegrad's code."""
     found: dict[tuple[str, int], bytes] = {}
     with closing(sqlite3.connect(path)) as db:
-        has_packed = "is_packed" in [name for _, name, *_ in db.execute("PRAGMA table_info(chunks)")]
+        has_packed = "is_packed" in [
+            name for _, name, *_ in db.execute("PRAGMA table_info(chunks)")
+        ]
         plain = "WHERE is_packed = 0" if has_packed else ""
         for run, first, count, payload in db.execute(
             f"SELECT run, first, count, payload FROM chunks {plain}"

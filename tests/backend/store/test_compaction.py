@@ -17,7 +17,9 @@ def chunks(log: RunLog) -> list[tuple[int, int, int]]:
     return log.rows("SELECT first, count, is_packed FROM chunks ORDER BY first")
 
 
-def as_bytes(rows: np.ndarray[tuple[int, int], np.dtype[np.float32]], first: int = 0) -> dict[int, bytes]:
+def as_bytes(
+    rows: np.ndarray[tuple[int, int], np.dtype[np.float32]], first: int = 0
+) -> dict[int, bytes]:
     return {first + place: row.tobytes() for place, row in enumerate(rows)}
 
 
@@ -54,7 +56,10 @@ def test_trainers_of_one_block_stay_apart(tmp_path: Path) -> None:
         log.apply([Begin("a", "")])
         log.apply([Append.frames("a", 2, frame(rows[100:], 100, epoch=2))])
         assert compact(log)
-        assert [(f.first, f.count, f.epoch) for f in log.frames("a", 0, 255)] == [(0, 100, 1), (100, 156, 2)]
+        assert [(f.first, f.count, f.epoch) for f in log.frames("a", 0, 255)] == [
+            (0, 100, 1),
+            (100, 156, 2),
+        ]
         assert bytes_by_step(log, "a", 0, 255) == as_bytes(rows)
 
 
@@ -74,7 +79,9 @@ def test_larger_blocks_are_folded_as_they_are_complete(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         begin(log, "a")
         write(log, "a", rows)
-        assert log.history("a").summaries(SIZES[1], 0, len(rows)) == [summarize(rows[: SIZES[1]], COLUMNS, 0)]
+        assert log.history("a").summaries(SIZES[1], 0, len(rows)) == [
+            summarize(rows[: SIZES[1]], COLUMNS, 0)
+        ]
 
 
 def test_reading_while_blocks_are_settled_misses_nothing(tmp_path: Path) -> None:

@@ -16,7 +16,12 @@ from livegrad.store.series import reader
 from tests.backend.recorded import COLUMNS, begin, opened, records, write
 
 ELEMENTS = ["hidden_linear.weight[1, 0]", "output_linear.bias.grad[0]", "0.weight.grad[2, 0]"]
-NAMES = ["loss", "gradient_norm/hidden_linear.weight", "parameter_norm/output_linear.bias", *ELEMENTS]
+NAMES = [
+    "loss",
+    "gradient_norm/hidden_linear.weight",
+    "parameter_norm/output_linear.bias",
+    *ELEMENTS,
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,8 @@ def rows() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
 
 @pytest.fixture(scope="module")
 def folder(
-    tmp_path_factory: pytest.TempPathFactory, rows: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: np.ndarray[tuple[int, int], np.dtype[np.float32]],
 ) -> Path:
     made = tmp_path_factory.mktemp("curves")
     with opened(made) as log:
@@ -43,7 +49,11 @@ def folder(
     ("first", "last", "limit"), [(0, 69_999, 1000), (3, 69_990, 20_000), (100, 69_000, 50)]
 )
 def test_a_long_series_has_true_points_and_every_extreme(
-    folder: Path, rows: np.ndarray[tuple[int, int], np.dtype[np.float32]], first: int, last: int, limit: int
+    folder: Path,
+    rows: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+    first: int,
+    last: int,
+    limit: int,
 ) -> None:
     with opened(folder) as log:
         for one in curves(log.history("a"), COLUMNS, NAMES, first, last, limit):
@@ -54,15 +64,25 @@ def test_a_long_series_has_true_points_and_every_extreme(
             assert first <= steps[0]
             assert steps[-1] == last
             part = whole[first : last + 1]
-            assert {first + int(np.nanargmin(part)), first + int(np.nanargmax(part))} <= set(one["steps"])
+            assert {first + int(np.nanargmin(part)), first + int(np.nanargmax(part))} <= set(
+                one["steps"]
+            )
             assert len(steps) <= 1.6 * limit + 10
         assert 60_000 in curves(log.history("a"), COLUMNS, ["loss"], first, last, limit)[0]["steps"]
-        assert 46_666 in curves(log.history("a"), COLUMNS, ELEMENTS[2:], first, last, limit)[0]["steps"]
+        assert (
+            46_666
+            in curves(log.history("a"), COLUMNS, ELEMENTS[2:], first, last, limit)[0]["steps"]
+        )
 
 
-@pytest.mark.parametrize("missing", ["first >= 0", "size = 4096", "first < 30000", "first % 512 = 0"])
+@pytest.mark.parametrize(
+    "missing", ["first >= 0", "size = 4096", "first < 30000", "first % 512 = 0"]
+)
 def test_blocks_settled_before_there_were_digests_of_elements_are_read_from_their_records(
-    folder: Path, rows: np.ndarray[tuple[int, int], np.dtype[np.float32]], tmp_path: Path, missing: str
+    folder: Path,
+    rows: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+    tmp_path: Path,
+    missing: str,
 ) -> None:
     shutil.copytree(folder, tmp_path / "a")
     with opened(tmp_path / "a") as log:

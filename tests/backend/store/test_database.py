@@ -78,7 +78,9 @@ def test_a_lock_file_that_is_deleted_is_locked_again(tmp_path: Path) -> None:
     FolderLock(tmp_path / "data").release()
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts the open files of a Linux process")
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self/fd"), reason="counts the open files of a Linux process"
+)
 def test_threads_that_end_and_readers_that_give_up_leave_few_files_open(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         begin(log, "a")
@@ -131,7 +133,9 @@ def test_a_query_that_does_not_end_is_broken_off_at_closing(
 ) -> None:
     monkeypatch.setattr("livegrad.store.readers.CLOSE_SECS", 0.2)
     log = Database(tmp_path / "log")
-    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    endless = (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    )
     raised: list[LogError] = []
 
     def read() -> None:
@@ -148,7 +152,9 @@ def test_a_query_that_does_not_end_is_broken_off_at_closing(
     assert len(raised) == 1
 
 
-def test_another_programs_reading_is_said_once_it_costs_room_and_costs_no_time(tmp_path: Path) -> None:
+def test_another_programs_reading_is_said_once_it_costs_room_and_costs_no_time(
+    tmp_path: Path,
+) -> None:
     rows = records(4000)
     with opened(tmp_path) as log:
         begin(log, "a")

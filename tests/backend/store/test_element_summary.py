@@ -32,7 +32,9 @@ def test_a_digest_has_the_lowest_the_highest_the_last_and_the_first_nan(name: st
         expected.add(int(np.isnan(values).argmax()))
     found = told(rows, name, block=1024)
     assert set(found) == {1024 + step for step in expected}
-    assert np.array_equal(list(found.values()), values[[step - 1024 for step in found]], equal_nan=True)
+    assert np.array_equal(
+        list(found.values()), values[[step - 1024 for step in found]], equal_nan=True
+    )
 
 
 def test_infinities_and_blocks_of_nan_are_told() -> None:
@@ -55,7 +57,9 @@ def test_a_folded_digest_is_the_digest_of_all() -> None:
     rows = records(BLOCK * FOLD)
     rows[BLOCK * 3 : BLOCK * 4, 3] = np.nan
     firsts = range(4096, 4096 + len(rows), BLOCK)
-    parts = [(low, summarize(rows[low - 4096 : low - 4096 + BLOCK], COLUMNS, low, low)) for low in firsts]
+    parts = [
+        (low, summarize(rows[low - 4096 : low - 4096 + BLOCK], COLUMNS, low, low)) for low in firsts
+    ]
     assert fold(parts, BLOCK, 4096) == summarize(rows, COLUMNS, 4096, 4096)
 
 

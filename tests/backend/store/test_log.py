@@ -45,7 +45,13 @@ def entry(run: str = "a") -> Entry:
 
 def frame(first: int, count: int = 1, epoch: int = 1) -> Frame:
     return Frame(
-        RECORDS, count, first, epoch, 0, 1.5, struct.pack(f"<{count}f", *range(first, first + count))
+        RECORDS,
+        count,
+        first,
+        epoch,
+        0,
+        1.5,
+        struct.pack(f"<{count}f", *range(first, first + count)),
     )
 
 

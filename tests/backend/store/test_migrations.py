@@ -21,9 +21,15 @@ from tests.backend.store.old_logs import FORMS, STEPS, records, restore
 
 def schema(path: Path) -> set[tuple[str, str]]:
     with closing(sqlite3.connect(path)) as db:
-        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        indices = db.execute("SELECT 'index', name FROM sqlite_master WHERE type = 'index'").fetchall()
-        columns = {(table, row[1]) for table in names for row in db.execute(f"PRAGMA table_info({table})")}
+        names = [
+            row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        indices = db.execute(
+            "SELECT 'index', name FROM sqlite_master WHERE type = 'index'"
+        ).fetchall()
+        columns = {
+            (table, row[1]) for table in names for row in db.execute(f"PRAGMA table_info({table})")
+        }
     return {*columns, *indices}
 
 
@@ -81,10 +87,14 @@ def test_an_older_logs_runs_are_read_and_go_on(tmp_path: Path, form: str) -> Non
         while compact(log):
             pass
         assert log.damaged_runs() == {}
-        assert bytes_by_step(log, run.id, 0, STEPS) == {step: now[run.id, step] for step in range(STEPS + 1)}
+        assert bytes_by_step(log, run.id, 0, STEPS) == {
+            step: now[run.id, step] for step in range(STEPS + 1)
+        }
         assert log.history(run.id).compacted == 512
         assert len(log.history(run.id).summaries(256, 0, 511)) == 2
-        assert len(log.history(run.id).element_summaries(256, 0, 511)) == (2 if form != "4-settled" else 1)
+        assert len(log.history(run.id).element_summaries(256, 0, 511)) == (
+            2 if form != "4-settled" else 1
+        )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -117,13 +127,18 @@ def test_a_chunk_that_reaches_over_the_end_of_a_block_is_parted(tmp_path: Path) 
         assert log.rows("SELECT first, count FROM chunks ORDER BY first") == [(0, 256), (256, 85)]
         while compact(log):
             pass
-        assert bytes_by_step(log, run, 0, STEPS) == {step: before[run, step] for step in range(STEPS + 1)}
+        assert bytes_by_step(log, run, 0, STEPS) == {
+            step: before[run, step] for step in range(STEPS + 1)
+        }
 
 
 def test_a_migration_that_fails_leaves_the_log_as_it_was(tmp_path: Path) -> None:
     path = restore(FORMS[0], tmp_path)
     before = schema(path), records(path)
-    broken = (*MIGRATIONS, Migration(VERSION + 1, ("runs", "x"), "ALTER TABLE nothing ADD COLUMN x"))
+    broken = (
+        *MIGRATIONS,
+        Migration(VERSION + 1, ("runs", "x"), "ALTER TABLE nothing ADD COLUMN x"),
+    )
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         with pytest.raises(sqlite3.Error, match="nothing"):
             migrate(db, broken)
@@ -143,7 +158,8 @@ def test_a_log_in_hand_needs_no_migration(tmp_path: Path) -> None:
     [
         ("PRAGMA user_version = 0",),
         ("ALTER TABLE runs DROP COLUMN lr",),
-        ("ALTER TABLE runs ADD COLUMN goal INTEGER",),  # later forms' marks without those before them
+        # later forms' marks without those before them
+        ("ALTER TABLE runs ADD COLUMN goal INTEGER",),
         ("PRAGMA user_version = 2",),
         ("PRAGMA user_version = 3",),
     ],

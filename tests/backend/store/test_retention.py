@@ -44,10 +44,14 @@ def test_the_oldest_detail_goes_first_and_the_file_gets_smaller(tmp_path: Path) 
         *alone, newest = log.kept("a")
         assert newest[1] == STEPS - 1
         assert newest[0] < STEPS - EXACT_STEPS
-        assert {first for first, last in alone if first == last} >= set(range(0, newest[0] - BLOCK, BLOCK))
+        assert {first for first, last in alone if first == last} >= set(
+            range(0, newest[0] - BLOCK, BLOCK)
+        )
         assert all(last < newest[0] for _, last in alone)
         expected = {
-            step: rows[step].tobytes() for first, last in log.kept("a") for step in range(first, last + 1)
+            step: rows[step].tobytes()
+            for first, last in log.kept("a")
+            for step in range(first, last + 1)
         }
         assert bytes_by_step(log, "a", 0, STEPS - 1) == expected
 
@@ -70,8 +74,11 @@ def test_first_best_and_branch_steps_stay_and_so_do_the_newest(tmp_path: Path) -
         assert "--keep" in retention.shortage
 
 
-@pytest.mark.parametrize("times", [(1e9, 2e9), (2e9, 1e9)])  # a clock that goes on, and one set back
-def test_the_older_run_is_thinned_before_the_newer(tmp_path: Path, times: tuple[float, float]) -> None:
+# a clock that goes on, and one set back
+@pytest.mark.parametrize("times", [(1e9, 2e9), (2e9, 1e9)])
+def test_the_older_run_is_thinned_before_the_newer(
+    tmp_path: Path, times: tuple[float, float]
+) -> None:
     with opened(tmp_path) as log:
         for run, time in zip(("old", "new"), times, strict=True):
             begin(log, run)

@@ -84,7 +84,8 @@ def test_a_thinned_series_is_a_part_of_the_whole_with_its_ends_and_extremes(
 def test_thinning_keeps_the_ends_and_the_extremes_of_each_bucket(
     points: list[tuple[int, float]], first: int, bucket: int
 ) -> None:
-    steps = first + np.cumsum([distance for distance, _ in points], dtype=np.int64)  # not every step is there
+    # not every step is there
+    steps = first + np.cumsum([distance for distance, _ in points], dtype=np.int64)
     values = np.array([value for _, value in points], np.float64)
     kept_steps, kept = thinned(steps, values, first, bucket)
     where = np.searchsorted(steps, kept_steps)
@@ -104,7 +105,9 @@ def test_thinning_keeps_the_ends_and_the_extremes_of_each_bucket(
 
 def test_norms_and_elements_are_those_of_numpy() -> None:
     row = np.arange(1, WIDTH + 1, dtype=np.float32)[None]
-    assert reader("gradient_norm/hidden_linear.weight", COLUMNS)(row) == pytest.approx([np.hypot(8, 9)])
+    assert reader("gradient_norm/hidden_linear.weight", COLUMNS)(row) == pytest.approx(
+        [np.hypot(8, 9)]
+    )
     assert reader("parameter_norm/0.bias", COLUMNS)(row) == pytest.approx([np.hypot(6, 7)])
     assert reader("hidden_linear.weight[1,0]", COLUMNS)(row) == [5.0]
     assert reader("hidden_linear.weight[1, 0]", COLUMNS)(row) == [5.0]

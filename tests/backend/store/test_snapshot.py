@@ -27,7 +27,9 @@ ROWS = st.lists(st.floats(width=32), min_size=WIDTH, max_size=WIDTH)
 
 
 def snapshot(row: list[float], step: int = 3, state: str = "fresh") -> Snapshot:
-    return take("r", CONFIG, step, "step", np.array(row, np.float32).tobytes(), COLUMNS, [state] * 4)
+    return take(
+        "r", CONFIG, step, "step", np.array(row, np.float32).tobytes(), COLUMNS, [state] * 4
+    )
 
 
 def numbers(nested: Any) -> Any:
@@ -46,7 +48,9 @@ def test_every_format_gives_back_the_same_float32(row: list[float]) -> None:
     archive = dict(np.load(io.BytesIO(taken.as_npz()), allow_pickle=False))
     del archive[FACTS]
     for file in (load(taken.as_safetensors()), archive):
-        assert {n: a.tobytes() for n, a in file.items()} == {n: a.tobytes() for n, a in arrays.items()}
+        assert {n: a.tobytes() for n, a in file.items()} == {
+            n: a.tobytes() for n, a in arrays.items()
+        }
 
 
 @given(ROWS)
@@ -54,7 +58,9 @@ def test_json_and_npz_say_of_what_run_and_step_they_are(row: list[float]) -> Non
     taken = snapshot(row)
     facts = {"run": "r", "step": 3, "phase": "step", "loss": taken.loss, "config": CONFIG}
     assert taken.as_json() == facts | {"parameters": taken.as_json()["parameters"]}
-    assert json.loads(np.load(io.BytesIO(taken.as_npz()), allow_pickle=False)[FACTS].item()) == facts
+    assert (
+        json.loads(np.load(io.BytesIO(taken.as_npz()), allow_pickle=False)[FACTS].item()) == facts
+    )
 
 
 def test_parts_are_where_the_columns_say() -> None:
@@ -71,7 +77,10 @@ def test_a_gradient_that_is_none_is_null_and_absent_from_files() -> None:
     taken = snapshot([0.0] * WIDTH, state="none")
     assert {p["grad"] for p in taken.as_json()["parameters"]} == {None}
     assert list(taken.arrays()) == [name for name, _ in SHAPES]
-    assert taken.as_csv().splitlines()[:2] == ["name,value,grad", '"hidden_linear.weight[0, 0]",0.0,']
+    assert taken.as_csv().splitlines()[:2] == [
+        "name,value,grad",
+        '"hidden_linear.weight[0, 0]",0.0,',
+    ]
 
 
 def test_a_loss_that_is_not_there_yet_is_null_and_one_that_is_nan_is_told() -> None:

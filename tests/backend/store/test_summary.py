@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from livegrad.store.series import reader
-from livegrad.store.summary import BLOCK, FOLD, fold, names, points, read, spans, summarize, summary_place
+from livegrad.store.summary import (
+    BLOCK,
+    FOLD,
+    fold,
+    names,
+    points,
+    read,
+    spans,
+    summarize,
+    summary_place,
+)
 from tests.backend.recorded import COLUMNS, Rows, records
 
 
@@ -51,7 +61,10 @@ def test_a_block_of_nan_tells_its_first() -> None:
 def test_a_folded_digest_is_the_digest_of_all() -> None:
     rows = records(BLOCK * FOLD)
     rows[BLOCK * 3 : BLOCK * 4, 0] = np.nan
-    parts = [summarize(rows[low : low + BLOCK], COLUMNS, 4096 + low) for low in range(0, len(rows), BLOCK)]
+    parts = [
+        summarize(rows[low : low + BLOCK], COLUMNS, 4096 + low)
+        for low in range(0, len(rows), BLOCK)
+    ]
     assert fold(parts, COLUMNS) == summarize(rows, COLUMNS, 4096)
 
 

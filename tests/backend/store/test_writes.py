@@ -73,7 +73,9 @@ def test_records_that_come_again_are_left_out(log: RunLog) -> None:
     begin(log)
     append(log, Item(frame=frame(0, 10)))
     again = append(log, Item(frame=frame(3, 4)), Item(frame=frame(5, 10)))
-    assert [taken and taken.frame and (taken.frame.first, taken.frame.count) for taken in again.taken] == [
+    assert [
+        taken and taken.frame and (taken.frame.first, taken.frame.count) for taken in again.taken
+    ] == [
         None,
         (10, 5),
     ]
@@ -93,7 +95,10 @@ def test_messages_that_come_again_are_left_out_with_what_they_would_do(log: RunL
 
 @pytest.mark.parametrize(
     ("item", "missing"),
-    [(Item(2, frame(1)), "message 1 is missing before message 2"), (Item(1, frame(3)), "step 2 is missing")],
+    [
+        (Item(2, frame(1)), "message 1 is missing before message 2"),
+        (Item(1, frame(3)), "step 2 is missing"),
+    ],
 )
 def test_nothing_is_stored_from_a_gap_on(log: RunLog, item: Item, missing: str) -> None:
     begin(log)
@@ -118,7 +123,9 @@ def test_an_older_trainer_is_refused_and_the_other_runs_are_not(log: RunLog) -> 
     assert not append(log, Item(1, frame(0, epoch=2)), epoch=2).is_stale
 
 
-def test_a_trainer_that_is_begun_finds_what_the_one_before_it_left_and_counts_anew(log: RunLog) -> None:
+def test_a_trainer_that_is_begun_finds_what_the_one_before_it_left_and_counts_anew(
+    log: RunLog,
+) -> None:
     begin(log)
     append(log, Item(1, frame(0, 5)), Item(2, note=note(4, lr=0.25, goal=9)))
     [begun] = log.apply([Begin("a", "newer")])
@@ -174,7 +181,12 @@ def test_what_breaks_one_write_is_undone_and_breaks_no_other(log: RunLog) -> Non
 def test_a_run_that_is_gone_takes_nothing_and_begins_nothing(log: RunLog) -> None:
     begin(log)
     _, late, begun, ended = log.apply(
-        [Delete("a"), Append.frames("a", 1, frame(0)), Begin("a", "x"), End("a", 1, State.FAILED, "")]
+        [
+            Delete("a"),
+            Append.frames("a", 1, frame(0)),
+            Begin("a", "x"),
+            End("a", 1, State.FAILED, ""),
+        ]
     )
     assert appended(late).is_stale
     for result in (begun, ended):

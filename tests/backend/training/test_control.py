@@ -91,7 +91,9 @@ def test_step_is_exactly_so_many(loop: Loop) -> None:
         assert answer["state"] is State.PAUSED
 
 
-def test_phase_goes_to_the_next_boundary_and_shows_a_picture_inside_an_iteration(loop: Loop) -> None:
+def test_phase_goes_to_the_next_boundary_and_shows_a_picture_inside_an_iteration(
+    loop: Loop,
+) -> None:
     for number in range(10):
         answer = loop.do("phase")
         assert answer["phase"] == PHASES[number % 5]

@@ -36,7 +36,9 @@ TRAIN = (torch.arange(9.0).unsqueeze(1), -torch.arange(9.0).unsqueeze(1))
 
 @settings(deadline=None)
 @given(st.integers(1, 9), st.integers(0, 2**53 - 1), st.integers(0, 50))
-def test_each_pass_gives_every_point_once_with_its_own_answer(size: int, seed: int, number: int) -> None:
+def test_each_pass_gives_every_point_once_with_its_own_answer(
+    size: int, seed: int, number: int
+) -> None:
     batches = Batches(TRAIN, size, seed)
     per_pass = -(-9 // size)
     first = number * per_pass + 1

@@ -36,7 +36,9 @@ class Hub:
         number, self.connections = self.connections, self.connections + 1
         with suppress(ConnectionClosed):
             assert json.loads(socket.recv()) == GREETING
-            socket.send(json.dumps({"kind": "welcome", "step": len(self.steps) - 1, "seq": self.seq}))
+            socket.send(
+                json.dumps({"kind": "welcome", "step": len(self.steps) - 1, "seq": self.seq})
+            )
             self._talks[min(number, len(self._talks) - 1)](socket)
 
     def take(self, socket: ServerConnection, acknowledges: bool = True) -> None:
@@ -116,7 +118,9 @@ def test_everything_arrives_in_order_and_what_is_said_comes_after_it() -> None:
         assert hub.steps == list(range(1000))
 
 
-def test_what_is_said_does_not_wait_for_the_next_frame_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_said_does_not_wait_for_the_next_frame_of_records(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("livegrad.training.link.INTERVAL_SECS", 60.0)
     hub = Hub(lambda socket: hub.take_all(socket))
     with linked(hub) as (link, ring, _):
@@ -314,7 +318,9 @@ def test_after_a_reconnect_it_says_how_it_stands_although_that_is_logged() -> No
         ]
 
 
-def test_what_is_said_goes_out_although_nothing_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_said_goes_out_although_nothing_is_acknowledged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("livegrad.training.link.UNACKNOWLEDGED_BYTES", 4)
 
     def talk(socket: ServerConnection) -> None:

@@ -29,7 +29,9 @@ def test_it_trains_as_five_lines_do() -> None:
         net = model()
         optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
         train(net, optimizer, nn.MSELoss(), lambda step: (X, Y), (X, Y), range(1, 51), clears)
-        assert [p.tolist() for p in net.parameters()] == [p.tolist() for p in plain(50, clears).parameters()]
+        assert [p.tolist() for p in net.parameters()] == [
+            p.tolist() for p in plain(50, clears).parameters()
+        ]
 
 
 def test_it_asks_for_the_batch_of_each_step_once_and_in_order() -> None:

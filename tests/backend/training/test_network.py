@@ -19,12 +19,22 @@ def test_its_weights_are_those_that_follow_the_seed() -> None:
 @pytest.mark.parametrize(
     ("named", "names"),
     [
-        (True, ["hidden_linear.weight", "hidden_linear.bias", "output_linear.weight", "output_linear.bias"]),
+        (
+            True,
+            [
+                "hidden_linear.weight",
+                "hidden_linear.bias",
+                "output_linear.weight",
+                "output_linear.bias",
+            ],
+        ),
         (False, ["0.weight", "0.bias", "2.weight", "2.bias"]),
     ],
 )
 def test_layers_are_named_or_numbered(named: bool, names: list[str]) -> None:
-    assert [name for name, _ in network.build(RunConfig(named_layers=named)).named_parameters()] == names
+    assert [
+        name for name, _ in network.build(RunConfig(named_layers=named)).named_parameters()
+    ] == names
 
 
 def test_named_or_numbered_the_numbers_are_the_same() -> None:

@@ -38,7 +38,9 @@ def run(
 ) -> None:
     points = split(config)
     batches = Batches(points.train, config.batch_size, config.seed)
-    train(model, optimizer, loss_fn, batches, points.validation, range(1, steps + 1), config.zero_grad)
+    train(
+        model, optimizer, loss_fn, batches, points.validation, range(1, steps + 1), config.zero_grad
+    )
 
 
 def observed(
@@ -48,7 +50,9 @@ def observed(
     on_phase: Callable[[str], None] = lambda phase: None,
     rows: int = 512,
 ) -> Observer:
-    observer = Observer(model, optimizer, nn.MSELoss(), optimizers.slots(config), on_phase, ring_rows=rows)
+    observer = Observer(
+        model, optimizer, nn.MSELoss(), optimizers.slots(config), on_phase, ring_rows=rows
+    )
     observer.attach()
     return observer
 
@@ -90,7 +94,9 @@ def test_hooks_return_nothing_and_detach_leaves_none_behind() -> None:
     observer.detach()
     assert not optimizer._optimizer_step_pre_hooks
     assert not optimizer._optimizer_step_post_hooks
-    assert (len(hooks._global_forward_hooks), len(hooks._global_forward_pre_hooks)) == before == (0, 0)
+    assert (
+        (len(hooks._global_forward_hooks), len(hooks._global_forward_pre_hooks)) == before == (0, 0)
+    )
     run(config, model, optimizer, nn.MSELoss(), 1)
     assert observer.step == 1  # the hooks called above; not the loop after them
 
@@ -150,7 +156,9 @@ def test_a_gradient_that_is_none_is_written_as_nan() -> None:
 Told = list[tuple[str, str]]
 
 
-def told_by(loop: Callable[[nn.Module, torch.optim.Optimizer, Observer, Tensor, Tensor], None]) -> Told:
+def told_by(
+    loop: Callable[[nn.Module, torch.optim.Optimizer, Observer, Tensor, Tensor], None],
+) -> Told:
     """Return what an observer tells of a loop: phases, each with the state of the first gradient."""
     config, model, optimizer = built()
     told: Told = []
@@ -191,7 +199,12 @@ def test_gradients_that_are_never_cleared_are_stale_from_the_next_forward_to_bac
             optimizer.step()
 
     second = told_by(loop)[-4:]
-    assert second == [("forward", "stale"), ("loss", "stale"), ("backward", "fresh"), ("step", "fresh")]
+    assert second == [
+        ("forward", "stale"),
+        ("loss", "stale"),
+        ("backward", "fresh"),
+        ("step", "fresh"),
+    ]
 
 
 def test_gradients_set_to_zero_instead_of_none_are_there_and_stale() -> None:
@@ -204,7 +217,12 @@ def test_gradients_set_to_zero_instead_of_none_are_there_and_stale() -> None:
             optimizer.step()
 
     second = told_by(loop)[-4:]
-    assert second == [("forward", "stale"), ("loss", "stale"), ("backward", "fresh"), ("step", "fresh")]
+    assert second == [
+        ("forward", "stale"),
+        ("loss", "stale"),
+        ("backward", "fresh"),
+        ("step", "fresh"),
+    ]
 
 
 def test_a_forward_without_gradients_is_no_phase() -> None:

@@ -9,7 +9,12 @@ from livegrad.config import RunConfig
 from livegrad.protocol import Slot
 from livegrad.training import network, optimizers
 
-STEP, M, V, VMAX = Slot("step", True), Slot("exp_avg", False), Slot("exp_avg_sq", False), "max_exp_avg_sq"
+STEP, M, V, VMAX = (
+    Slot("step", True),
+    Slot("exp_avg", False),
+    Slot("exp_avg_sq", False),
+    "max_exp_avg_sq",
+)
 CASES: list[tuple[dict[str, Any], set[Slot]]] = [
     ({"kind": "sgd"}, set()),
     ({"kind": "sgd", "momentum": 0.9}, {Slot("momentum_buffer", False)}),
