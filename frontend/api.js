@@ -38,7 +38,12 @@ async function call(path, options) {
 
 /** @param {Response} answer @returns {Promise<Problem>} */
 async function problemIn(answer) {
-  const plain = { type: "about:blank", title: answer.statusText, status: answer.status, detail: "" };
+  const plain = {
+    type: "about:blank",
+    title: answer.statusText,
+    status: answer.status,
+    detail: "",
+  };
   return answer.json().then(
     (problem) => ({ ...plain, ...problem }),
     () => plain,
@@ -81,7 +86,11 @@ export const api = {
   /** @param {string} id @param {string[]} names @param {number} points @param {{from?: number, to?: number}} [range] @param {AbortSignal} [signal] */
   async series(id, names, points, range = {}, signal) {
     const bounds = Object.entries(range).map(([end, step]) => [end, String(step)]);
-    const query = new URLSearchParams([...names.map((name) => ["name", name]), ["points", String(points)], ...bounds]);
+    const query = new URLSearchParams([
+      ...names.map((name) => ["name", name]),
+      ["points", String(points)],
+      ...bounds,
+    ]);
     return (await (await call(`${runPath(id)}/series?${query}`, { signal })).json()).series;
   },
   /** @param {string} id @param {number} from @param {number} to both included @param {AbortSignal} [signal] @returns {Promise<ArrayBuffer>} */

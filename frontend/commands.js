@@ -2,6 +2,7 @@
 // Knows nothing about buttons or keys.
 
 import { problemOf } from "./api.js";
+
 /** @import { Api, Command } from "./api.js" */
 /** @import { Run, Store } from "./types.js" */
 

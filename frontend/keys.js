@@ -42,7 +42,16 @@ const MEANINGS = {
 };
 
 /** What a key that is held down goes on with; everything else it does once. @type {(keyof Deeds)[]} */
-const REPEATABLE = ["later", "earlier", "muchLater", "muchEarlier", "farLater", "farEarlier", "slower", "faster"];
+const REPEATABLE = [
+  "later",
+  "earlier",
+  "muchLater",
+  "muchEarlier",
+  "farLater",
+  "farEarlier",
+  "slower",
+  "faster",
+];
 
 /** Elements for which Space and Enter already mean something. */
 const PRESSABLE = "button, a, summary, select, [role=option], [role=button]";
@@ -57,7 +66,10 @@ export function meaningOf(event, target) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return null;
   if (target?.matches(TYPED_INTO)) return null;
   if (event.key === " " && target?.matches(PRESSABLE)) return null;
-  return MEANINGS[event.shiftKey ? `Shift+${event.key}` : event.key] ?? (event.shiftKey ? plain(event.key) : null);
+  return (
+    MEANINGS[event.shiftKey ? `Shift+${event.key}` : event.key] ??
+    (event.shiftKey ? plain(event.key) : null)
+  );
 }
 
 /** Characters that a keyboard may need Shift for: ? < > @param {string} key */

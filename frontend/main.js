@@ -2,28 +2,29 @@
 // Knows nothing of its own.
 
 import { api, problemOf } from "./api.js";
-import { createClock, createStats } from "./stream/clock.js";
 import { createSend, toggle } from "./commands.js";
-import { connect } from "./stream/connection.js";
 import { listen } from "./keys.js";
-import { createLooking, timeKeys } from "./time/time_commands.js";
 import { createStore } from "./store.js";
-import { shown } from "./time/shown_moment.js";
+import { createClock, createStats } from "./stream/clock.js";
+import { connect } from "./stream/connection.js";
+import { gentlerRate } from "./texts.js";
 import { createTheme } from "./theme.js";
-import * as awaited from "./views/lazy_card.js";
+import { shown } from "./time/shown_moment.js";
+import { createLooking, timeKeys } from "./time/time_commands.js";
 import * as bar from "./views/bar.js";
 import * as code from "./views/code.js";
 import * as controls from "./views/controls.js";
 import * as exporting from "./views/export.js";
 import * as fit from "./views/fit.js";
 import * as inspector from "./views/inspector.js";
+import * as awaited from "./views/lazy_card.js";
 import * as network from "./views/network.js";
 import * as notice from "./views/notice.js";
 import { setTheme } from "./views/palette.js";
 import * as parameters from "./views/parameters.js";
-import * as timeline from "./views/timeline.js";
 import * as when from "./views/step_badge.js";
-import { gentlerRate } from "./texts.js";
+import * as timeline from "./views/timeline.js";
+
 /** @import { Connection } from "./stream/connection.js" */
 /** @import { Travel } from "./time/step_loader.js" */
 /** @import { Problem, Run, RunConfig, View } from "./types.js" */
@@ -61,8 +62,10 @@ const theme = createTheme(({ dark, reducedMotion }) => {
 let connection = null;
 
 /** Relative to the page, as every address is: it may stand below a prefix, behind a proxy. */
-const socketOf = (/** @type {string} */ path) => new WebSocket(new URL(path, document.baseURI.replace(/^http/, "ws")));
-const later = (/** @type {() => void} */ callback, /** @type {number} */ ms) => setTimeout(callback, ms);
+const socketOf = (/** @type {string} */ path) =>
+  new WebSocket(new URL(path, document.baseURI.replace(/^http/, "ws")));
+const later = (/** @type {() => void} */ callback, /** @type {number} */ ms) =>
+  setTimeout(callback, ms);
 
 function lookBack() {
   if (travel !== null) travel.follow();
@@ -70,9 +73,18 @@ function lookBack() {
 }
 
 async function pack() {
-  const [{ createTravel }, { httpSource }] = await Promise.all([import("./time/step_loader.js"), import("./time/http_source.js")]);
-  const nextFrame = (/** @type {(now: number) => void} */ callback) => requestAnimationFrame(callback);
-  travel = createTravel({ store, sourceOf: (id, layout) => httpSource(id, api, layout), nextFrame, later });
+  const [{ createTravel }, { httpSource }] = await Promise.all([
+    import("./time/step_loader.js"),
+    import("./time/http_source.js"),
+  ]);
+  const nextFrame = (/** @type {(now: number) => void} */ callback) =>
+    requestAnimationFrame(callback);
+  travel = createTravel({
+    store,
+    sourceOf: (id, layout) => httpSource(id, api, layout),
+    nextFrame,
+    later,
+  });
   travel.follow();
 }
 
@@ -169,7 +181,11 @@ const fresh = () =>
       import("./views/form.js"),
       import("./lib/schema.js"),
     ]);
-    openForm({ fields: fieldsOf(schema, "RunConfig"), datasets, create: (config) => told(() => create(config)) });
+    openForm({
+      fields: fieldsOf(schema, "RunConfig"),
+      datasets,
+      create: (config) => told(() => create(config)),
+    });
   });
 
 /** A run that goes on from the step on the screen. */
@@ -182,12 +198,20 @@ const branch = () =>
 const help = () => attempt(async () => (await import("./views/help.js")).openHelp());
 
 /** @param {Run[]} runs */
-const compare = (runs) => attempt(async () => (await import("./views/compare.js")).openCompare(runs, api));
+const compare = (runs) =>
+  attempt(async () => (await import("./views/compare.js")).openCompare(runs, api));
 
 const list = () =>
   attempt(async () => {
     const { openRuns } = await import("./views/runs.js");
-    openRuns(store, { open, again, fresh, refresh: () => attempt(refresh), remove: (id) => attempt(() => remove(id)), compare });
+    openRuns(store, {
+      open,
+      again,
+      fresh,
+      refresh: () => attempt(refresh),
+      remove: (id) => attempt(() => remove(id)),
+      compare,
+    });
   });
 
 /** What is refused is answered, for the form that asked. @param {() => Promise<void>} act @returns {Promise<Problem|null>} */
@@ -208,7 +232,13 @@ function openAt(id, step) {
   });
 }
 
-const doors = { runs: () => void list(), fresh: () => void fresh(), help: () => void help(), theme: theme.toggle, parent: openAt };
+const doors = {
+  runs: () => void list(),
+  fresh: () => void fresh(),
+  help: () => void help(),
+  theme: theme.toggle,
+  parent: openAt,
+};
 
 const acts = {
   runs: doors.runs,
@@ -248,8 +278,14 @@ card(fit.mount(place("fit"), store));
 card(code.mount(place("code"), store), READ_MS);
 card(parameters.mount(place("parameters"), store), READ_MS);
 card(inspector.mount(place("inspector"), store), READ_MS);
-card(chart("loss", "Loss (log)", () => import("./views/loss.js")), CHART_MS);
-card(chart("norms", "‖.grad‖ by parameter (log)", () => import("./views/norms.js")), CHART_MS);
+card(
+  chart("loss", "Loss (log)", () => import("./views/loss.js")),
+  CHART_MS,
+);
+card(
+  chart("norms", "‖.grad‖ by parameter (log)", () => import("./views/norms.js")),
+  CHART_MS,
+);
 const line = timeline.mount(place("timeline"), store, { looking, branch: () => void branch() });
 show(line, READ_MS);
 clock.add(() => line.follow(store.state));
@@ -265,7 +301,10 @@ document.addEventListener("keyup", looking.stand);
 
 addEventListener("hashchange", () => follow(addressed()));
 addEventListener("online", () => connection?.retry());
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && connection?.retry());
+document.addEventListener(
+  "visibilitychange",
+  () => document.visibilityState === "visible" && connection?.retry(),
+);
 
 /** The list of runs and the loop's source, as soon as the server answers. */
 async function begin() {

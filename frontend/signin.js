@@ -6,7 +6,8 @@ const token = /** @type {HTMLInputElement} */ (document.getElementById("token"))
 const answer = /** @type {HTMLElement} */ (document.getElementById("answer"));
 const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
 
-if (location.search === "?used") answer.textContent = "That link has been used already, or is not of this start.";
+if (location.search === "?used")
+  answer.textContent = "That link has been used already, or is not of this start.";
 
 /** @returns {Promise<string>} what went wrong; empty when nothing did */
 async function signIn() {

@@ -1,9 +1,16 @@
 // message → reduce → state: the one place where what is shown changes.
 // Pure but for createStore's one variable; knows nothing about the socket or the page.
 
-import { appendRecords, createHistory, insertRecords, insertSeries, joinPast } from "./stream/chart_rows.js";
 import { changedPlaces, layOver, takeOff } from "./compare/overlay.js";
+import {
+  appendRecords,
+  createHistory,
+  insertRecords,
+  insertSeries,
+  joinPast,
+} from "./stream/chart_rows.js";
 import { numberOf } from "./stream/protocol.js";
+
 /** @import { Action, GradState, Layout, Moment, Overlay, Run, State, Store, Target } from "./types.js" */
 /** @import { Frame } from "./stream/protocol.js" */
 
@@ -46,19 +53,41 @@ export function initialState() {
 
 /** What of a state belongs to one run, as it is before the first message. */
 function blank() {
-  const { connection, runs, listing, busy, problem, reducedMotion, dark, loaded, torch, missing, laid, overlays, ...own } = initialState();
+  const {
+    connection,
+    runs,
+    listing,
+    busy,
+    problem,
+    reducedMotion,
+    dark,
+    loaded,
+    torch,
+    missing,
+    laid,
+    overlays,
+    ...own
+  } = initialState();
   return own;
 }
 
 /** @type {Record<string, (state: State, action: Action) => Partial<State>>} */
 const REDUCERS = {
-  open: (state, { id }) => ({ ...blank(), connection: "connecting", busy: null, missing: null, opened: id, ...changedPlaces(state, id) }),
+  open: (state, { id }) => ({
+    ...blank(),
+    connection: "connecting",
+    busy: null,
+    missing: null,
+    opened: id,
+    ...changedPlaces(state, id),
+  }),
   close: () => ({ ...blank(), connection: "connecting", busy: null, opened: undefined }),
   missing: (_, { id }) => ({ ...blank(), missing: id }),
   connection: (_, { connection }) => ({ connection }),
   hello: (state, { run, layout }) => greet(state, run, layout),
   state: (state, { run }) => follow(state, run),
-  frame: (state, { frame }) => (frame.kind === "phase" ? halfDone(state, frame) : recorded(state, frame)),
+  frame: (state, { frame }) =>
+    frame.kind === "phase" ? halfDone(state, frame) : recorded(state, frame),
   before: (state, { step, values }) => remember(state, step, values),
   past: (state, { series }) => past(state, series),
   missed: (state, found) => missed(state, found),
@@ -68,8 +97,11 @@ const REDUCERS = {
   health: (_, { torch }) => ({ torch }),
   visit: (state, { step, isMoving }) => visit(state, step, isMoving ?? false),
   arrive: ({ then, layout }, record) =>
-    then === null || layout === null ? {} : { then: { ...then, moment: recalled(then, layout, record) } },
-  thinned: ({ then }, { step, kept }) => (then === null || then.step !== step ? {} : { then: { ...then, kept } }),
+    then === null || layout === null
+      ? {}
+      : { then: { ...then, moment: recalled(then, layout, record) } },
+  thinned: ({ then }, { step, kept }) =>
+    then === null || then.step !== step ? {} : { then: { ...then, kept } },
   kept: (_, { exact }) => ({ exact }),
   stand: ({ then }) => (then === null ? {} : { then: { ...then, isMoving: false } }),
   live: ({ playback }) => ({ then: null, playback: { ...playback, direction: 0 } }),
@@ -77,7 +109,9 @@ const REDUCERS = {
   news: ({ news }, { title, detail }) => ({ news: told(news, title, detail) }),
   heard: ({ news }) => ({ news: { ...news, restarted: null } }),
   lay: (state, { id, isLaid }) => (isLaid ? layOver(state, id) : takeOff(state, id)),
-  overlaid: ({ laid }, { overlays }) => ({ overlays: overlays.filter((/** @type {Overlay} */ { run }) => laid.includes(run.id)) }),
+  overlaid: ({ laid }, { overlays }) => ({
+    overlays: overlays.filter((/** @type {Overlay} */ { run }) => laid.includes(run.id)),
+  }),
   target: (state, { target }) => aim({ ...state, hovered: target }),
   pin: (state, { target }) => aim({ ...state, pin: isSame(state.pin, target) ? null : target }),
   busy: (_, { busy }) => ({ busy }),
@@ -112,8 +146,16 @@ export function createStore(invalidate) {
 /** @param {State} state @param {Run} run @param {Layout|null} layout @returns {Partial<State>} */
 function greet(state, run, layout) {
   const isKnown = layout !== null && state.history?.norms.length === layout.parameters.length;
-  const history = layout === null ? null : isKnown ? state.history : createHistory(layout.parameters.length);
-  return { run, runs: replace(state.runs, run), layout, history, connection: "open", missing: null };
+  const history =
+    layout === null ? null : isKnown ? state.history : createHistory(layout.parameters.length);
+  return {
+    run,
+    runs: replace(state.runs, run),
+    layout,
+    history,
+    connection: "open",
+    missing: null,
+  };
 }
 
 /** @param {Run[]} runs @param {Run} run */
@@ -150,7 +192,13 @@ function recorded(state, frame) {
   const values = frame.values.slice((frame.count - 1) * layout.floats);
   const gradStates = gradStatesOf(layout, step, run);
   /** @type {Moment} */
-  const settled = { step, phase: "step", values, gradStates, before: previous(state, frame, layout) };
+  const settled = {
+    step,
+    phase: "step",
+    values,
+    gradStates,
+    before: previous(state, frame, layout),
+  };
   return {
     run: advanced(run, layout, settled),
     settled,
@@ -164,18 +212,33 @@ function recorded(state, frame) {
 function advanced(run, layout, { step, values, gradStates }) {
   if (step <= run.step && run.state !== "running") return run;
   const scalar = (/** @type {string} */ name) => values[layout.scalars.get(name) ?? -1] ?? null;
-  const [loss, validation_loss] = step === 0 ? [null, null] : [scalar("loss"), scalar("validation_loss")];
-  return { ...run, step, phase: "step", grad_states: gradStates, loss, validation_loss, lr: scalar("lr") ?? run.lr };
+  const [loss, validation_loss] =
+    step === 0 ? [null, null] : [scalar("loss"), scalar("validation_loss")];
+  return {
+    ...run,
+    step,
+    phase: "step",
+    grad_states: gradStates,
+    loss,
+    validation_loss,
+    lr: scalar("lr") ?? run.lr,
+  };
 }
 
 /** A record that is sent again must not hide the half-done iteration after it. @param {State} state @param {number} step */
 function isInside({ moment, run }, step) {
-  return run?.state !== "running" && run?.phase !== "step" && moment?.step === step && moment.phase !== "step";
+  return (
+    run?.state !== "running" &&
+    run?.phase !== "step" &&
+    moment?.step === step &&
+    moment.phase !== "step"
+  );
 }
 
 /** @param {Layout} layout @param {number} step @param {Run} run @returns {GradState[]} */
 function gradStatesOf(layout, step, run) {
-  if (run.step === step && run.phase === "step" && run.grad_states.length > 0) return run.grad_states;
+  if (run.step === step && run.phase === "step" && run.grad_states.length > 0)
+    return run.grad_states;
   return layout.parameters.map(() => (step === 0 ? "none" : "fresh"));
 }
 
@@ -190,7 +253,9 @@ function previous({ settled }, frame, layout) {
 /** @param {Layout} layout @param {Float32Array} values */
 function isFinite(layout, values) {
   if (!Number.isFinite(values[layout.scalars.get("loss") ?? 0])) return false;
-  return layout.parameters.every(({ value, size }) => values.subarray(value, value + size).every(Number.isFinite));
+  return layout.parameters.every(({ value, size }) =>
+    values.subarray(value, value + size).every(Number.isFinite),
+  );
 }
 
 /** Steps per second by the trainer's own clock. @param {State} state @param {number} time @param {number} step */
@@ -204,7 +269,8 @@ function rated({ marks }, time, step) {
 
 /** @param {State} state @param {number} step @param {Float32Array} values @returns {Partial<State>} */
 function remember({ settled, moment }, step, values) {
-  const isNeeded = (/** @type {Moment|null} */ m) => m !== null && m.step === step + 1 && m.before === null;
+  const isNeeded = (/** @type {Moment|null} */ m) =>
+    m !== null && m.step === step + 1 && m.before === null;
   return {
     settled: settled !== null && isNeeded(settled) ? { ...settled, before: values } : settled,
     moment: moment !== null && isNeeded(moment) ? { ...moment, before: values } : moment,
@@ -223,7 +289,9 @@ function visit({ run, layout, then, playback }, wanted, isMoving) {
 /** @param {import("./types.js").Then} then @param {Layout} layout @param {Action} record @returns {Moment} */
 function recalled({ moment }, layout, { step, values, before }) {
   if (moment !== null && moment.step === step && moment.before !== null) return moment;
-  const gradStates = layout.parameters.map(() => /** @type {GradState} */ (step === 0 ? "none" : "fresh"));
+  const gradStates = layout.parameters.map(
+    () => /** @type {GradState} */ (step === 0 ? "none" : "fresh"),
+  );
   return { step, phase: "step", values, before, gradStates };
 }
 
@@ -231,7 +299,8 @@ function recalled({ moment }, layout, { step, values, before }) {
 function playBack(state, direction = state.playback.direction, speed) {
   const { run, then } = state;
   const playback = { direction, speed: speed ?? state.playback.speed };
-  if (direction === 0) return { playback, then: then === null ? null : { ...then, isMoving: false } };
+  if (direction === 0)
+    return { playback, then: then === null ? null : { ...then, isMoving: false } };
   const from = then?.step ?? (direction < 0 ? (run?.step ?? 0) - 1 : (run?.first_step ?? 0));
   const start = visit({ ...state, playback }, from, true);
   return { playback, ...start };
@@ -252,7 +321,11 @@ function past({ history, layout }, series) {
 function missed({ history, layout }, { chunks, series, wanted }) {
   if (history === null || layout === null) return {};
   const isExact = chunks !== undefined;
-  return { history: isExact ? insertRecords(history, layout, chunks, wanted) : insertSeries(history, layout, series, wanted) };
+  return {
+    history: isExact
+      ? insertRecords(history, layout, chunks, wanted)
+      : insertSeries(history, layout, series, wanted),
+  };
 }
 
 /** @param {State} state @returns {Partial<State>} */

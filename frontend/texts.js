@@ -39,7 +39,8 @@ export function stateWords({ run, connection, diverged, missing, loaded, opened 
   if (run.state === "starting") return { text: "starting", mood: "wait" };
   if (diverged) return { text: `${run.state}, diverged`, mood: "bad" };
   if (run.state === "running") return { text: "training", mood: "good" };
-  if (run.state === "paused") return { text: isHalfDone ? `paused in step ${run.step + 1}` : "paused", mood: "wait" };
+  if (run.state === "paused")
+    return { text: isHalfDone ? `paused in step ${run.step + 1}` : "paused", mood: "wait" };
   return { text: run.state, mood: "calm" };
 }
 
@@ -55,7 +56,8 @@ export function phaseSentence({ run, moment }) {
 
 /** @param {Run} run */
 function runningSentence(run) {
-  const pace = run.pace === null ? "as fast as it goes" : `at most ${plain(run.pace)} times a second`;
+  const pace =
+    run.pace === null ? "as fast as it goes" : `at most ${plain(run.pace)} times a second`;
   return `All five, over and over, ${pace}. Pause, then press Phase to walk through them one by one.`;
 }
 
@@ -70,7 +72,10 @@ const PHASE_SENTENCES = {
     return "Every `.grad` is None again: the last gradients are gone. No parameter has changed.";
   },
   forward: (_, gradState) => {
-    const grad = gradState === "none" ? "`.grad` is None: nothing is known yet about downhill." : STALE_SENTENCE;
+    const grad =
+      gradState === "none"
+        ? "`.grad` is None: nothing is known yet about downhill."
+        : STALE_SENTENCE;
     return `The model has answered with its parameters as they are; PyTorch noted each operation. ${grad}`;
   },
   loss: ({ loss }, gradState) => {
@@ -81,7 +86,8 @@ const PHASE_SENTENCES = {
     const sum = config.zero_grad === false ? " Added to what was there before." : "";
     return `Every \`.grad\` is now filled: how the loss would change if that number grew.${sum} No parameter has moved yet.`;
   },
-  step: (run) => `Update ${run.step} is done: ${stepWords(run.config)} \`.grad\` is still there, from before the move.`,
+  step: (run) =>
+    `Update ${run.step} is done: ${stepWords(run.config)} \`.grad\` is still there, from before the move.`,
 };
 
 const STALE_SENTENCE = "`.grad` is stale: left over from an earlier iteration.";
@@ -108,7 +114,8 @@ function stepWords(config) {
  * @param {number} change
  */
 export function disagreement(config, gradient, change) {
-  const isUphill = gradient * change > 0 || (Math.sign(gradient) === Math.sign(change) && change !== 0);
+  const isUphill =
+    gradient * change > 0 || (Math.sign(gradient) === Math.sign(change) && change !== 0);
   if (!isUphill) return "";
   return `Δ goes with .grad here, not against it: ${reasonOf(config)}`;
 }
@@ -156,19 +163,34 @@ export function noticeOf(state) {
     };
   }
   if (run === null)
-    return { mood: "wait", title: "Connecting", text: "Looking for the server and the newest run.", act: null };
+    return {
+      mood: "wait",
+      title: "Connecting",
+      text: "Looking for the server and the newest run.",
+      act: null,
+    };
   return runNotice(state, run);
 }
 
 /** @param {string} trouble @returns {Notice} */
-const logNotice = (trouble) => ({ mood: "bad", title: "Nothing can be recorded now", text: sentence(trouble), act: null });
+const logNotice = (trouble) => ({
+  mood: "bad",
+  title: "Nothing can be recorded now",
+  text: sentence(trouble),
+  act: null,
+});
 
 /** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|"heard"|null, label?: string}} Notice */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
   if (run.state === "failed")
-    return { mood: "bad", title: "The run failed", text: run.reason ?? "Its process gave no reason.", act: "again" };
+    return {
+      mood: "bad",
+      title: "The run failed",
+      text: run.reason ?? "Its process gave no reason.",
+      act: "again",
+    };
   if (state.news.log !== null) return logNotice(state.news.log);
   if (state.diverged) return divergedNotice(run);
   if (run.state === "starting") return startingNotice(state);
@@ -190,7 +212,12 @@ function runNotice(state, run) {
     };
   }
   if (state.news.restarted !== null) {
-    return { mood: "calm", title: "Started again", text: sentence(state.news.restarted), act: "heard" };
+    return {
+      mood: "calm",
+      title: "Started again",
+      text: sentence(state.news.restarted),
+      act: "heard",
+    };
   }
   if (run.state === "paused" && run.step === 0 && run.phase === "step") {
     return {
@@ -226,7 +253,12 @@ function startingNotice({ torch }) {
   const text = isLoading
     ? "PyTorch is being imported in a process of its own; that takes a few seconds, once."
     : "A process of its own is being made for this run.";
-  return { mood: "wait", title: isLoading ? "Starting PyTorch" : "Starting the trainer", text, act: null };
+  return {
+    mood: "wait",
+    title: isLoading ? "Starting PyTorch" : "Starting the trainer",
+    text,
+    act: null,
+  };
 }
 
 /** @param {string} text */

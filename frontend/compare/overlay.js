@@ -9,7 +9,12 @@ export const MOST = 4; // runs beside the one on the screen: more lines than tha
 const DASHES = [undefined, [2, 3], [9, 3, 2, 3], [7, 4], [4, 6]]; // the first beside it unlike validation's
 
 /** As named layers are called; the server knows numbered ones by these names too. */
-export const PARAMETERS = ["hidden_linear.weight", "hidden_linear.bias", "output_linear.weight", "output_linear.bias"];
+export const PARAMETERS = [
+  "hidden_linear.weight",
+  "hidden_linear.bias",
+  "output_linear.weight",
+  "output_linear.bias",
+];
 export const SERIES = ["loss", ...PARAMETERS.map((name) => `gradient_norm/${name}`)];
 
 /** The look of the i-th of several runs, in the colour of an idea: a dash, and a tone nearer to ink. @param {string} colour @param {number} i */
@@ -21,7 +26,9 @@ export const lookOf = (colour, i) => ({
 /** Of runs with one name each says its id too. @param {Run[]} runs */
 export function distinct(runs) {
   const count = (/** @type {string} */ name) => runs.filter((run) => run.name === name).length;
-  return runs.map((run) => (count(run.name) > 1 ? { ...run, name: `${run.name} (${run.id})` } : run));
+  return runs.map((run) =>
+    count(run.name) > 1 ? { ...run, name: `${run.name} (${run.id})` } : run,
+  );
 }
 
 /** One axis of steps for all; where a series has no value there is NaN. @param {Series[]} series @returns {Rows} */
@@ -38,7 +45,10 @@ export function laidOver({ steps, lines, length }, series) {
   const own = Array.prototype.slice.call(steps, 0, length);
   const all = [...new Set([...own, ...series.flatMap((one) => one.steps)])].sort((a, b) => a - b);
   const row = new Map(all.map((step, i) => [step, i]));
-  const spread = (/** @type {ArrayLike<number>} */ at, /** @type {(i: number) => number} */ value) => {
+  const spread = (
+    /** @type {ArrayLike<number>} */ at,
+    /** @type {(i: number) => number} */ value,
+  ) => {
     const line = new Float64Array(all.length).fill(NaN);
     for (let i = 0; i < at.length; i++) line[row.get(at[i]) ?? 0] = value(i);
     return line;
@@ -66,7 +76,10 @@ export function layOver({ laid, opened }, id) {
 
 /** @param {State} state @param {string} id @returns {Partial<State>} */
 export function takeOff({ laid, overlays }, id) {
-  return { laid: laid.filter((one) => one !== id), overlays: overlays.filter(({ run }) => run.id !== id) };
+  return {
+    laid: laid.filter((one) => one !== id),
+    overlays: overlays.filter(({ run }) => run.id !== id),
+  };
 }
 
 /** One that was laid over is opened: the one that was on the screen takes its place. @param {State} state @param {string} id @returns {Partial<State>} */

@@ -3,6 +3,7 @@
 
 import { problemOf } from "../api.js";
 import { SERIES } from "./overlay.js";
+
 /** @import { Api } from "../api.js" */
 /** @import { Divergence } from "./run_tree.js" */
 /** @import { Overlay, Run, Store } from "../types.js" */
@@ -37,7 +38,10 @@ export function createOverlaying({ store, api, later }) {
     if (asked !== wanted) return void refresh();
     store.dispatch({ type: "overlaid", overlays: found });
     const { run, laid } = store.state;
-    if (laid.length > 0 && [run, ...found.map((one) => one.run)].some((one) => one?.state === "running")) {
+    if (
+      laid.length > 0 &&
+      [run, ...found.map((one) => one.run)].some((one) => one?.state === "running")
+    ) {
       later(() => asked === wanted && void refresh(), REFRESH_MS);
     }
   }
@@ -47,7 +51,9 @@ export function createOverlaying({ store, api, later }) {
     const known = new Map(store.state.overlays.map((one) => [one.run.id, one]));
     const found = [];
     for (const id of ids) {
-      const one = await fetchOne(id, base, known.get(id)).catch((error) => failed(id, error, known.get(id)));
+      const one = await fetchOne(id, base, known.get(id)).catch((error) =>
+        failed(id, error, known.get(id)),
+      );
       if (one !== undefined) found.push(one);
     }
     return found;
@@ -56,7 +62,10 @@ export function createOverlaying({ store, api, later }) {
   /** @param {string} id @param {string|undefined} base @param {Overlay|undefined} known @returns {Promise<Overlay>} */
   async function fetchOne(id, base, known) {
     const run = await api.run(id);
-    const series = known !== undefined && isSettled(known, run) ? known.series : await api.series(id, SERIES, POINTS);
+    const series =
+      known !== undefined && isSettled(known, run)
+        ? known.series
+        : await api.series(id, SERIES, POINTS);
     return { run, series, base, parting: await parting(run, base, known) };
   }
 

@@ -34,11 +34,18 @@ export function treeOf(runs) {
 export function partingWords(one, other, { comparable, first, last, step, parameter, difference }) {
   const both = `“${one}” and “${other}”`;
   if (first === null || last === null) return `${both} have no step in common.`;
-  if (!comparable) return `${both} have parameters of different shapes: their numbers cannot be compared.`;
-  if (step === null && first === last) return `${both} are the same, bit for bit, at step ${stepText(first)}, the only one that both have.`;
-  if (step === null) return `${both} are the same, bit for bit, from step ${stepText(first)} to ${stepText(last)}.`;
-  const same = step > first ? `are the same, bit for bit, to step ${stepText(step - 1)}, and part` : "part";
-  const where = step > first ? `at step ${stepText(step)}` : `at step ${stepText(step)}, the first that both have`;
+  if (!comparable)
+    return `${both} have parameters of different shapes: their numbers cannot be compared.`;
+  if (step === null && first === last)
+    return `${both} are the same, bit for bit, at step ${stepText(first)}, the only one that both have.`;
+  if (step === null)
+    return `${both} are the same, bit for bit, from step ${stepText(first)} to ${stepText(last)}.`;
+  const same =
+    step > first ? `are the same, bit for bit, to step ${stepText(step - 1)}, and part` : "part";
+  const where =
+    step > first
+      ? `at step ${stepText(step)}`
+      : `at step ${stepText(step)}, the first that both have`;
   return `${both} ${same} ${where}: ${parameter} differs most, by ${format(numberOf(difference))}.`;
 }
 

@@ -98,7 +98,9 @@ async function ask(place, signal) {
 
 /** crypto.randomUUID is there on secure pages only. */
 function randomToken() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
 }
 
 /** The connection ended before the file did. What a browser says of that is no help. */
@@ -109,7 +111,9 @@ class Broken extends Error {
 /** @param {unknown} error @returns {never} */
 function broken(error) {
   if (error instanceof DOMException && error.name === "AbortError") throw error;
-  throw new Broken("The connection to the server broke off. Is livegrad still running in its terminal?");
+  throw new Broken(
+    "The connection to the server broke off. Is livegrad still running in its terminal?",
+  );
 }
 
 /** @param {Response} answer */
@@ -171,7 +175,9 @@ function linesIn(chunk) {
 
 /** @param {Response} answer */
 function nameIn(answer) {
-  return /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? "livegrad";
+  return (
+    /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? "livegrad"
+  );
 }
 
 /** @param {Blob} blob @param {string} name */

@@ -21,7 +21,12 @@ const INHERITED = {
   "text-anchor": "start",
   "dominant-baseline": "auto",
 };
-const OWN = { opacity: "1", "stop-color": "rgb(0, 0, 0)", "stop-opacity": "1", "vector-effect": "none" };
+const OWN = {
+  opacity: "1",
+  "stop-color": "rgb(0, 0, 0)",
+  "stop-opacity": "1",
+  "vector-effect": "none",
+};
 
 /** What is there for a hand or an eye that follows, not for a picture. */
 const NOT_PICTURED = ".hit, .halo, .frame, .flow";
@@ -42,7 +47,13 @@ const CHATTER = /^(class|role|tabindex|focusable|aria-|data-)/;
 export function portray(drawing, words) {
   const { width, height } = drawing.viewBox.baseVal;
   const root = document.createElementNS(SVG, "svg");
-  const facts = { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "title description" };
+  const facts = {
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-labelledby": "title description",
+  };
   for (const [name, value] of Object.entries(facts)) root.setAttribute(name, String(value));
   const paper = { width, height, fill: groundOf(drawing) };
   root.append(
@@ -79,7 +90,9 @@ export async function rasterise({ text, width, height }, scale) {
 /** @param {HTMLCanvasElement} canvas @returns {Promise<Blob>} */
 function blobOf(canvas) {
   return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob === null ? reject(new Error("the picture could not be drawn")) : resolve(blob))),
+    canvas.toBlob((blob) =>
+      blob === null ? reject(new Error("the picture could not be drawn")) : resolve(blob),
+    ),
   );
 }
 
@@ -111,7 +124,8 @@ function pictured(node, above) {
   const style = getComputedStyle(node);
   const copy = document.createElementNS(SVG, above === null ? "g" : node.localName);
   if (above !== null) {
-    for (const { name, value } of node.attributes) if (!CHATTER.test(name)) copy.setAttribute(name, value);
+    for (const { name, value } of node.attributes)
+      if (!CHATTER.test(name)) copy.setAttribute(name, value);
   }
   dress(copy, style, above);
   const { name, value } = /** @type {SVGElement} */ (node).dataset;
@@ -126,7 +140,9 @@ function pictured(node, above) {
 /** @param {Element} node */
 function isPictured(node) {
   const { display, visibility } = getComputedStyle(node);
-  const isPart = node instanceof SVGElement && ["linearGradient", "stop", "clipPath", "defs"].includes(node.localName);
+  const isPart =
+    node instanceof SVGElement &&
+    ["linearGradient", "stop", "clipPath", "defs"].includes(node.localName);
   return !node.matches(NOT_PICTURED) && (isPart || (display !== "none" && visibility !== "hidden"));
 }
 

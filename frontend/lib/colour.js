@@ -63,7 +63,9 @@ function fromOklab([L, a, b]) {
 /** @param {Triple} from @param {Triple} to @param {number} share @returns {string} */
 function mixed(from, to, share) {
   const lab = /** @type {Triple} */ (from.map((part, i) => part + (to[i] - part) * share));
-  return `#${fromOklab(lab).map((channel) => channel.toString(16).padStart(2, "0")).join("")}`;
+  return `#${fromOklab(lab)
+    .map((channel) => channel.toString(16).padStart(2, "0"))
+    .join("")}`;
 }
 
 /** All colours of a theme, from −STEPS to STEPS. @param {{negative: string, zero: string, positive: string}} ends */

@@ -5,7 +5,8 @@
 const MINUS = "\u2212";
 
 /** What JSON and the page call a number that is none. @param {number} value @param {string} minus */
-const unwritable = (value, minus) => (Number.isNaN(value) ? "nan" : value > 0 ? "inf" : `${minus}inf`);
+const unwritable = (value, minus) =>
+  Number.isNaN(value) ? "nan" : value > 0 ? "inf" : `${minus}inf`;
 
 /**
  * Short text for reading, always `digits` significant digits, with a real minus sign: "0.5239", "−2.100e-5".

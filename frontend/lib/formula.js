@@ -2,6 +2,7 @@
 // Pure. Knows the one-hidden-layer network and the mean squared error; nothing about elements.
 
 import { forward, unit } from "./forward.js";
+
 /** @import { Layout, RunConfig, Target } from "../types.js" */
 /** @import { Activation } from "./forward.js" */
 
@@ -23,7 +24,11 @@ const symbol = (text, idea, more = {}) => ({ text, idea, ...more });
  */
 export function gradientFormula({ parameter, index }, { activation }) {
   const sub = parameter === PLACE.outputBias ? undefined : String(index);
-  const left = [symbol("∂L", "loss"), symbol("/", "sum"), symbol(`∂${LETTERS[parameter]}`, "gradient", { sub })];
+  const left = [
+    symbol("∂L", "loss"),
+    symbol("/", "sum"),
+    symbol(`∂${LETTERS[parameter]}`, "gradient", { sub }),
+  ];
   const error = [
     symbol(" = ", "sum"),
     symbol("Σ", "sum", { sub: "i", means: "over the points" }),
@@ -41,7 +46,10 @@ export function gradientFormula({ parameter, index }, { activation }) {
 function chain(parameter, j, activation) {
   const times = symbol(" · ", "sum");
   const h = symbol("h", "answer", { sub: `${j},i`, means: `what unit ${j} answers` });
-  const v = symbol("v", "weight", { sub: String(j), means: `the weight from unit ${j} to the output` });
+  const v = symbol("v", "weight", {
+    sub: String(j),
+    means: `the weight from unit ${j} to the output`,
+  });
   const x = symbol("x", "data", { sub: "i" });
   if (parameter === PLACE.outputBias) return [];
   if (parameter === PLACE.outputWeight) return [times, h];
@@ -57,7 +65,11 @@ function slopeOf(h, activation) {
   if (activation === "tanh") return [one, { ...h, sup: "2" }, end];
   if (activation === "sigmoid") return [h, one, h, end];
   if (activation === "relu")
-    return [symbol("[", "sum"), h, symbol("\u00a0>\u00a00]", "sum", { means: "1 where the unit is on, else 0" })];
+    return [
+      symbol("[", "sum"),
+      h,
+      symbol("\u00a0>\u00a00]", "sum", { means: "1 where the unit is on, else 0" }),
+    ];
   return [];
 }
 
@@ -120,7 +132,12 @@ function inner(values, layout, activation, x, parameter, j) {
 }
 
 /** @type {Record<Activation, (h: number) => number>} */
-const SLOPES = { tanh: (h) => 1 - h * h, sigmoid: (h) => h * (1 - h), relu: (h) => (h > 0 ? 1 : 0), none: () => 1 };
+const SLOPES = {
+  tanh: (h) => 1 - h * h,
+  sigmoid: (h) => h * (1 - h),
+  relu: (h) => (h > 0 ? 1 : 0),
+  none: () => 1,
+};
 
 /**
  * How the optimizer moves a parameter p by its gradient g, line by line, as torch.optim's documentation has it.
@@ -180,12 +197,21 @@ function rmspropRule({ alpha, momentum, centered }, decayed) {
   const g = decayed.length > 0 ? bracketed([grad, ...decayed]) : [grad];
   const square = slot("square_avg");
   const average = slot("grad_avg");
-  const size = centered ? [sign(" ÷ √("), square, sign(" − "), average, sign("²)")] : [sign(" ÷ √"), square];
-  const first = [[square, sign(` ← ${alpha}·`), square, sign(` + ${rest(alpha)}·`), ...g, sign("²")]];
-  if (centered) first.push([average, sign(` ← ${alpha}·`), average, sign(` + ${rest(alpha)}·`), ...g]);
+  const size = centered
+    ? [sign(" ÷ √("), square, sign(" − "), average, sign("²)")]
+    : [sign(" ÷ √"), square];
+  const first = [
+    [square, sign(` ← ${alpha}·`), square, sign(` + ${rest(alpha)}·`), ...g, sign("²")],
+  ];
+  if (centered)
+    first.push([average, sign(` ← ${alpha}·`), average, sign(` + ${rest(alpha)}·`), ...g]);
   if (!momentum) return [...first, [...moved(...g), ...size]];
   const buffer = slot("momentum_buffer");
-  return [...first, [buffer, sign(` ← ${momentum}·`), buffer, sign(" + "), ...g, ...size], moved(buffer)];
+  return [
+    ...first,
+    [buffer, sign(` ← ${momentum}·`), buffer, sign(" + "), ...g, ...size],
+    moved(buffer),
+  ];
 }
 
 /** @param {Symbol[]} symbols */

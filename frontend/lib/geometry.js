@@ -50,8 +50,11 @@ const ROOMY = 15;
 /** Rows need to be so far apart for arrows to show their size. */
 const READABLE = 22;
 
-const clamp = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
-  Math.max(low, Math.min(high, value));
+const clamp = (
+  /** @type {number} */ value,
+  /** @type {number} */ low,
+  /** @type {number} */ high,
+) => Math.max(low, Math.min(high, value));
 const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
 /** Onto the middle of a pixel, where a thin line is sharp. */
 const crisp = (/** @type {number} */ value) => Math.floor(value) + 0.5;
@@ -68,13 +71,36 @@ export function arrange(width, height, hidden) {
   const places = measureColumns(frame);
   const middle = (rows[0] + rows[hidden - 1]) / 2;
   const input = around(places.input, places.inputWidth, middle, frame.end);
-  const output = nodeAt(places.output, places.outputWidth, middle, frame.outputHeight, places.outputPlot, frame, 0);
+  const output = nodeAt(
+    places.output,
+    places.outputWidth,
+    middle,
+    frame.outputHeight,
+    places.outputPlot,
+    frame,
+    0,
+  );
   /** @param {number} j 0…hidden−1 → −1…1 */
   const spread = (j) => (hidden === 1 ? 0 : (2 * j) / (hidden - 1) - 1);
   return {
-    width, height, scale: frame.scale, type: Math.min(frame.scale, 2), narrow: frame.narrow, roomy: frame.roomy, crowded: frame.stagger > 1, pitch: frame.pitch,
-    sign: frame.sign, arrow: frame.arrow, stem: frame.stem, lift: frame.lift, thickest: frame.thickest, input, output,
-    units: rows.map((y, j) => nodeAt(places.unit, places.unitWidth, y, frame.unitHeight, places.plot, frame, j)),
+    width,
+    height,
+    scale: frame.scale,
+    type: Math.min(frame.scale, 2),
+    narrow: frame.narrow,
+    roomy: frame.roomy,
+    crowded: frame.stagger > 1,
+    pitch: frame.pitch,
+    sign: frame.sign,
+    arrow: frame.arrow,
+    stem: frame.stem,
+    lift: frame.lift,
+    thickest: frame.thickest,
+    input,
+    output,
+    units: rows.map((y, j) =>
+      nodeAt(places.unit, places.unitWidth, y, frame.unitHeight, places.plot, frame, j),
+    ),
     incoming: rows.map((y, j) => {
       const port = middle + spread(j) * input.height * 0.36;
       return {
@@ -90,7 +116,12 @@ export function arrange(width, height, hidden) {
       };
     }),
     headings: headingsOf(frame, places),
-    legend: { x: frame.margin, y: height - frame.legend, width: width - 2 * frame.margin, height: frame.legend },
+    legend: {
+      x: frame.margin,
+      y: height - frame.legend,
+      width: width - 2 * frame.margin,
+      height: frame.legend,
+    },
   };
 }
 
@@ -98,7 +129,9 @@ export function arrange(width, height, hidden) {
 /** @param {number} width @param {number} height @param {number} hidden */
 function measureFrame(width, height, hidden) {
   const narrow = width < 560;
-  const scale = narrow ? 1 : clamp(Math.min(width / NORMAL.width, height / NORMAL.height), 0.9, 2.4);
+  const scale = narrow
+    ? 1
+    : clamp(Math.min(width / NORMAL.width, height / NORMAL.height), 0.9, 2.4);
   const margin = narrow ? 8 : 20 * scale;
   const head = narrow ? 40 : 50 * scale;
   const legend = narrow ? 136 : 66 * scale;
@@ -113,7 +146,20 @@ function measureFrame(width, height, hidden) {
   const step = narrow ? (stagger > 1 ? 6 : 8) : clamp(pitch * 0.27, 7, 13 * scale);
   const slots = 2 * sign + 2 + 2 * step + (roomy ? 1.2 : 0.9) * step;
   return {
-    width, narrow, scale, margin, head, pitch, roomy, sign, thickest, lift, arrow, step, stagger, slots,
+    width,
+    narrow,
+    scale,
+    margin,
+    head,
+    pitch,
+    roomy,
+    sign,
+    thickest,
+    lift,
+    arrow,
+    step,
+    stagger,
+    slots,
     stem: Math.max(1.7, Math.min(arrow * 0.17, step * 0.3)),
     lane: stagger * slots,
     first: head + (body - (hidden - 1) * pitch) / 2,
@@ -138,8 +184,17 @@ function measureColumns(frame) {
   const unit = left + lane;
   const right = unit + unitWidth;
   return {
-    input: margin, inputWidth, left, unit, unitWidth, plot, right,
-    output: right + lane + fanWidth, outputWidth, outputPlot, fanWidth,
+    input: margin,
+    inputWidth,
+    left,
+    unit,
+    unitWidth,
+    plot,
+    right,
+    output: right + lane + fanWidth,
+    outputWidth,
+    outputPlot,
+    fanWidth,
   };
 }
 
@@ -158,7 +213,10 @@ function headingsOf({ narrow, scale, lane }, places) {
 
 /** @param {number} x @param {number} width @param {number} middle @param {number} height @returns {Box} */
 const around = (x, width, middle, height) => ({
-  x: crisp(x), y: crisp(middle - height / 2), width: Math.round(width), height: Math.round(height),
+  x: crisp(x),
+  y: crisp(middle - height / 2),
+  width: Math.round(width),
+  height: Math.round(height),
 });
 
 /** Between a box's border and its chip, so that the chip is not taken for the edge's. @param {Frame} frame */
@@ -173,7 +231,11 @@ function nodeAt(x, width, y, height, plotWidth, frame, j) {
   const box = around(x, width, y, height);
   const left = Math.round(box.width - plotWidth);
   const plot = { x: box.x + left, y: box.y, width: box.width - left, height: box.height };
-  return { box, plot: plotWidth > 0 ? plot : null, bias: slotsAt(x + chipInset(frame), y, frame, j) };
+  return {
+    box,
+    plot: plotWidth > 0 ? plot : null,
+    bias: slotsAt(x + chipInset(frame), y, frame, j),
+  };
 }
 
 /** @param {number} laneX left end @param {number} y @param {Frame} frame @param {number} j whose turn it is @returns {Slots} */

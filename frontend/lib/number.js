@@ -15,7 +15,10 @@ export function parseDecimal(text) {
 }
 
 /** The same of a text with commas between its thousands, as the page writes large numbers. @param {string} text */
-export const parseGrouped = (text) => parseDecimal(/^\s*[+\u2212-]?\d{1,3}(,\d{3})+(?!\d|,)/.test(text) ? text.replaceAll(",", "") : text);
+export const parseGrouped = (text) =>
+  parseDecimal(
+    /^\s*[+\u2212-]?\d{1,3}(,\d{3})+(?!\d|,)/.test(text) ? text.replaceAll(",", "") : text,
+  );
 
 /** The same of a text that says a whole number, not below 0. @param {string} text */
 export function parseCount(text) {

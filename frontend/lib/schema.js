@@ -27,7 +27,9 @@ export function fieldsOf(document, name) {
 
 /** @param {Schema} schema @param {Record<string, Schema>} schemas @returns {Field[]} */
 function properties(schema, schemas) {
-  return Object.entries(schema.properties ?? {}).map(([name, property]) => fieldOf(name, property, schemas));
+  return Object.entries(schema.properties ?? {}).map(([name, property]) =>
+    fieldOf(name, property, schemas),
+  );
 }
 
 /** @param {string} name @param {Schema} property @param {Record<string, Schema>} schemas @returns {Field} */
@@ -50,7 +52,10 @@ function resolve(property, schemas) {
     part.$ref ? lookUp(part.$ref, schemas) : part,
   );
   const present = parts.filter((/** @type {Schema} */ part) => part.type !== "null");
-  return { present: /** @type {Schema} */ (present[0] ?? {}), isOptional: present.length < parts.length };
+  return {
+    present: /** @type {Schema} */ (present[0] ?? {}),
+    isOptional: present.length < parts.length,
+  };
 }
 
 /** @param {string} reference @param {Record<string, Schema>} schemas @returns {Schema} */
@@ -78,7 +83,14 @@ function kindOf({ type, enum: choices, const: only }) {
 }
 
 /** @param {Schema} schema */
-function limits({ minimum, maximum, exclusiveMaximum, exclusiveMinimum, enum: choices, prefixItems }) {
+function limits({
+  minimum,
+  maximum,
+  exclusiveMaximum,
+  exclusiveMinimum,
+  enum: choices,
+  prefixItems,
+}) {
   if (prefixItems !== undefined) return limits(prefixItems[0]);
   return { least: minimum ?? exclusiveMinimum, most: maximum ?? exclusiveMaximum, choices };
 }
@@ -92,7 +104,8 @@ export function valueOf(field, text) {
   if (trimmed === "" && field.optional) return null;
   if (field.kind === "pair") return trimmed.split(",").map((part) => numberOr(part.trim()));
   if (field.kind === "flag") return trimmed === "true";
-  if (field.kind === "number" || field.kind === "integer") return trimmed === "" ? trimmed : numberOr(trimmed);
+  if (field.kind === "number" || field.kind === "integer")
+    return trimmed === "" ? trimmed : numberOr(trimmed);
   return text;
 }
 
@@ -108,7 +121,8 @@ function numberOr(text) {
  */
 export function placeOf({ loc: location = [], msg }, fields) {
   const field =
-    fields.find(({ name }) => location.includes(name)) ?? fields.find(({ name }) => msg.startsWith(`${name} `));
+    fields.find(({ name }) => location.includes(name)) ??
+    fields.find(({ name }) => msg.startsWith(`${name} `));
   if (field === undefined) return "";
   const inner = Object.values(field.groups ?? {}).flat();
   const part = inner.find(({ name }) => location.indexOf(name) > location.indexOf(field.name));

@@ -10,19 +10,36 @@ import { element, keepFocus, set, whenChanged, write } from "../views/dom.js";
 export function mount(root, { run, steps, size_bytes }, kept, turnTheme) {
   const config = element("span", { class: "run-config" });
   const step = element("span", { class: "step-number", id: "step" });
-  const theme = element("button", { type: "button", class: "icon", onclick: turnTheme, onmousedown: keepFocus });
+  const theme = element("button", {
+    type: "button",
+    class: "icon",
+    onclick: turnTheme,
+    onmousedown: keepFocus,
+  });
   root.append(
     element("h1", { class: "brand" }, "livegrad"),
-    element("div", { class: "run-words" }, element("strong", { class: "run-name" }, run.name), config),
+    element(
+      "div",
+      { class: "run-words" },
+      element("strong", { class: "run-name" }, run.name),
+      config,
+    ),
     element("span", { class: "badge", "data-mood": "calm" }, "replay"),
     step,
     element("span", { class: "spring" }),
-    element("span", { class: "recorded", title: `${ORIGIN} ${when(run)}, run ${run.id}` }, keptText(steps, kept, size_bytes)),
+    element(
+      "span",
+      { class: "recorded", title: `${ORIGIN} ${when(run)}, run ${run.id}` },
+      keptText(steps, kept, size_bytes),
+    ),
     theme,
   );
   const drawRun = whenChanged((/** @type {Run|null} */ shown) => {
     write(config, configWords(run.config, shown?.lr ?? run.lr));
-    write(step, `step ${(shown?.step ?? run.step).toLocaleString("en")} / ${run.step.toLocaleString("en")}`);
+    write(
+      step,
+      `step ${(shown?.step ?? run.step).toLocaleString("en")} / ${run.step.toLocaleString("en")}`,
+    );
   });
   const drawTheme = whenChanged((/** @type {boolean} */ dark) => {
     write(theme, dark ? "☀" : "☾");
@@ -41,7 +58,11 @@ const ORIGIN = "PyTorch's own numbers, bit for bit, recorded with livegrad on";
 
 /** @param {Run} run */
 function when({ created_at }) {
-  return new Date(created_at).toLocaleDateString("en", { year: "numeric", month: "long", day: "numeric" });
+  return new Date(created_at).toLocaleDateString("en", {
+    year: "numeric",
+    month: "long",
+    day: "numeric",
+  });
 }
 
 /** @param {number} steps @param {number} kept @param {number} size */

@@ -1,13 +1,13 @@
 // The composition root of a replay: the dashboard's own cards over a run that is within this file.
 // Knows nothing of servers.
 
-import { createClock, createStats } from "../stream/clock.js";
 import { listen } from "../keys.js";
-import { createLooking, timeKeys } from "../time/time_commands.js";
 import { createStore } from "../store.js";
-import { shown } from "../time/shown_moment.js";
+import { createClock, createStats } from "../stream/clock.js";
 import { createTheme } from "../theme.js";
+import { shown } from "../time/shown_moment.js";
 import { createTravel } from "../time/step_loader.js";
+import { createLooking, timeKeys } from "../time/time_commands.js";
 import * as code from "../views/code.js";
 import { set, write } from "../views/dom.js";
 import * as fit from "../views/fit.js";
@@ -17,16 +17,18 @@ import * as network from "../views/network.js";
 import * as norms from "../views/norms.js";
 import { setTheme } from "../views/palette.js";
 import * as parameters from "../views/parameters.js";
-import * as timeline from "../views/timeline.js";
 import * as when from "../views/step_badge.js";
+import * as timeline from "../views/timeline.js";
 import * as heading from "./heading.js";
 import { recordingOf, snapped } from "./recording.js";
+
 /** @import { Action, View } from "../types.js" */
 
 const READ_MS = 100;
 const CHART_MS = 200;
 
-const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const place = (/** @type {string} */ id) =>
+  /** @type {HTMLElement} */ (document.getElementById(id));
 const textOf = (/** @type {string} */ id) => place(id).textContent ?? "";
 
 const recording = recordingOf(JSON.parse(textOf("facts")), textOf("records"));
@@ -39,7 +41,8 @@ const store = createStore((hurry) => {
   travel.follow();
 });
 const { dispatch } = store;
-store.dispatch = (action) => dispatch(action.type === "visit" ? { ...action, step: momentFor(action) } : action);
+store.dispatch = (action) =>
+  dispatch(action.type === "visit" ? { ...action, step: momentFor(action) } : action);
 const travel = createTravel({
   store,
   sourceOf: () => recording.source,
@@ -98,7 +101,11 @@ function begin() {
   const values = last.values.slice(-count * layout.floats);
   store.dispatch({ type: "open", id: run.id });
   store.dispatch({ type: "listing", listing });
-  store.dispatch({ type: "hello", run: { ...run, state: "finished", step: first + count - 1 }, layout });
+  store.dispatch({
+    type: "hello",
+    run: { ...run, state: "finished", step: first + count - 1 },
+    layout,
+  });
   store.dispatch({ type: "data", data });
   store.dispatch({ type: "past", series });
   const frame = { kind: "records", first, count, epoch: run.epoch, skipped: 0, time: 0, values };

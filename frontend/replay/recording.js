@@ -30,7 +30,13 @@ export function recordingOf(facts, base64) {
     at += length;
     return { first, values: values.subarray(at - length, at) };
   });
-  return { facts, layout, chunks, source: sourceOf(chunks, layout, facts.series), moments: momentsOf(facts) };
+  return {
+    facts,
+    layout,
+    chunks,
+    source: sourceOf(chunks, layout, facts.series),
+    moments: momentsOf(facts),
+  };
 }
 
 /** @param {string} base64 */
@@ -57,9 +63,13 @@ function sourceOf(chunks, { floats }, series) {
         .filter((chunk) => chunk.first <= to && lastOf(chunk) >= from)
         .map(({ first, values }) => {
           const start = Math.max(from, first);
-          return { first: start, values: values.slice((start - first) * floats, (to + 1 - first) * floats) };
+          return {
+            first: start,
+            values: values.slice((start - first) * floats, (to + 1 - first) * floats),
+          };
         }),
-    series: async (names, from, to) => series.filter(({ name }) => names.includes(name)).map((line) => within(line, from, to)),
+    series: async (names, from, to) =>
+      series.filter(({ name }) => names.includes(name)).map((line) => within(line, from, to)),
     exact: async () => chunks.map((chunk) => [chunk.first, lastOf(chunk)]),
     nearest: async (step) => {
       const before = chunks.filter(({ first }) => first <= step).at(-1);

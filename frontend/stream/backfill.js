@@ -20,7 +20,9 @@ export const EVERY_MS = 2000; // between two fetches while training goes on
 /** @param {Stretch|null} known @param {number} from @param {number} to @returns {Stretch|null} */
 export function widened(known, from, to) {
   if (from > to) return known;
-  return known === null ? { from, to } : { from: Math.min(known.from, from), to: Math.max(known.to, to) };
+  return known === null
+    ? { from, to }
+    : { from: Math.min(known.from, from), to: Math.max(known.to, to) };
 }
 
 /** What is left once everything from a step on was written anew. @param {Stretch|null} known @param {number} step @returns {Stretch|null} */
@@ -98,7 +100,8 @@ export function createCatchUp({ exact, thinned, isAtRest, later }) {
     /** @param {{first: number, count: number, skipped: number}} frame */
     took({ first, count, skipped }) {
       const begin = newest === null ? first - skipped : Math.min(newest + 1, first - skipped);
-      if (newest !== null && begin <= newest) [missing, under] = [cut(missing, begin), cut(under, begin)];
+      if (newest !== null && begin <= newest)
+        [missing, under] = [cut(missing, begin), cut(under, begin)];
       newest = first + count - 1;
       miss(Math.max(begin, 0), first - 1);
     },

@@ -72,7 +72,7 @@ export function thin(history) {
   const begin = history.steps[0];
   const span = (history.steps[history.length - 1] + 1 - begin) / stretches;
   let kept = 0;
-  for (let from = 0; from < history.length;) {
+  for (let from = 0; from < history.length; ) {
     const stretch = Math.floor((history.steps[from] - begin) / span);
     let to = from + 1;
     while (to < history.length && Math.floor((history.steps[to] - begin) / span) === stretch) to++;
@@ -86,7 +86,8 @@ export function thin(history) {
 function chosen(lines, from, to, most) {
   const rows = extremes(lines, from, to);
   const room = Math.min(most, to - from);
-  for (let i = 0; rows.size < room && i < room; i++) rows.add(from + Math.floor((i * (to - from)) / room));
+  for (let i = 0; rows.size < room && i < room; i++)
+    rows.add(from + Math.floor((i * (to - from)) / room));
   return [...rows].sort((a, b) => a - b);
 }
 
@@ -117,7 +118,11 @@ function moveRow(history, lines, from, to) {
  * @param {Layout} layout
  */
 export function seriesNames(layout) {
-  return ["loss", "validation_loss", ...layout.parameters.map(({ name }) => `gradient_norm/${name}`)];
+  return [
+    "loss",
+    "validation_loss",
+    ...layout.parameters.map(({ name }) => `gradient_norm/${name}`),
+  ];
 }
 
 /**
@@ -169,7 +174,7 @@ function appendRows(target, source, after) {
 export function merge(live, found) {
   const merged = createHistory(live.norms.length, live.steps.length);
   const [lines, mine, theirs] = [merged, live, found].map(linesOf);
-  for (let a = 0, b = 0; a < live.length || b < found.length;) {
+  for (let a = 0, b = 0; a < live.length || b < found.length; ) {
     const one = a < live.length ? live.steps[a] : Infinity;
     const other = b < found.length ? found.steps[b] : Infinity;
     const row = openRow(merged, Math.min(one, other));
@@ -190,14 +195,23 @@ export function insertRecords(live, layout, chunks, { from, to }) {
   const found = createHistory(layout.parameters.length, Math.max(rows, 1));
   for (const { first, values } of chunks) {
     const [begin, end] = [Math.max(from - first, 0), Math.max(to + 1 - first, 0)];
-    appendRecords(found, layout, first + begin, values.subarray(begin * layout.floats, end * layout.floats));
+    appendRecords(
+      found,
+      layout,
+      first + begin,
+      values.subarray(begin * layout.floats, end * layout.floats),
+    );
   }
   return merge(live, found);
 }
 
 /** A thinned stretch, between what is there. @param {History} live @param {Layout} layout @param {Series[]} series @param {Stretch} wanted */
 export function insertSeries(live, layout, series, { to }) {
-  const found = joinPast(createHistory(layout.parameters.length, live.steps.length), layout, series);
+  const found = joinPast(
+    createHistory(layout.parameters.length, live.steps.length),
+    layout,
+    series,
+  );
   while (found.length > 0 && found.steps[found.length - 1] > to) found.length--;
   return merge(live, found);
 }

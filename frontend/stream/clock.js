@@ -40,7 +40,9 @@ export function createClock(stats, nextFrame = (callback) => requestAnimationFra
   function frame() {
     isScheduled = false;
     const started = performance.now();
-    const drew = [...parts].filter((part) => isDue(part, started)).map((part) => drawPart(part, started)).length > 0;
+    const drew =
+      [...parts].filter((part) => isDue(part, started)).map((part) => drawPart(part, started))
+        .length > 0;
     isHurried = false;
     if (drew) {
       stats.drew(performance.now() - started);

@@ -5,6 +5,7 @@ import { problemOf } from "../api.js";
 import { createCatchUp } from "./backfill.js";
 import { seriesNames } from "./chart_rows.js";
 import { decodeFrame, decodeMessage } from "./protocol.js";
+
 /** @import { Api } from "../api.js" */
 /** @import { Layout, Store } from "../types.js" */
 /** @import { Stats } from "./clock.js" */
@@ -80,7 +81,10 @@ export function connect(id, { store, api, stats, open, later }) {
 
   /** What is not understood is said once; the stream starts afresh. @param {unknown} error */
   function complain(error) {
-    const problem = { ...problemOf(error), title: "The stream says something this page does not understand" };
+    const problem = {
+      ...problemOf(error),
+      title: "The stream says something this page does not understand",
+    };
     store.dispatch({ type: "problem", problem });
     socket?.close();
   }
@@ -121,11 +125,15 @@ export function connect(id, { store, api, stats, open, later }) {
 
   const catchUp = createCatchUp({
     async exact({ from, to }) {
-      const [{ chunksOf }, buffer] = await Promise.all([import("../time/http_source.js"), api.records(id, from, to)]);
+      const [{ chunksOf }, buffer] = await Promise.all([
+        import("../time/http_source.js"),
+        api.records(id, from, to),
+      ]);
       if (layout !== null) fill({ chunks: chunksOf(buffer, layout) });
     },
     async thinned(range) {
-      if (layout !== null) fill({ series: await api.series(id, seriesNames(layout), POINTS, range) });
+      if (layout !== null)
+        fill({ series: await api.series(id, seriesNames(layout), POINTS, range) });
     },
     isAtRest: () => store.state.run?.state !== "running",
     later,

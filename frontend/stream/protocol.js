@@ -47,7 +47,10 @@ function expect(fact, otherwise) {
  * @returns {Frame}
  */
 export function decodeFrame(buffer, layout) {
-  expect(buffer.byteLength >= HEADER_BYTES, `frame of ${buffer.byteLength} bytes; a header has ${HEADER_BYTES}`);
+  expect(
+    buffer.byteLength >= HEADER_BYTES,
+    `frame of ${buffer.byteLength} bytes; a header has ${HEADER_BYTES}`,
+  );
   const view = new DataView(buffer);
   const magic = view.getUint16(0, true);
   expect(magic === MAGIC, `magic 0x${magic.toString(16)}; expected 0x${MAGIC.toString(16)}`);
@@ -82,7 +85,10 @@ function payload(buffer, count, layout) {
   const bytes = buffer.byteLength - HEADER_BYTES;
   const expected = count * layout.floats * 4;
   expect(count > 0, "a frame without records");
-  expect(bytes === expected, `${bytes} bytes of records; ${count} × ${layout.floats * 4} = ${expected} expected`);
+  expect(
+    bytes === expected,
+    `${bytes} bytes of records; ${count} × ${layout.floats * 4} = ${expected} expected`,
+  );
   return new Float32Array(buffer, HEADER_BYTES, count * layout.floats);
 }
 
@@ -95,23 +101,37 @@ function payload(buffer, count, layout) {
 export function layoutOf(columns, recordBytes) {
   expect(Array.isArray(columns), "columns is not a list");
   if (columns.length === 0) return null;
-  expect(Number.isInteger(recordBytes) && recordBytes > 0 && recordBytes % 4 === 0, `record_bytes ${recordBytes}`);
+  expect(
+    Number.isInteger(recordBytes) && recordBytes > 0 && recordBytes % 4 === 0,
+    `record_bytes ${recordBytes}`,
+  );
   const floats = recordBytes / 4;
   for (const column of columns) checkColumn(column, floats);
   checkOverlap(columns);
   const of = (/** @type {string} */ role) => columns.filter((column) => column.role === role);
   const scalars = new Map(of("scalar").map((column) => [column.name, column.offset]));
   expect(scalars.has("loss"), "no column for the loss");
-  return { floats, scalars, parameters: pair(of("parameter"), of("gradient")), states: of("state") };
+  return {
+    floats,
+    scalars,
+    parameters: pair(of("parameter"), of("gradient")),
+    states: of("state"),
+  };
 }
 
 /** @param {Column} column @param {number} floats */
 function checkColumn(column, floats) {
   expect(typeof column === "object" && column !== null, "a column is not an object");
   const { role, name, shape, offset } = column;
-  expect(ROLES.includes(role), `column role ${JSON.stringify(role)}; expected one of ${ROLES.join(", ")}`);
+  expect(
+    ROLES.includes(role),
+    `column role ${JSON.stringify(role)}; expected one of ${ROLES.join(", ")}`,
+  );
   expect(typeof name === "string" && name !== "", `column name ${JSON.stringify(name)}`);
-  expect(Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n >= 0), `shape of ${name}`);
+  expect(
+    Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n >= 0),
+    `shape of ${name}`,
+  );
   const fits = Number.isInteger(offset) && offset >= 0 && offset + sizeOf(shape) <= floats;
   expect(fits, `${role} ${name} at ${offset} does not fit into a record of ${floats}`);
 }
@@ -121,7 +141,10 @@ function checkOverlap(columns) {
   const sorted = [...columns].sort((a, b) => a.offset - b.offset);
   for (let i = 1; i < sorted.length; i++) {
     const [left, right] = [sorted[i - 1], sorted[i]];
-    expect(left.offset + sizeOf(left.shape) <= right.offset, `${left.name} and ${right.name} overlap`);
+    expect(
+      left.offset + sizeOf(left.shape) <= right.offset,
+      `${left.name} and ${right.name} overlap`,
+    );
   }
 }
 
@@ -136,7 +159,10 @@ function pair(parameters, gradients) {
   return parameters.map(({ name, shape, offset }) => {
     const gradient = byName.get(name);
     expect(gradient !== undefined, `no gradient column for ${name}`);
-    expect(String(gradient.shape) === String(shape), `${name} is [${shape}], its gradient [${gradient.shape}]`);
+    expect(
+      String(gradient.shape) === String(shape),
+      `${name} is [${shape}], its gradient [${gradient.shape}]`,
+    );
     return { name, shape, size: sizeOf(shape), value: offset, gradient: gradient.offset };
   });
 }
@@ -151,7 +177,11 @@ export function decodeMessage(text) {
   if (message.kind === "hello") return hello(message);
   if (message.kind === "state") return { kind: "state", run: runOf(message) };
   if (message.kind === "error") {
-    return { kind: "error", title: String(message.title ?? "Error"), detail: String(message.detail ?? "") };
+    return {
+      kind: "error",
+      title: String(message.title ?? "Error"),
+      detail: String(message.detail ?? ""),
+    };
   }
   expect(typeof message.kind === "string", "a message without a kind");
   return { kind: "other" };
@@ -165,13 +195,19 @@ function parse(text) {
   } catch {
     throw new ProtocolError(`not JSON: ${text.slice(0, 60)}`);
   }
-  expect(typeof value === "object" && value !== null && !Array.isArray(value), "a message that is not an object");
+  expect(
+    typeof value === "object" && value !== null && !Array.isArray(value),
+    "a message that is not an object",
+  );
   return value;
 }
 
 /** @param {any} message @returns {Message} */
 function hello(message) {
-  expect(message.version === VERSION, `protocol version ${message.version}; this page speaks ${VERSION}`);
+  expect(
+    message.version === VERSION,
+    `protocol version ${message.version}; this page speaks ${VERSION}`,
+  );
   const { columns, record_bytes: bytes, dtype } = message;
   expect(dtype === undefined || dtype === "float32", `dtype ${dtype}; this page reads float32`);
   return { kind: "hello", run: runOf(message.run), layout: layoutOf(columns, bytes) };

@@ -2,6 +2,7 @@
 
 import { problemOf } from "../api.js";
 import { decodeFrame } from "../stream/protocol.js";
+
 /** @import { Api } from "../api.js" */
 /** @import { Chunk, Source } from "./record_cache.js" */
 /** @import { Layout } from "../types.js" */
@@ -12,7 +13,8 @@ const HEADER_BYTES = 32;
 export function httpSource(id, api, layout) {
   return {
     records: async (from, to, signal) => chunksOf(await api.records(id, from, to, signal), layout),
-    series: (names, from, to, points, signal) => api.series(id, names, points, { from, to }, signal),
+    series: (names, from, to, points, signal) =>
+      api.series(id, names, points, { from, to }, signal),
     exact: async () => (await api.of(id, "kept")).exact,
     nearest: (step) => nearest(id, api, step),
   };
@@ -30,7 +32,7 @@ function nearest(id, api, step) {
 export function chunksOf(buffer, layout) {
   const view = new DataView(buffer);
   const chunks = [];
-  for (let at = 0; at < buffer.byteLength;) {
+  for (let at = 0; at < buffer.byteLength; ) {
     // Less than a header: decodeFrame says so.
     const count = buffer.byteLength - at < HEADER_BYTES ? 0 : view.getUint32(at + 4, true);
     const bytes = HEADER_BYTES + count * layout.floats * 4;

@@ -42,7 +42,12 @@ export class Archive {
    * @param {() => {first: number, last: number}} bounds the steps that there are, now
    * @param {{budget?: number, span?: number, now?: () => number}} [limits]
    */
-  constructor(source, floats, bounds, { budget = BUDGET_BYTES, span = SPAN, now = () => performance.now() } = {}) {
+  constructor(
+    source,
+    floats,
+    bounds,
+    { budget = BUDGET_BYTES, span = SPAN, now = () => performance.now() } = {},
+  ) {
     this.source = source;
     this.floats = floats;
     this.bounds = bounds;
@@ -101,7 +106,8 @@ export class Archive {
   /** Fetch what is likely to be asked for next, when there is time. @param {number} step @param {number} direction −1, 1, or 0: both sides */
   prefetch(step, direction) {
     const block = this.#block(step);
-    const ways = direction === 0 ? [1, -1] : Array.from({ length: AHEAD }, (_, i) => (i + 1) * direction);
+    const ways =
+      direction === 0 ? [1, -1] : Array.from({ length: AHEAD }, (_, i) => (i + 1) * direction);
     this.#ahead = [0, ...ways].map((way) => block + way);
     this.#next();
   }
@@ -211,7 +217,8 @@ export class Archive {
 function rowOf({ chunks }, step, floats) {
   for (const { first, values } of chunks) {
     const row = step - first;
-    if (row >= 0 && row < values.length / floats) return values.subarray(row * floats, (row + 1) * floats);
+    if (row >= 0 && row < values.length / floats)
+      return values.subarray(row * floats, (row + 1) * floats);
   }
   return null;
 }

@@ -1,6 +1,7 @@
 // Then and now: which moment the cards show, and how that is said. Pure.
 
 import { numberOf } from "../stream/protocol.js";
+
 /** @import { Layout, Moment, Run, State } from "../types.js" */
 
 const PLAYBACK_SECS = 20; // a whole run, unless a speed is asked for
@@ -26,9 +27,19 @@ export function shown(state) {
 /** @param {Run} run @param {Layout} layout @param {Moment} moment @returns {Run} */
 function runThen(run, layout, { step, values, gradStates }) {
   const scalar = (/** @type {string} */ name) => values[layout.scalars.get(name) ?? -1] ?? null;
-  const [loss, validation_loss] = step === 0 ? [null, null] : [scalar("loss"), scalar("validation_loss")];
+  const [loss, validation_loss] =
+    step === 0 ? [null, null] : [scalar("loss"), scalar("validation_loss")];
   const lr = scalar("lr") ?? run.lr;
-  return { ...run, state: "paused", phase: "step", step, loss, validation_loss, lr, grad_states: gradStates };
+  return {
+    ...run,
+    state: "paused",
+    phase: "step",
+    step,
+    loss,
+    validation_loss,
+    lr,
+    grad_states: gradStates,
+  };
 }
 
 /** Whether there is a step to look back at. @param {Run|null} run */

@@ -4,6 +4,7 @@
 import { problemOf } from "../api.js";
 import { Archive } from "./record_cache.js";
 import { playbackSpeed } from "./shown_moment.js";
+
 /** @import { Entry, Source } from "./record_cache.js" */
 /** @import { Layout, State, Store } from "../types.js" */
 
@@ -84,7 +85,8 @@ export function createTravel({ store, sourceOf, nextFrame, later }) {
   /** @param {Entry} entry */
   function show(entry) {
     const { then } = store.state;
-    if (then !== null && then.moment?.step !== entry.step) store.dispatch({ type: "arrive", ...entry });
+    if (then !== null && then.moment?.step !== entry.step)
+      store.dispatch({ type: "arrive", ...entry });
   }
 
   /** @param {Archive} from @param {number} step @param {Entry|null|undefined} entry @param {number} way */
@@ -96,17 +98,25 @@ export function createTravel({ store, sourceOf, nextFrame, later }) {
     if (entry === null) void miss(from, step);
     const ahead = playback.direction || way;
     if (ahead !== 0) from.prefetch(step, ahead);
-    else later(() => from === archive && store.state.then?.step === step && from.prefetch(step, 0), REST_MS);
+    else
+      later(
+        () => from === archive && store.state.then?.step === step && from.prefetch(step, 0),
+        REST_MS,
+      );
   }
 
   /** Thinned out: which ones are there is asked, and the nearer one shown under its own number. @param {Archive} from @param {number} step */
   async function miss(from, step) {
-    const [kept, exact] = await Promise.all([from.source.nearest(step).catch(() => []), from.source.exact().catch(() => null)]);
+    const [kept, exact] = await Promise.all([
+      from.source.nearest(step).catch(() => []),
+      from.source.exact().catch(() => null),
+    ]);
     if (from !== archive || store.state.then?.step !== step) return;
     store.dispatch({ type: "thinned", step, kept });
     if (exact !== null) store.dispatch({ type: "kept", exact });
     const [nearest] = [...kept].sort((a, b) => Math.abs(a - step) - Math.abs(b - step));
-    const entry = nearest === undefined ? undefined : await from.record(nearest).catch(() => undefined);
+    const entry =
+      nearest === undefined ? undefined : await from.record(nearest).catch(() => undefined);
     if (entry && from === archive && store.state.then?.step === step) show(entry);
   }
 
@@ -114,7 +124,8 @@ export function createTravel({ store, sourceOf, nextFrame, later }) {
   function retry(from, step, error) {
     const isWanted = () => from === archive && store.state.then?.step === step;
     if (!isWanted()) return;
-    if (store.state.connection === "open") store.dispatch({ type: "problem", problem: problemOf(error) });
+    if (store.state.connection === "open")
+      store.dispatch({ type: "problem", problem: problemOf(error) });
     later(() => isWanted() && ask(from, step), RETRY_MS);
   }
 

@@ -38,7 +38,10 @@ export function createLooking(store, send) {
       else if (!hasArrived && !isRepeated) void send({ kind: "step", count: 1 });
     },
     /** @param {number} steps @returns {(isRepeated?: boolean) => void} */
-    by: (steps) => (isRepeated = false) => by(steps, isRepeated),
+    by:
+      (steps) =>
+      (isRepeated = false) =>
+        by(steps, isRepeated),
     first: () => store.dispatch({ type: "visit", step: 0 }),
     live: () => store.dispatch({ type: "live" }),
     playOn: () => play(1),
@@ -52,7 +55,8 @@ export function createLooking(store, send) {
     /** A key was let go of. */
     stand() {
       hasArrived = false;
-      if (store.state.then?.isMoving && store.state.playback.direction === 0) store.dispatch({ type: "stand" });
+      if (store.state.then?.isMoving && store.state.playback.direction === 0)
+        store.dispatch({ type: "stand" });
     },
   };
 }

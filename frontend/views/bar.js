@@ -21,15 +21,28 @@ export function mount(root, _store, doors) {
   const badge = element("span", { class: "badge", id: "state", role: "status" });
   const step = element("span", { class: "step-number", id: "step" });
   const from = element("span", { class: "run-parent" });
-  const theme = element("button", { type: "button", class: "icon", onclick: doors.theme, onmousedown: keepFocus });
+  const theme = element("button", {
+    type: "button",
+    class: "icon",
+    onclick: doors.theme,
+    onmousedown: keepFocus,
+  });
   root.append(
     element("h1", { class: "brand" }, "livegrad"),
     element("div", { class: "run-words" }, name, from, config),
     badge,
     step,
     element("span", { class: "spring" }),
-    element("button", { type: "button", id: "open-runs", onclick: doors.runs, onmousedown: keepFocus }, "Runs"),
-    element("button", { type: "button", id: "open-form", onclick: doors.fresh, onmousedown: keepFocus }, "New run"),
+    element(
+      "button",
+      { type: "button", id: "open-runs", onclick: doors.runs, onmousedown: keepFocus },
+      "Runs",
+    ),
+    element(
+      "button",
+      { type: "button", id: "open-form", onclick: doors.fresh, onmousedown: keepFocus },
+      "New run",
+    ),
     element("span", { id: "export" }),
     theme,
     element(
@@ -50,13 +63,17 @@ export function mount(root, _store, doors) {
     write(config, run === null ? "" : configWords(run.config, run.lr));
     write(
       step,
-      run === null ? "" : `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}`,
+      run === null
+        ? ""
+        : `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}`,
     );
     set(config, "title", config.textContent);
   });
-  const drawParent = whenChanged((/** @type {Run["parent"]} */ parent, /** @type {string|null} */ parentName) => {
-    from.replaceChildren(...(parent == null ? [] : parentWords(parent, parentName, doors)));
-  });
+  const drawParent = whenChanged(
+    (/** @type {Run["parent"]} */ parent, /** @type {string|null} */ parentName) => {
+      from.replaceChildren(...(parent == null ? [] : parentWords(parent, parentName, doors)));
+    },
+  );
   const drawTheme = whenChanged((/** @type {boolean} */ dark) => {
     write(theme, dark ? "☀" : "☾");
     set(theme, "aria-label", dark ? "Light theme" : "Dark theme");
@@ -83,12 +100,20 @@ function parentWords({ run, step }, name, doors) {
   if (name === null) return [`continues a run that was deleted, from ${at}`];
   const link = element(
     "button",
-    { type: "button", class: "link", id: "open-parent", onclick: () => doors.parent(run, step), onmousedown: keepFocus },
+    {
+      type: "button",
+      class: "link",
+      id: "open-parent",
+      onclick: () => doors.parent(run, step),
+      onmousedown: keepFocus,
+    },
     name,
   );
   return ["continues ", link, ` from ${at}`];
 }
 
-const drawTitle = whenChanged((/** @type {string|undefined} */ name, /** @type {string} */ text) => {
-  document.title = name === undefined ? "livegrad" : `${name}, ${text} – livegrad`;
-});
+const drawTitle = whenChanged(
+  (/** @type {string|undefined} */ name, /** @type {string} */ text) => {
+    document.title = name === undefined ? "livegrad" : `${name}, ${text} – livegrad`;
+  },
+);

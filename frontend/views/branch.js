@@ -2,9 +2,10 @@
 // Knows nothing about how the run is made.
 
 import { fieldsOf } from "../lib/schema.js";
-import { stepText } from "../time/shown_moment.js";
 import { plain } from "../texts.js";
+import { stepText } from "../time/shown_moment.js";
 import { openForm } from "./form.js";
+
 /** @import { Api } from "../api.js" */
 /** @import { Field } from "../lib/schema.js" */
 /** @import { Problem, Run, RunConfig, State } from "../types.js" */
@@ -40,16 +41,28 @@ export async function openBranch({ run, settled }, { api, branch }) {
 export function startOf({ config, lr, pace }, step) {
   const steps = step < config.max_steps ? config.max_steps : Math.min(2 * step, 10_000_000);
   const optimizer = { ...config.optimizer, lr: Number(plain(lr)) };
-  return { ...config, name: `${config.name} from ${step}`.slice(0, 80), pace, max_steps: steps, optimizer };
+  return {
+    ...config,
+    name: `${config.name} from ${step}`.slice(0, 80),
+    pace,
+    max_steps: steps,
+    optimizer,
+  };
 }
 
 /** @param {Record<string, any>} config @param {Record<string, any>} start @param {Field[]} fields */
 export function changesOf(config, start, fields) {
-  const differs = (/** @type {any} */ a, /** @type {any} */ b) => JSON.stringify(a ?? null) !== JSON.stringify(b ?? null);
-  const changes = fields.map(({ name }) => name).filter((name) => name !== "optimizer" && differs(config[name], start[name]));
+  const differs = (/** @type {any} */ a, /** @type {any} */ b) =>
+    JSON.stringify(a ?? null) !== JSON.stringify(b ?? null);
+  const changes = fields
+    .map(({ name }) => name)
+    .filter((name) => name !== "optimizer" && differs(config[name], start[name]));
   const changed = Object.fromEntries(changes.map((name) => [name, config[name]]));
   if (config.optimizer === undefined) return changed;
-  if (config.optimizer.kind !== start.optimizer.kind) return { ...changed, optimizer: config.optimizer };
-  const parts = Object.entries(config.optimizer).filter(([name, value]) => differs(value, start.optimizer[name]));
+  if (config.optimizer.kind !== start.optimizer.kind)
+    return { ...changed, optimizer: config.optimizer };
+  const parts = Object.entries(config.optimizer).filter(([name, value]) =>
+    differs(value, start.optimizer[name]),
+  );
   return parts.length === 0 ? changed : { ...changed, optimizer: Object.fromEntries(parts) };
 }

@@ -54,14 +54,18 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
   );
   plot.over.append(hand);
   if (isNamed) ends = createEnds(plot.over, lines);
-  plot.over.addEventListener("click", () => plot.cursor.idx != null && pick(rows.steps[plot.cursor.idx]));
+  plot.over.addEventListener(
+    "click",
+    () => plot.cursor.idx != null && pick(rows.steps[plot.cursor.idx]),
+  );
   const watch = new ResizeObserver(
     ([
       {
         contentRect: { width, height },
       },
     ]) => {
-      if (width > 40 && height > 40) plot.setSize({ width: Math.floor(width), height: Math.floor(height) });
+      if (width > 40 && height > 40)
+        plot.setSize({ width: Math.floor(width), height: Math.floor(height) });
     },
   );
   watch.observe(box);
@@ -118,7 +122,8 @@ function options(lines, onCursor, onScale) {
         ...axis(),
         size: 24 * zoom(),
         space: 54 * zoom(),
-        values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")),
+        values: (_, splits) =>
+          splits.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")),
       },
       {
         ...axis(),
@@ -172,14 +177,22 @@ function tickText(value) {
 function createReadout(lines, isLast) {
   const at = element("span", { class: "chart-at" });
   const values = lines.map(() => element("span", { class: "number" }));
-  const entries = lines.map((line, i) => ({ line, entry: entryOf(line, values[i]) })).filter(({ line }) => !line.isQuiet);
-  const groups = [...new Set(entries.filter(({ line }) => !line.tail).map(({ line }) => line.group ?? ""))];
+  const entries = lines
+    .map((line, i) => ({ line, entry: entryOf(line, values[i]) }))
+    .filter(({ line }) => !line.isQuiet);
+  const groups = [
+    ...new Set(entries.filter(({ line }) => !line.tail).map(({ line }) => line.group ?? "")),
+  ];
   const rows = groups.map((group) => {
-    const members = entries.filter(({ line }) => !line.tail && (line.group ?? "") === group).map(({ entry }) => entry);
+    const members = entries
+      .filter(({ line }) => !line.tail && (line.group ?? "") === group)
+      .map(({ entry }) => entry);
     const name = group === "" ? "" : element("span", { class: "group" }, group);
     return element("div", { class: "readout-row" }, name, ...members);
   });
-  const own = entries.flatMap(({ line, entry }) => (line.tail ? [element("div", { class: "readout-row" }, entry, line.tail)] : []));
+  const own = entries.flatMap(({ line, entry }) =>
+    line.tail ? [element("div", { class: "readout-row" }, entry, line.tail)] : [],
+  );
   rows.push(...own);
   return {
     at,
@@ -188,13 +201,23 @@ function createReadout(lines, isLast) {
     show(shown, cursor, mark) {
       if (cursor === null && mark !== null) {
         write(at, `step ${mark.step.toLocaleString("en")}`);
-        return values.forEach((value, i) => write(value, Number.isNaN(mark.values[i] ?? NaN) ? "–" : format(mark.values[i], 3)));
+        return values.forEach((value, i) =>
+          write(value, Number.isNaN(mark.values[i] ?? NaN) ? "–" : format(mark.values[i], 3)),
+        );
       }
       const row = Math.min(cursor ?? Infinity, shown.length - 1);
       const isEmpty = shown.length <= 1;
-      const where = () => (isLast && cursor === null ? "each at its newest" : `step ${shown.steps[row].toLocaleString("en")}`);
+      const where = () =>
+        isLast && cursor === null
+          ? "each at its newest"
+          : `step ${shown.steps[row].toLocaleString("en")}`;
       write(at, isEmpty ? "" : where());
-      values.forEach((value, i) => write(value, isEmpty ? "" : format(known(shown.lines[i], row, isLast || cursor !== null), 3)));
+      values.forEach((value, i) =>
+        write(
+          value,
+          isEmpty ? "" : format(known(shown.lines[i], row, isLast || cursor !== null), 3),
+        ),
+      );
     },
   };
 }

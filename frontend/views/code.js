@@ -3,6 +3,7 @@
 
 import { PHASES, phaseSentence } from "../texts.js";
 import { element, prose, set, whenChanged } from "./dom.js";
+
 /** @import { Listing, Phase, Store, View } from "../types.js" */
 
 const TOKENS = /(#.*)|\b(for|in|if|with|def|return|not|and|None|True|False)\b/;
@@ -17,20 +18,32 @@ export function mount(root, _store) {
   const drawListing = whenChanged((/** @type {Listing|null} */ listing) => {
     const lines = (listing?.lines ?? []).map((line) => element("li", {}, ...colour(line)));
     list.replaceChildren(...lines);
-    lineOf = Object.fromEntries(PHASES.map((phase) => [phase, lines[listing?.phases[phase] ?? -1]]));
+    lineOf = Object.fromEntries(
+      PHASES.map((phase) => [phase, lines[listing?.phases[phase] ?? -1]]),
+    );
   });
   const drawLine = whenChanged(
-    (/** @type {Phase|null} */ phase, /** @type {boolean} */ isRunning, /** @type {unknown} */ _) => {
+    (
+      /** @type {Phase|null} */ phase,
+      /** @type {boolean} */ isRunning,
+      /** @type {unknown} */ _,
+    ) => {
       const at = phase === null ? -1 : PHASES.indexOf(phase);
       PHASES.forEach((name, i) => {
         const line = lineOf[name];
         if (line === undefined) return;
-        set(line, "class", isRunning ? "running" : i === at ? "now" : phase !== null && i > at ? "ahead" : null);
+        set(
+          line,
+          "class",
+          isRunning ? "running" : i === at ? "now" : phase !== null && i > at ? "ahead" : null,
+        );
         set(line, "aria-current", !isRunning && i === at ? "step" : null);
       });
     },
   );
-  const drawSentence = whenChanged((/** @type {string} */ text) => sentence.replaceChildren(...prose(text)));
+  const drawSentence = whenChanged((/** @type {string} */ text) =>
+    sentence.replaceChildren(...prose(text)),
+  );
   return {
     draw(state) {
       const { moment, run, listing } = state;

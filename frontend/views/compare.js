@@ -1,14 +1,15 @@
 // Runs laid over each other: their loss, the norm of each gradient, and where they part.
 // Knows nothing about how runs are chosen.
 
-import { format } from "../lib/format.js";
 import { distinct, lookOf, overlay, PARAMETERS } from "../compare/overlay.js";
+import { partingWords } from "../compare/run_tree.js";
+import { format } from "../lib/format.js";
 import { numberOf } from "../stream/protocol.js";
 import { stepText } from "../time/shown_moment.js";
-import { partingWords } from "../compare/run_tree.js";
 import { createChart } from "./chart.js";
 import { head, present } from "./dialog.js";
 import { element } from "./dom.js";
+
 /** @import { Api } from "../api.js" */
 /** @import { Series } from "../time/record_cache.js" */
 /** @import { Divergence } from "../compare/run_tree.js" */
@@ -16,7 +17,11 @@ import { element } from "./dom.js";
 
 const CHARTS = [
   { series: "loss", heading: "Loss (log)", colour: "var(--loss)" },
-  ...PARAMETERS.map((name) => ({ series: `gradient_norm/${name}`, heading: `‖${name}.grad‖`, colour: "var(--gradient)" })),
+  ...PARAMETERS.map((name) => ({
+    series: `gradient_norm/${name}`,
+    heading: `‖${name}.grad‖`,
+    colour: "var(--gradient)",
+  })),
 ];
 const POINTS = 1200;
 const REFRESH_MS = 2000;
@@ -24,18 +29,28 @@ const REFRESH_MS = 2000;
 /** @param {Run[]} runs at least two, the one that the others are held against first @param {Pick<Api, "series"|"of"|"run">} api */
 export async function openCompare(runs, api) {
   runs = distinct(runs);
-  const dialog = element("dialog", { class: "dialog wide comparing", "aria-labelledby": "compare-title" });
+  const dialog = element("dialog", {
+    class: "dialog wide comparing",
+    "aria-labelledby": "compare-title",
+  });
   const words = element("ul", { class: "partings", role: "status" });
   const cards = CHARTS.map(() => element("section", { class: "chart-card" }));
-  dialog.append(head(dialog, `${runs.length} runs, laid over each other`, "compare-title"), words, element("div", { class: "overlays" }, ...cards));
-  const charts = CHARTS.map(({ heading, colour }, i) => createChart(cards[i], heading, linesOf(runs, colour), () => {}, true));
+  dialog.append(
+    head(dialog, `${runs.length} runs, laid over each other`, "compare-title"),
+    words,
+    element("div", { class: "overlays" }, ...cards),
+  );
+  const charts = CHARTS.map(({ heading, colour }, i) =>
+    createChart(cards[i], heading, linesOf(runs, colour), () => {}, true),
+  );
   dialog.addEventListener("close", () => charts.forEach((chart) => chart.unmount()));
   await present(dialog);
   await refresh(runs, api, charts, words, dialog);
 }
 
 /** @param {Run[]} runs @param {string} colour */
-const linesOf = (runs, colour) => runs.map(({ name }, i) => ({ label: name, ...lookOf(colour, i), width: 1.7 }));
+const linesOf = (runs, colour) =>
+  runs.map(({ name }, i) => ({ label: name, ...lookOf(colour, i), width: 1.7 }));
 
 /**
  * @param {Run[]} runs @param {Pick<Api, "series"|"of"|"run">} api @param {ReturnType<typeof createChart>[]} charts
@@ -43,14 +58,19 @@ const linesOf = (runs, colour) => runs.map(({ name }, i) => ({ label: name, ...l
  */
 async function refresh(runs, api, charts, words, dialog) {
   const names = CHARTS.map(({ series }) => series);
-  const fresh = await Promise.all(runs.map(async ({ id, name }) => ({ ...(await api.run(id)), name })));
+  const fresh = await Promise.all(
+    runs.map(async ({ id, name }) => ({ ...(await api.run(id)), name })),
+  );
   const found = await Promise.all(runs.map(({ id }) => api.series(id, names, POINTS)));
   if (!dialog.open) return;
   charts.forEach((chart, i) => chart.draw(overlay(found.map((series) => series[i]))));
   const texts = await Promise.all(fresh.slice(1).map((run) => parting(fresh[0], run, api)));
   words.replaceChildren(...texts.map((text) => element("li", {}, text)));
   if (fresh.every(({ state }) => state !== "running")) return;
-  setTimeout(() => dialog.open && void refresh(runs, api, charts, words, dialog).catch(() => dialog.close()), REFRESH_MS);
+  setTimeout(
+    () => dialog.open && void refresh(runs, api, charts, words, dialog).catch(() => dialog.close()),
+    REFRESH_MS,
+  );
 }
 
 /** Where two part, and what has become of it. @param {Run} one @param {Run} other @param {Pick<Api, "series"|"of">} api */
@@ -60,7 +80,9 @@ async function parting(one, other, api) {
   const words = partingWords(one.name, other.name, found);
   if (found.step === null || found.last === null || found.last === 0) return words;
   const at = { from: found.last, to: found.last };
-  const [mine, theirs] = await Promise.all([one, other].map(({ id }) => api.series(id, ["loss"], 2, at)));
+  const [mine, theirs] = await Promise.all(
+    [one, other].map(({ id }) => api.series(id, ["loss"], 2, at)),
+  );
   const loss = (/** @type {Series[]} */ [series]) => format(numberOf(series.values.at(-1)), 4);
   return `${words} At step ${stepText(found.last)}, the last that both have, the loss is ${loss(mine)} against ${loss(theirs)}.`;
 }

@@ -1,12 +1,12 @@
 // Train, Step, Phase, the phase strip, pace, learning rate and the measured speed.
 // Knows nothing about how commands travel.
 
+import { permitted, toggle } from "../commands.js";
 import { format } from "../lib/format.js";
 import { parseDecimal } from "../lib/number.js";
-import { permitted, toggle } from "../commands.js";
 import { numberOf } from "../stream/protocol.js";
-import { shown } from "../time/shown_moment.js";
 import { PHASES, plain } from "../texts.js";
+import { shown } from "../time/shown_moment.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 /** @import { Send } from "../commands.js" */
 /** @import { Phase, Run, State, Store, View } from "../types.js" */
@@ -41,19 +41,37 @@ export function mount(root, store, send) {
 
 /** @param {number} rate */
 function speedText(rate) {
-  return rate >= 100 ? Math.round(rate).toLocaleString("en") : rate >= 10 ? rate.toFixed(0) : rate.toFixed(1);
+  return rate >= 100
+    ? Math.round(rate).toLocaleString("en")
+    : rate >= 10
+      ? rate.toFixed(0)
+      : rate.toFixed(1);
 }
 
 /** @param {string} id @param {string} title @param {() => void} act @param {string} text */
 function button(id, title, act, text) {
-  return element("button", { type: "button", id, title, onclick: act, onmousedown: keepFocus }, text);
+  return element(
+    "button",
+    { type: "button", id, title, onclick: act, onmousedown: keepFocus },
+    text,
+  );
 }
 
 /** @param {Store} store @param {Send} send */
 function createButtons(store, send) {
   const train = button("train", "Space", () => void toggle(store, send), "▶ Train");
-  const step = button("step-once", "One step (→)", () => void send({ kind: "step", count: 1 }), "Step ▸▸");
-  const phase = button("phase-once", "One phase of a step (.)", () => void send({ kind: "phase" }), "Phase ▸");
+  const step = button(
+    "step-once",
+    "One step (→)",
+    () => void send({ kind: "step", count: 1 }),
+    "Step ▸▸",
+  );
+  const phase = button(
+    "phase-once",
+    "One phase of a step (.)",
+    () => void send({ kind: "phase" }),
+    "Phase ▸",
+  );
   train.classList.add("primary");
   /** @param {State} state */
   function draw({ run, busy, connection }) {
@@ -72,7 +90,11 @@ function createStrip() {
   const parts = PHASES.map((name) => element("li", { "data-phase": name }, name));
   const root = element("ol", { class: "strip", "aria-label": "Phases of one step" }, ...parts);
   const draw = whenChanged(
-    (/** @type {Phase|null} */ phase, /** @type {boolean} */ isRunning, /** @type {string} */ loss) => {
+    (
+      /** @type {Phase|null} */ phase,
+      /** @type {boolean} */ isRunning,
+      /** @type {string} */ loss,
+    ) => {
       const at = phase === null ? -1 : PHASES.indexOf(phase);
       parts.forEach((part, i) => {
         write(part, PHASES[i] === "loss" && loss !== "" ? `loss ${loss}` : PHASES[i]);
@@ -100,7 +122,13 @@ function createStrip() {
 
 /** @param {Send} send */
 function createPace(send) {
-  const slider = element("input", { type: "range", id: "pace", min: 0, max: PACES.length - 1, step: 1 });
+  const slider = element("input", {
+    type: "range",
+    id: "pace",
+    min: 0,
+    max: PACES.length - 1,
+    step: 1,
+  });
   const text = element("span", { class: "pace-text", "aria-hidden": "true" });
   slider.addEventListener("input", () => write(text, paceText(PACES[Number(slider.value)])));
   /** @type {number|null|undefined} the pace in force */
@@ -114,13 +142,21 @@ function createPace(send) {
   slider.addEventListener("change", async () => {
     if (!(await send({ kind: "tune", pace: PACES[Number(slider.value)] }))) restore();
   });
-  const draw = whenChanged((/** @type {number|null|undefined} */ pace, /** @type {boolean} */ may) => {
-    slider.disabled = !may;
-    current = pace;
-    restore();
-  });
+  const draw = whenChanged(
+    (/** @type {number|null|undefined} */ pace, /** @type {boolean} */ may) => {
+      slider.disabled = !may;
+      current = pace;
+      restore();
+    },
+  );
   return {
-    root: element("div", { class: "tuner" }, element("label", { for: "pace" }, "pace"), slider, text),
+    root: element(
+      "div",
+      { class: "tuner" },
+      element("label", { for: "pace" }, "pace"),
+      slider,
+      text,
+    ),
     /** @param {Run|null} run */
     draw: (run) => draw(run === null ? undefined : run.pace, permitted(run).tune),
   };
@@ -181,5 +217,7 @@ function createRate(send) {
 /** @param {string} text */
 function problemWith(text) {
   const value = parseDecimal(text);
-  return value !== null && value >= 0 && value <= 1e6 ? "" : "A decimal number from 0 to 1,000,000, such as 0.01 or 1e-3";
+  return value !== null && value >= 0 && value <= 1e6
+    ? ""
+    : "A decimal number from 0 to 1,000,000, such as 0.01 or 1e-3";
 }

@@ -7,7 +7,9 @@ let styled = null;
 
 function loadStyle() {
   const link = element("link", { rel: "stylesheet", href: "dialogs.css" });
-  const loaded = new Promise((resolve) => ["load", "error"].forEach((kind) => link.addEventListener(kind, resolve)));
+  const loaded = new Promise((resolve) =>
+    ["load", "error"].forEach((kind) => link.addEventListener(kind, resolve)),
+  );
   document.head.append(link);
   return loaded;
 }

@@ -65,7 +65,11 @@ export function whenChanged(then) {
   /** @type {any[]|null} */
   let last = null;
   return (/** @type {T} */ ...values) => {
-    if (last !== null && last.length === values.length && values.every((value, i) => Object.is(value, last?.[i])))
+    if (
+      last !== null &&
+      last.length === values.length &&
+      values.every((value, i) => Object.is(value, last?.[i]))
+    )
       return;
     last = values;
     then(...values);

@@ -4,6 +4,7 @@
 import { problemOf } from "../api.js";
 import { shown } from "../time/shown_moment.js";
 import { element, keepFocus, set, whenChanged } from "./dom.js";
+
 /** @import { Store, View } from "../types.js" */
 
 /** @param {Store} store */
@@ -30,5 +31,8 @@ export function mount(root, store) {
   );
   root.append(button);
   const draw = whenChanged((/** @type {boolean} */ isThere) => set(button, "disabled", !isThere));
-  return { draw: ({ run, moment }) => draw(run !== null && moment !== null), unmount: () => button.remove() };
+  return {
+    draw: ({ run, moment }) => draw(run !== null && moment !== null),
+    unmount: () => button.remove(),
+  };
 }

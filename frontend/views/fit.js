@@ -4,6 +4,7 @@
 import { curve, forward } from "../lib/forward.js";
 import { ticks } from "../lib/scale.js";
 import { element, set, svg, whenChanged, write, zoom } from "./dom.js";
+
 /** @import { Axis, Layout, Moment, Run, RunData, Store, View } from "../types.js" */
 
 const SAMPLES = 97;
@@ -33,8 +34,15 @@ export function mount(root, store) {
   /** @type {ReturnType<typeof createPlot>|null} */
   let plot = null;
   const build = whenChanged(
-    (/** @type {RunData|null} */ data, /** @type {number} */ width, /** @type {number} */ height) => {
-      plot = data === null || width < 60 || height < 60 ? null : createPlot(picture, data, width, height);
+    (
+      /** @type {RunData|null} */ data,
+      /** @type {number} */ width,
+      /** @type {number} */ height,
+    ) => {
+      plot =
+        data === null || width < 60 || height < 60
+          ? null
+          : createPlot(picture, data, width, height);
       write(title, data === null ? "Fit" : `Fit: ${axisName(data.y)} against ${axisName(data.x)}`);
     },
   );
@@ -51,7 +59,8 @@ export function mount(root, store) {
 }
 
 function keyParts() {
-  const mark = (/** @type {string} */ kind) => element("i", { class: `mark ${kind}`, "aria-hidden": "true" });
+  const mark = (/** @type {string} */ kind) =>
+    element("i", { class: `mark ${kind}`, "aria-hidden": "true" });
   return [mark("train"), "training ", mark("validation"), "validation ", mark("answer"), "model"];
 }
 
@@ -64,10 +73,19 @@ function createPlot(picture, data, width, height) {
   const clip = svg(
     "clipPath",
     { id: "fit-clip" },
-    svg("rect", { x: frame.left, y: frame.top, width: frame.right - frame.left, height: frame.bottom - frame.top }),
+    svg("rect", {
+      x: frame.left,
+      y: frame.top,
+      width: frame.right - frame.left,
+      height: frame.bottom - frame.top,
+    }),
   );
   set(picture, "viewBox", `0 0 ${width} ${height}`);
-  set(picture, "aria-label", `${data.y.name} against ${data.x.name}: the points and the model's answer`);
+  set(
+    picture,
+    "aria-label",
+    `${data.y.name} against ${data.x.name}: the points and the model's answer`,
+  );
   const residuals = svg(
     "g",
     { "clip-path": "url(#fit-clip)" },
@@ -90,7 +108,8 @@ function createPlot(picture, data, width, height) {
     draw({ values }, layout, { config }) {
       curve(values, layout, config.activation, xs, ys);
       set(line, "d", pathOf(xs, ys, frame));
-      for (const point of [...train, ...validation]) point.draw(forward(values, layout, config.activation, point.x));
+      for (const point of [...train, ...validation])
+        point.draw(forward(values, layout, config.activation, point.x));
     },
   };
 }
@@ -109,10 +128,22 @@ function frameOf(data, width, height) {
     height - MARGIN.bottom * unit,
   ];
   const place =
-    (/** @type {[number, number]} */ [from, to], /** @type {number} */ a, /** @type {number} */ b) =>
+    (
+      /** @type {[number, number]} */ [from, to],
+      /** @type {number} */ a,
+      /** @type {number} */ b,
+    ) =>
     (/** @type {number} */ value) =>
       a + ((value - from) / (to - from)) * (b - a);
-  return { x: place(range.x, left, right), y: place(range.y, bottom, top), left, right, top, bottom, range };
+  return {
+    x: place(range.x, left, right),
+    y: place(range.y, bottom, top),
+    left,
+    right,
+    top,
+    bottom,
+    range,
+  };
 }
 
 /** @param {number[]} values @param {number} share @returns {[number, number]} */
@@ -145,7 +176,11 @@ function pointsOf(points, data, kind, frame) {
       dot,
       /** @param {number} answer */
       draw: (answer) =>
-        set(residual, "y2", Number.isFinite(answer) ? bounded(frame.y(answer)).toFixed(1) : cy.toFixed(1)),
+        set(
+          residual,
+          "y2",
+          Number.isFinite(answer) ? bounded(frame.y(answer)).toFixed(1) : cy.toFixed(1),
+        ),
       residual,
     };
   });
@@ -174,8 +209,10 @@ const shown = (value, { scale }) => Number((value / scale).toPrecision(4));
 function axes(frame, { x, y }) {
   const across = ticks(frame.range.x[0] / x.scale, frame.range.x[1] / x.scale, 5);
   const up = ticks(frame.range.y[0] / y.scale, frame.range.y[1] / y.scale, 5);
-  const text = (/** @type {Record<string, any>} */ attributes, /** @type {string|number} */ words) =>
-    svg("text", attributes, String(words).replace("-", "−"));
+  const text = (
+    /** @type {Record<string, any>} */ attributes,
+    /** @type {string|number} */ words,
+  ) => svg("text", attributes, String(words).replace("-", "−"));
   return [
     ...up.flatMap((value) => {
       const at = frame.y(value * y.scale);
@@ -186,7 +223,12 @@ function axes(frame, { x, y }) {
     }),
     ...across.map((value) =>
       text(
-        { class: "tick", x: frame.x(value * x.scale), y: frame.bottom + 14 * zoom(), "text-anchor": "middle" },
+        {
+          class: "tick",
+          x: frame.x(value * x.scale),
+          y: frame.bottom + 14 * zoom(),
+          "text-anchor": "middle",
+        },
         value,
       ),
     ),

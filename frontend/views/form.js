@@ -3,6 +3,7 @@
 import { placeOf, valueOf } from "../lib/schema.js";
 import { head, present } from "./dialog.js";
 import { element, set, svg, write } from "./dom.js";
+
 /** @import { Field } from "../lib/schema.js" */
 /** @import { DataSet, Problem } from "../types.js" */
 
@@ -16,7 +17,10 @@ const WORDS = /** @type {Record<string, string>} */ ({
   pace: "pace, steps a second",
   dataset: "data set",
 });
-const EMPTY = /** @type {Record<string, string>} */ ({ batch_size: "all", pace: "as fast as it goes" });
+const EMPTY = /** @type {Record<string, string>} */ ({
+  batch_size: "all",
+  pace: "as fast as it goes",
+});
 
 /**
  * @typedef {Object} Offer
@@ -30,11 +34,21 @@ const EMPTY = /** @type {Record<string, string>} */ ({ batch_size: "all", pace: 
  */
 
 /** @param {Offer} offer */
-export function openForm({ fields, datasets, create, start = {}, title = "New run", about = "", submit: word = "Create run" }) {
+export function openForm({
+  fields,
+  datasets,
+  create,
+  start = {},
+  title = "New run",
+  about = "",
+  submit: word = "Create run",
+}) {
   const dialog = element("dialog", { class: "dialog", "aria-labelledby": "form-title" });
   const trouble = element("p", { class: "trouble", role: "alert" });
   const submit = element("button", { type: "submit", class: "primary" }, word);
-  const inputs = fields.map((field) => inputOf(field, field.name in start ? start[field.name] : field.fallback, field.name, datasets));
+  const inputs = fields.map((field) =>
+    inputOf(field, field.name in start ? start[field.name] : field.fallback, field.name, datasets),
+  );
   const form = element(
     "form",
     { novalidate: true },
@@ -48,7 +62,9 @@ export function openForm({ fields, datasets, create, start = {}, title = "New ru
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     set(submit, "disabled", true);
-    const problem = await create(Object.fromEntries(inputs.map(({ name, read }) => [name, read()])));
+    const problem = await create(
+      Object.fromEntries(inputs.map(({ name, read }) => [name, read()])),
+    );
     set(submit, "disabled", false);
     if (problem === null) return dialog.close();
     show(problem, fields, inputs, trouble);
@@ -96,7 +112,8 @@ function inputOf(field, value, path, datasets) {
   set(control, "aria-describedby", `about-${path} error-${path}`);
   const label = element("label", { for: control.id }, WORDS[field.name] ?? field.name);
   const root = element("div", { class: `field field-${field.kind}` }, label, control, about, error);
-  if (field.name === "dataset") root.append(previewOf(/** @type {HTMLSelectElement} */ (control), datasets));
+  if (field.name === "dataset")
+    root.append(previewOf(/** @type {HTMLSelectElement} */ (control), datasets));
   control.addEventListener("input", () => complain(path, ""));
   /** @param {string} place @param {string} text */
   function complain(place, text) {
@@ -117,7 +134,8 @@ function readOf(field, control) {
 /** @param {Field} field @param {any} value @param {string} id */
 function controlOf(field, value, id) {
   if (field.kind === "choice") return select(id, field.choices ?? [], value);
-  if (field.kind === "flag") return element("input", { id, type: "checkbox", checked: value === true });
+  if (field.kind === "flag")
+    return element("input", { id, type: "checkbox", checked: value === true });
   const text = value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
   const mode = field.kind === "integer" ? "numeric" : field.kind === "text" ? "text" : "decimal";
   return element("input", {
@@ -134,7 +152,9 @@ function select(id, choices, value) {
   return element(
     "select",
     { id },
-    ...choices.map((choice) => element("option", { value: choice, selected: choice === value }, choice)),
+    ...choices.map((choice) =>
+      element("option", { value: choice, selected: choice === value }, choice),
+    ),
   );
 }
 
@@ -168,7 +188,10 @@ function kindsInput(field, value, path) {
   return {
     name: field.name,
     root,
-    read: () => ({ kind: choice.value, ...Object.fromEntries(inputs.map(({ name, read }) => [name, read()])) }),
+    read: () => ({
+      kind: choice.value,
+      ...Object.fromEntries(inputs.map(({ name, read }) => [name, read()])),
+    }),
     complain: (place, text) => inputs.map((input) => input.complain(place, text)).some(Boolean),
   };
 }
@@ -194,5 +217,7 @@ function dots({ points: { x, y } }) {
     return (/** @type {number} */ value) => 5 + ((value - low) / (high - low || 1)) * (size - 10);
   };
   const [across, up] = [place(x, 120), place(y, 60)];
-  return x.map((value, i) => svg("circle", { class: "dot train", cx: across(value), cy: 60 - up(y[i]), r: 2 }));
+  return x.map((value, i) =>
+    svg("circle", { class: "dot train", cx: across(value), cy: 60 - up(y[i]), r: 2 }),
+  );
 }

@@ -1,7 +1,7 @@
 // The dialog that lists keys and colours. Knows nothing about what keys do.
 
-import { element, prose } from "./dom.js";
 import { head, present } from "./dialog.js";
+import { element, prose } from "./dom.js";
 
 const KEYS = [
   ["Space", "train, pause"],
@@ -28,7 +28,10 @@ const COLOURS = [
 
 export function openHelp() {
   const dialog = element("dialog", { class: "dialog", "aria-labelledby": "help-title" });
-  const keys = KEYS.flatMap(([key, does]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, does)]);
+  const keys = KEYS.flatMap(([key, does]) => [
+    element("dt", {}, element("kbd", {}, key)),
+    element("dd", {}, does),
+  ]);
   const colours = COLOURS.map(([token, means]) =>
     element(
       "li",

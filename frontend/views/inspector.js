@@ -2,7 +2,13 @@
 // Knows nothing about how it was chosen.
 
 import { elementName, exact, format } from "../lib/format.js";
-import { gradientAt, gradientFormula, outputFormula, unitFormula, updateRule } from "../lib/formula.js";
+import {
+  gradientAt,
+  gradientFormula,
+  outputFormula,
+  unitFormula,
+  updateRule,
+} from "../lib/formula.js";
 import { isSame } from "../store.js";
 import { disagreement, optimizerName } from "../texts.js";
 import { element, prose, set, whenChanged, write } from "./dom.js";
@@ -38,7 +44,11 @@ export function mount(root, store) {
       build(JSON.stringify(state.target), state.layout);
       write(
         pin,
-        state.target === null ? "" : isSame(state.target, state.pin) ? "pinned · Esc frees" : "click to pin",
+        state.target === null
+          ? ""
+          : isSame(state.target, state.pin)
+            ? "pinned · Esc frees"
+            : "click to pin",
       );
       body.draw(state);
     },
@@ -48,7 +58,9 @@ export function mount(root, store) {
 
 /** @param {RunConfig} config */
 function ruleParts(config) {
-  const lines = updateRule(config).map((symbols) => element("span", {}, ...symbols.map(symbolSpan)));
+  const lines = updateRule(config).map((symbols) =>
+    element("span", {}, ...symbols.map(symbolSpan)),
+  );
   return [
     element("h3", { class: "rule-title" }, `How ${optimizerName(config)} moves each number p`),
     element("p", { class: "formula rule" }, ...lines),
@@ -82,7 +94,10 @@ function parameterBody(place, layout, target, run) {
   const kept = element(
     "p",
     { class: "slots" },
-    ...states.flatMap(({ column, number }) => [element("span", {}, `${column.slot} `, number), " "]),
+    ...states.flatMap(({ column, number }) => [
+      element("span", {}, `${column.slot} `, number),
+      " ",
+    ]),
   );
   const note = element("p", { class: "sentence disagree", role: "note" });
   const formula = run === null ? element("p") : formulaLine(gradientFormula(target, run.config));
@@ -93,10 +108,15 @@ function parameterBody(place, layout, target, run) {
       const { moment } = state;
       if (moment === null) return;
       const { value: valueAt, gradient: gradientOf } = layout.parameters[target.parameter];
-      value(format(moment.values[valueAt + target.index]), "", exact(moment.values[valueAt + target.index]));
+      value(
+        format(moment.values[valueAt + target.index]),
+        "",
+        exact(moment.values[valueAt + target.index]),
+      );
       drawGrad(grad, moment, target, gradientOf + target.index);
       drawChange(change, note, state, valueAt + target.index, gradientOf + target.index);
-      for (const { column, number } of states) write(number, stateText(column, target.index, moment));
+      for (const { column, number } of states)
+        write(number, stateText(column, target.index, moment));
       write(where, whereText(state, layout, target));
     },
   };
@@ -127,7 +147,8 @@ function factList() {
 /** @param {Fact} grad @param {Moment} moment @param {Element} target @param {number} at */
 function drawGrad(grad, moment, target, at) {
   const gradState = moment.gradStates[target.parameter] ?? "none";
-  if (gradState === "none") return grad("None", moment.step === 0 ? "no backward() yet" : "cleared by zero_grad()", "");
+  if (gradState === "none")
+    return grad("None", moment.step === 0 ? "no backward() yet" : "cleared by zero_grad()", "");
   const note = gradState === "stale" ? "stale: from an earlier iteration" : "";
   grad(format(moment.values[at]), note, exact(moment.values[at]));
 }
@@ -139,9 +160,14 @@ function drawChange(change, note, { settled, run, then }, valueAt, gradientAt_) 
     return write(note, "");
   }
   if (settled.before === null && settled.step === (run.first_step ?? 0)) {
-    return change("not here", `update ${settled.step} was made in the run that this one continues`, "");
+    return change(
+      "not here",
+      `update ${settled.step} was made in the run that this one continues`,
+      "",
+    );
   }
-  if (settled.before === null) return change(then === null ? "…" : "not kept", `of update ${settled.step}`, "");
+  if (settled.before === null)
+    return change(then === null ? "…" : "not kept", `of update ${settled.step}`, "");
   const delta = settled.values[valueAt] - settled.before[valueAt];
   change(
     delta > 0 ? `+${format(delta)}` : format(delta),
@@ -176,7 +202,10 @@ function whereText({ run, data, moment }, layout, target) {
   if (run === null || data === null || moment === null) return "";
   const { config } = run;
   const n = Math.min(config.batch_size ?? Infinity, data.train.x.length);
-  const points = config.batch_size === null ? `all ${n} training points` : `the ${n} or fewer points of its batch`;
+  const points =
+    config.batch_size === null
+      ? `all ${n} training points`
+      : `the ${n} or fewer points of its batch`;
   const adds = config.zero_grad === false ? "; added to what .grad held before" : "";
   const worked = workedOut(config, moment, layout, target, data.train);
   return `Σ over ${points}${adds}${Number.isNaN(worked) ? "." : `; worked out here in float64: ${format(worked)}`}`;
@@ -193,10 +222,18 @@ function workedOut(config, moment, layout, target, points) {
 /** @param {HTMLElement} place @param {Layout} layout @param {number} unit @param {Store} store @returns {Body} */
 function unitBody(place, layout, unit, store) {
   const config = store.state.run?.config;
-  const targets = [0, 1, 2].map((parameter) => /** @type {Element} */ ({ kind: "parameter", parameter, index: unit }));
+  const targets = [0, 1, 2].map(
+    (parameter) => /** @type {Element} */ ({ kind: "parameter", parameter, index: unit }),
+  );
   const facts = factList();
-  const rows = targets.map((target) => ({ target, fact: facts.add(elementName(layout, target), "weight") }));
-  place.replaceChildren(config === undefined ? "" : formulaLine(unitFormula(unit, config)), facts.root);
+  const rows = targets.map((target) => ({
+    target,
+    fact: facts.add(elementName(layout, target), "weight"),
+  }));
+  place.replaceChildren(
+    config === undefined ? "" : formulaLine(unitFormula(unit, config)),
+    facts.root,
+  );
   return { draw: (state) => drawElements(rows, layout, state.moment) };
 }
 
@@ -207,7 +244,11 @@ function drawElements(rows, layout, moment) {
     const { value, gradient } = layout.parameters[target.parameter];
     const isNone = (moment.gradStates[target.parameter] ?? "none") === "none";
     const number = moment.values[value + target.index];
-    fact(format(number), `.grad ${isNone ? "None" : format(moment.values[gradient + target.index])}`, exact(number));
+    fact(
+      format(number),
+      `.grad ${isNone ? "None" : format(moment.values[gradient + target.index])}`,
+      exact(number),
+    );
   }
 }
 
@@ -219,8 +260,14 @@ function outputBody(place, layout, store) {
   const rows = [{ target: bias, fact: facts.add(elementName(layout, bias), "weight") }];
   const data = store.state.data;
   const text =
-    data === null ? "" : `y_pred is the model's guess of ${data.y.name}${data.y.unit ? ` in ${data.y.unit}` : ""}.`;
-  place.replaceChildren(formulaLine(outputFormula()), facts.root, element("p", { class: "where" }, text));
+    data === null
+      ? ""
+      : `y_pred is the model's guess of ${data.y.name}${data.y.unit ? ` in ${data.y.unit}` : ""}.`;
+  place.replaceChildren(
+    formulaLine(outputFormula()),
+    facts.root,
+    element("p", { class: "where" }, text),
+  );
   return { draw: (state) => drawElements(rows, layout, state.moment) };
 }
 
@@ -231,7 +278,8 @@ function inputBody(place) {
   return {
     draw({ data }) {
       if (data === null) return;
-      const scaled = data.x.scale === 1 ? "" : `, times ${data.x.scale}: small numbers train better`;
+      const scaled =
+        data.x.scale === 1 ? "" : `, times ${data.x.scale}: small numbers train better`;
       write(
         text,
         `x is ${data.x.name}${data.x.unit ? ` (${data.x.unit})` : ""}${scaled}. ${data.train.x.length} points to train on, ${data.validation.x.length} kept back to check.`,

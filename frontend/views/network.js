@@ -9,7 +9,8 @@ import { Tooltip } from "./network/tooltip.js";
 
 /** @import { Layout, Moment, RunData, State, Store, Target, View } from "../types.js" */
 
-const DESCRIPTION = "The network: arrow keys walk through its parameters and units, Enter keeps one selected";
+const DESCRIPTION =
+  "The network: arrow keys walk through its parameters and units, Enter keeps one selected";
 
 /** Pages may hold more than one drawing; ids inside must not collide. */
 let mounted = 0;
@@ -44,7 +45,11 @@ class Drawing {
     this.id = `network-${++mounted}`;
     this.frame = element.appendChild(document.createElement("div"));
     this.frame.className = "network";
-    this.svg = new Mark("svg", null, { class: "drawing", role: "application", "aria-label": DESCRIPTION });
+    this.svg = new Mark("svg", null, {
+      class: "drawing",
+      role: "application",
+      "aria-label": DESCRIPTION,
+    });
     this.frame.append(this.svg.node);
     this.tooltip = new Tooltip(this.frame);
     this.sizes = new ResizeObserver(([entry]) => this.#resize(entry.contentRect));
@@ -69,7 +74,12 @@ class Drawing {
     const scene = this.#sceneFor(state, layout);
     this.#drawMoment(scene, state, moment);
     scene.light(state.target, state.pin);
-    this.tooltip.draw(this.#own === null ? null : state.target, this.#picture, scene.plan, scene.activation);
+    this.tooltip.draw(
+      this.#own === null ? null : state.target,
+      this.#picture,
+      scene.plan,
+      scene.activation,
+    );
   }
 
   /** @param {Scene} scene @param {State} state @param {Moment} moment */
@@ -87,8 +97,15 @@ class Drawing {
   #sceneFor(state, layout) {
     const { run, data } = state;
     const made = this.#made;
-    if (this.#scene !== null && made.layout === layout && made.data === data && made.run === run?.id) return this.#scene;
-    if (this.#picture === null || made.layout !== layout || made.run !== run?.id) this.#picture = new Picture(layout);
+    if (
+      this.#scene !== null &&
+      made.layout === layout &&
+      made.data === data &&
+      made.run === run?.id
+    )
+      return this.#scene;
+    if (this.#picture === null || made.layout !== layout || made.run !== run?.id)
+      this.#picture = new Picture(layout);
     const hadFocus = this.svg.node.contains(document.activeElement);
     this.#clear();
     const { width, height } = /** @type {{width: number, height: number}} */ (this.#size);
@@ -157,7 +174,10 @@ class Drawing {
   /** What the keyboard rests on, if a person can see that it does. */
   #focused() {
     const { activeElement } = document;
-    const isSeen = activeElement !== null && this.svg.node.contains(activeElement) && activeElement.matches(":focus-visible");
+    const isSeen =
+      activeElement !== null &&
+      this.svg.node.contains(activeElement) &&
+      activeElement.matches(":focus-visible");
     return isSeen ? (this.#scene?.targetAt(activeElement) ?? null) : null;
   }
 

@@ -1,11 +1,12 @@
 // The norm of each parameter's gradient, on a log axis, over those of the runs laid over. Knows nothing about where rows
 // come from.
 
-import { createChart } from "./chart.js";
-import { laidKey, quietLines } from "./chart/laid.js";
-import { norm } from "../stream/chart_rows.js";
 import { laidOver } from "../compare/overlay.js";
+import { norm } from "../stream/chart_rows.js";
+import { laidKey, quietLines } from "./chart/laid.js";
+import { createChart } from "./chart.js";
 import { whenChanged } from "./dom.js";
+
 /** @import { History, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
 
 /** One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale. */
@@ -24,7 +25,9 @@ function spelt(name) {
 
 /** @param {Moment} moment @param {Layout} layout */
 function markOf({ step, values, gradStates }, { parameters }) {
-  const norms = parameters.map(({ gradient, size }, i) => (gradStates[i] === "none" ? NaN : norm(values, gradient, size)));
+  const norms = parameters.map(({ gradient, size }, i) =>
+    gradStates[i] === "none" ? NaN : norm(values, gradient, size),
+  );
   return { step, values: norms };
 }
 
@@ -49,11 +52,24 @@ export function mount(root, store) {
       /** @type {Overlay[]} */ overlays,
     ) => {
       const rows = { steps: history?.steps ?? [], lines: history?.norms ?? [], length };
-      chart?.draw(laidOver(rows, overlays.flatMap(({ series }) => series.slice(1))));
+      chart?.draw(
+        laidOver(
+          rows,
+          overlays.flatMap(({ series }) => series.slice(1)),
+        ),
+      );
     },
   );
-  const mark = whenChanged((/** @type {unknown} */ _chart, /** @type {State["then"]} */ then, /** @type {Moment|null} */ moment, /** @type {Layout|null} */ layout) =>
-    chart?.mark(then === null || moment === null || layout === null ? null : markOf(moment, layout)),
+  const mark = whenChanged(
+    (
+      /** @type {unknown} */ _chart,
+      /** @type {State["then"]} */ then,
+      /** @type {Moment|null} */ moment,
+      /** @type {Layout|null} */ layout,
+    ) =>
+      chart?.mark(
+        then === null || moment === null || layout === null ? null : markOf(moment, layout),
+      ),
   );
   const recolour = whenChanged((/** @type {boolean} */ _) => chart?.recolour());
   return {
@@ -61,7 +77,13 @@ export function mount(root, store) {
       build(layout, laidKey(overlays));
       mark(chart, then, then && moment, layout);
       recolour(dark);
-      draw(chart, history, history?.length ?? 0, history?.steps[history.length - 1] ?? -1, overlays);
+      draw(
+        chart,
+        history,
+        history?.length ?? 0,
+        history?.steps[history.length - 1] ?? -1,
+        overlays,
+      );
     },
     unmount: () => chart?.unmount(),
   };

@@ -3,11 +3,19 @@
 
 import { noticeOf } from "../texts.js";
 import { element, keepFocus, whenChanged } from "./dom.js";
+
 /** @import { Notice } from "../texts.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
 /** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play"|"heard", () => void>} Acts */
-const LABELS = { runs: "See the runs", new: "New run", again: "Start again", gentler: "Start again", play: "▶ Train", heard: "OK" };
+const LABELS = {
+  runs: "See the runs",
+  new: "New run",
+  again: "Start again",
+  gentler: "Start again",
+  play: "▶ Train",
+  heard: "OK",
+};
 
 /** @param {HTMLElement} root @param {Store} _store @param {Acts} acts @returns {View} */
 export function mount(root, _store, acts) {
@@ -15,7 +23,10 @@ export function mount(root, _store, acts) {
     const notice = /** @type {Notice|null} */ (JSON.parse(text));
     root.replaceChildren(...(notice === null ? [] : [strip(notice, acts)]));
   });
-  return { draw: (state) => draw(JSON.stringify(noticeOf(state))), unmount: () => root.replaceChildren() };
+  return {
+    draw: (state) => draw(JSON.stringify(noticeOf(state))),
+    unmount: () => root.replaceChildren(),
+  };
 }
 
 /** @param {Notice} notice @param {Acts} acts */
@@ -24,7 +35,11 @@ function strip({ mood, title, text, act, label }, acts) {
   const made = element("div", { class: "notice", "data-mood": mood }, words);
   if (act !== null)
     made.append(
-      element("button", { type: "button", onclick: acts[act], onmousedown: keepFocus }, label ?? LABELS[act]),
+      element(
+        "button",
+        { type: "button", onclick: acts[act], onmousedown: keepFocus },
+        label ?? LABELS[act],
+      ),
     );
   return made;
 }
@@ -38,7 +53,11 @@ export function mountToast(root, store) {
   const draw = whenChanged((/** @type {Problem|null} */ problem) => {
     clearTimeout(timer);
     if (problem === null) return root.replaceChildren();
-    const close = element("button", { type: "button", class: "icon", "aria-label": "Dismiss", onclick: dismiss }, "×");
+    const close = element(
+      "button",
+      { type: "button", class: "icon", "aria-label": "Dismiss", onclick: dismiss },
+      "×",
+    );
     const words = element("p", {}, element("strong", {}, problem.title), " ", problem.detail ?? "");
     root.replaceChildren(element("div", { class: "notice", "data-mood": "bad" }, words, close));
     timer = window.setTimeout(dismiss, SHOWN_MS);

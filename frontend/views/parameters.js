@@ -11,8 +11,15 @@ import { element, set, whenChanged, write } from "./dom.js";
 /** @param {HTMLElement} root @param {Store} store @returns {View} */
 export function mount(root, store) {
   const body = element("tbody");
-  const heads = ["name", "shape", "‖value‖", "‖.grad‖"].map((text) => element("th", { scope: "col" }, text));
-  const table = element("table", { class: "table" }, element("thead", {}, element("tr", {}, ...heads)), body);
+  const heads = ["name", "shape", "‖value‖", "‖.grad‖"].map((text) =>
+    element("th", { scope: "col" }, text),
+  );
+  const table = element(
+    "table",
+    { class: "table" },
+    element("thead", {}, element("tr", {}, ...heads)),
+    body,
+  );
   root.append(
     element("h2", {}, element("code", {}, "model.named_parameters()")),
     element("div", { class: "scroll" }, table),
@@ -20,7 +27,9 @@ export function mount(root, store) {
   /** @type {ReturnType<typeof createRow>[]} */
   let rows = [];
   const build = whenChanged((/** @type {Layout|null} */ layout) => {
-    rows = (layout?.parameters ?? []).map((_, i) => createRow(store, /** @type {Layout} */ (layout), i));
+    rows = (layout?.parameters ?? []).map((_, i) =>
+      createRow(store, /** @type {Layout} */ (layout), i),
+    );
     body.replaceChildren(...rows.flatMap((row) => row.parts));
   });
   return {
@@ -38,7 +47,13 @@ function createRow(store, layout, place) {
   const id = `elements-${place}`;
   const opener = element(
     "button",
-    { type: "button", class: "opener", "aria-expanded": "false", "aria-controls": id, title: "Show its elements" },
+    {
+      type: "button",
+      class: "opener",
+      "aria-expanded": "false",
+      "aria-controls": id,
+      title: "Show its elements",
+    },
     parameter.name,
   );
   const value = element("td", { class: "number" });
@@ -52,7 +67,11 @@ function createRow(store, layout, place) {
     grad,
   );
   const elements = createElements(store, layout, place, id);
-  const drawer = element("tr", { hidden: true }, element("td", { colspan: 4, class: "drawer" }, elements.root));
+  const drawer = element(
+    "tr",
+    { hidden: true },
+    element("td", { colspan: 4, class: "drawer" }, elements.root),
+  );
   opener.addEventListener("click", () => {
     drawer.hidden = !drawer.hidden;
     set(opener, "aria-expanded", String(!drawer.hidden));
@@ -77,7 +96,8 @@ function createRow(store, layout, place) {
 /** Scroll the table, and nothing around it, so that a row stands right under the heads. @param {HTMLTableRowElement} row */
 function bringUp(row) {
   const scroll = row.closest(".scroll");
-  if (scroll !== null) scroll.scrollTop = row.offsetTop - (row.closest("table")?.tHead?.offsetHeight ?? 0);
+  if (scroll !== null)
+    scroll.scrollTop = row.offsetTop - (row.closest("table")?.tHead?.offsetHeight ?? 0);
 }
 
 /** @param {ParameterColumn} parameter @param {Moment} moment @param {GradState} gradState */
@@ -100,7 +120,9 @@ function touches(target, layout, place) {
  */
 function createElements(store, layout, place, id) {
   const parameter = layout.parameters[place];
-  const options = Array.from({ length: parameter.size }, (_, index) => createOption(store, layout, place, index));
+  const options = Array.from({ length: parameter.size }, (_, index) =>
+    createOption(store, layout, place, index),
+  );
   options[0].root.tabIndex = 0;
   const root = element(
     "div",
@@ -141,7 +163,8 @@ function createOption(store, layout, place, index) {
   const parameter = layout.parameters[place];
   /** @type {Target} */
   const target = { kind: "parameter", parameter: place, index };
-  const aim = (/** @type {Target|null} */ to) => () => store.dispatch({ type: "target", target: to });
+  const aim = (/** @type {Target|null} */ to) => () =>
+    store.dispatch({ type: "target", target: to });
   const chip = element("span", { class: "chip", "aria-hidden": "true" });
   const value = element("span", { class: "number" });
   const grad = element("span", { class: "number grad" });
@@ -176,7 +199,10 @@ function createOption(store, layout, place, index) {
       const number = moment.values[parameter.value + index];
       const gradState = moment.gradStates[place] ?? "none";
       write(value, format(number));
-      write(grad, gradState === "none" ? "None" : format(moment.values[parameter.gradient + index]));
+      write(
+        grad,
+        gradState === "none" ? "None" : format(moment.values[parameter.gradient + index]),
+      );
       set(grad, "data-state", gradState);
       chip.style.background = weightColour(number, scale, state.dark);
       set(root, "data-lit", isLit(state.target, place, index));

@@ -1,12 +1,13 @@
 // The dialog with the list of runs: open, start again, delete. Knows nothing about how these are done.
 
-import { format } from "../lib/format.js";
 import { MOST } from "../compare/overlay.js";
+import { treeOf } from "../compare/run_tree.js";
+import { format } from "../lib/format.js";
 import { numberOf } from "../stream/protocol.js";
 import { configWords } from "../texts.js";
-import { treeOf } from "../compare/run_tree.js";
-import { element, set } from "./dom.js";
 import { head, present } from "./dialog.js";
+import { element, set } from "./dom.js";
+
 /** @import { Run, State, Store } from "../types.js" */
 
 /**
@@ -31,16 +32,30 @@ export function openRuns(store, doors) {
     "New run",
   );
   const hint = element("p", { class: "about" });
-  const compare = element("button", { type: "button", id: "compare", title: "Each chart large, and in whole sentences where they part" });
-  const shown = () => store.state.runs.filter(({ id }) => id === store.state.opened || store.state.laid.includes(id));
-  compare.addEventListener("click", () => (dialog.close(), doors.compare(baseFirst(shown(), store.state.opened))));
+  const compare = element("button", {
+    type: "button",
+    id: "compare",
+    title: "Each chart large, and in whole sentences where they part",
+  });
+  const shown = () =>
+    store.state.runs.filter(({ id }) => id === store.state.opened || store.state.laid.includes(id));
+  compare.addEventListener(
+    "click",
+    () => (dialog.close(), doors.compare(baseFirst(shown(), store.state.opened))),
+  );
   const count = () => {
     const { laid, runs } = store.state;
     if (laid.length === 0) compare.remove();
     else if (!compare.isConnected) fresh.before(compare);
     compare.textContent = `Compare ${shown().length} runs in large`;
-    hint.textContent = runs.length < 2 ? "" : laid.length < MOST ? "Tick runs to lay them over the charts." : `${MOST} at most lie over the charts.`;
-    for (const tick of list.querySelectorAll("input")) tick.disabled = tick.value === store.state.opened || (!tick.checked && laid.length >= MOST);
+    hint.textContent =
+      runs.length < 2
+        ? ""
+        : laid.length < MOST
+          ? "Tick runs to lay them over the charts."
+          : `${MOST} at most lie over the charts.`;
+    for (const tick of list.querySelectorAll("input"))
+      tick.disabled = tick.value === store.state.opened || (!tick.checked && laid.length >= MOST);
   };
   count();
   list.addEventListener("change", ({ target }) => {
@@ -48,7 +63,11 @@ export function openRuns(store, doors) {
     store.dispatch({ type: "lay", id: target.value, isLaid: target.checked });
     count();
   });
-  dialog.append(head(dialog, "Runs", "runs-title"), list, element("div", { class: "dialog-foot" }, hint, fresh));
+  dialog.append(
+    head(dialog, "Runs", "runs-title"),
+    list,
+    element("div", { class: "dialog-foot" }, hint, fresh),
+  );
   const refresh = async () => {
     await doors.refresh();
     const focused = document.activeElement?.id;
@@ -85,7 +104,12 @@ function rows({ runs, run, laid }, doors, dialog, refresh) {
 
 /** Whether its lines are in the charts: those of the run on the screen always are. @param {Run} run @param {boolean} isHere @param {boolean} isLaid */
 function tickOf({ id, name }, isHere, isLaid) {
-  const tick = element("input", { type: "checkbox", id: `tick-${id}`, value: id, checked: isLaid || isHere });
+  const tick = element("input", {
+    type: "checkbox",
+    id: `tick-${id}`,
+    value: id,
+    checked: isLaid || isHere,
+  });
   set(tick, "aria-label", isHere ? `${name} is on the screen` : `Lay ${name} over the charts`);
   set(tick, "title", isHere ? "On the screen" : "Lay it over the charts");
   tick.disabled = isHere;
@@ -109,7 +133,11 @@ function rowOf(run, isHere, doors, dialog, refresh) {
     },
     element("strong", {}, run.name),
     element("span", { class: "badge", "data-mood": moodOf(run) }, run.state),
-    element("span", { class: "run-config" }, configWords(run.config, run.lr ?? run.config.optimizer.lr)),
+    element(
+      "span",
+      { class: "run-config" },
+      configWords(run.config, run.lr ?? run.config.optimizer.lr),
+    ),
     element("span", { class: "run-facts" }, facts),
   );
   const again = element(
@@ -128,9 +156,13 @@ function rowOf(run, isHere, doors, dialog, refresh) {
     if (!row.classList.contains("asking")) {
       row.classList.add("asking");
       label(remove, "Delete for good?", run);
-      remove.addEventListener("blur", () => (row.classList.remove("asking"), label(remove, "Delete", run)), {
-        once: true,
-      });
+      remove.addEventListener(
+        "blur",
+        () => (row.classList.remove("asking"), label(remove, "Delete", run)),
+        {
+          once: true,
+        },
+      );
       return;
     }
     row.classList.remove("asking");
@@ -149,9 +181,14 @@ function label(button, text, run) {
 
 /** @param {Run} run */
 function moodOf({ state }) {
-  return { running: "good", failed: "bad", paused: "wait", starting: "wait", finished: "calm", interrupted: "calm" }[
-    state
-  ];
+  return {
+    running: "good",
+    failed: "bad",
+    paused: "wait",
+    starting: "wait",
+    finished: "calm",
+    interrupted: "calm",
+  }[state];
 }
 
 /** @param {string} iso */
@@ -159,5 +196,11 @@ function when(iso) {
   const date = new Date(iso);
   return Number.isNaN(date.getTime())
     ? ""
-    : date.toLocaleString("en", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+    : date.toLocaleString("en", {
+        month: "short",
+        day: "numeric",
+        hour: "2-digit",
+        minute: "2-digit",
+        hour12: false,
+      });
 }

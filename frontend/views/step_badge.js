@@ -11,14 +11,20 @@ export function mount(root, store) {
   root.append(badge);
   const visit = (/** @type {number} */ step) => store.dispatch({ type: "visit", step });
   const draw = whenChanged(
-    (/** @type {number|null} */ step, /** @type {string} */ newest, /** @type {number|null} */ drawn, /** @type {number[]|null} */ kept) => {
+    (
+      /** @type {number|null} */ step,
+      /** @type {string} */ newest,
+      /** @type {number|null} */ drawn,
+      /** @type {number[]|null} */ kept,
+    ) => {
       set(badge, "hidden", step === null);
       set(root, "data-then", step !== null);
       if (step !== null) badge.replaceChildren(...words(step, newest, drawn, kept, visit));
     },
   );
   return {
-    draw: ({ then, run }) => draw(then?.step ?? null, liveWords(run), then?.moment?.step ?? null, then?.kept ?? null),
+    draw: ({ then, run }) =>
+      draw(then?.step ?? null, liveWords(run), then?.moment?.step ?? null, then?.kept ?? null),
     unmount: () => badge.remove(),
   };
 }
@@ -32,8 +38,15 @@ function liveWords(run) {
 /** @param {number} step @param {string} newest @param {number|null} drawn @param {number[]|null} kept @param {(step: number) => void} visit */
 function words(step, newest, drawn, kept, visit) {
   const now = element("span", {}, newest);
-  if (kept === null) return [element("strong", {}, `step ${stepText(step)}`), element("span", {}, "— then;"), now];
-  const offers = kept.map((one) => element("button", { type: "button", onclick: () => visit(one), onmousedown: keepFocus }, stepText(one)));
+  if (kept === null)
+    return [element("strong", {}, `step ${stepText(step)}`), element("span", {}, "— then;"), now];
+  const offers = kept.map((one) =>
+    element(
+      "button",
+      { type: "button", onclick: () => visit(one), onmousedown: keepFocus },
+      stepText(one),
+    ),
+  );
   const instead = drawn === null || drawn === step ? "" : ` Drawn: step ${stepText(drawn)}.`;
   return [
     element("strong", {}, `step ${stepText(step)} was thinned out`),

@@ -27,7 +27,11 @@ export function mount(root, store, { looking, branch }) {
     draw(state) {
       const { then, run } = state;
       set(root, "data-then", then !== null);
-      set(from, "disabled", run === null || state.layout === null || (then !== null && then.moment?.step !== then.step));
+      set(
+        from,
+        "disabled",
+        run === null || state.layout === null || (then !== null && then.moment?.step !== then.step),
+      );
       set(live, "disabled", then === null);
       set(live, "data-live", then === null && run?.state === "running");
       set(live, "class", then === null ? null : "primary");
@@ -46,17 +50,27 @@ export function mount(root, store, { looking, branch }) {
 
 /** @param {string} id @param {string} text @param {string} title @param {() => void} act */
 function button(id, text, title, act) {
-  return element("button", { type: "button", id, title, onclick: act, onmousedown: keepFocus }, text);
+  return element(
+    "button",
+    { type: "button", id, title, onclick: act, onmousedown: keepFocus },
+    text,
+  );
 }
 
 /** @param {Store} store @param {Looking} looking */
 function createPlayback(store, looking) {
   const back = button("play-back", "◀", "Play history backwards (Shift+P)", looking.playBack);
   const on = button("play-on", "▶", "Play history forwards (P)", looking.playOn);
-  const speed = element("input", { id: "playback-speed", inputmode: "decimal", autocomplete: "off", title: "Speed of playback; < and > change it" });
+  const speed = element("input", {
+    id: "playback-speed",
+    inputmode: "decimal",
+    autocomplete: "off",
+    title: "Speed of playback; < and > change it",
+  });
   const settle = () => {
     const wanted = parseGrouped(speed.value);
-    if (wanted !== null && wanted > 0 && wanted <= 1e6) store.dispatch({ type: "playback", speed: wanted });
+    if (wanted !== null && wanted > 0 && wanted <= 1e6)
+      store.dispatch({ type: "playback", speed: wanted });
     speed.value = stepText(playbackSpeed(store.state));
   };
   speed.addEventListener("change", settle);
@@ -64,19 +78,31 @@ function createPlayback(store, looking) {
     if (key === "Enter") settle();
     leave(key);
   });
-  const draw = whenChanged((/** @type {number} */ direction, /** @type {number} */ rate, /** @type {boolean} */ may) => {
-    for (const [way, face, step, words] of /** @type {const} */ ([[back, "◀", -1, "backwards"], [on, "▶", 1, "forwards"]])) {
-      write(way, direction === step ? "❚❚" : face);
-      set(way, "aria-label", direction === step ? "Stop playing" : `Play history ${words}`);
-      set(way, "aria-pressed", String(direction === step));
-      set(way, "disabled", !may);
-    }
-    speed.disabled = !may;
-    if (document.activeElement !== speed) speed.value = stepText(rate);
-  });
+  const draw = whenChanged(
+    (/** @type {number} */ direction, /** @type {number} */ rate, /** @type {boolean} */ may) => {
+      for (const [way, face, step, words] of /** @type {const} */ ([
+        [back, "◀", -1, "backwards"],
+        [on, "▶", 1, "forwards"],
+      ])) {
+        write(way, direction === step ? "❚❚" : face);
+        set(way, "aria-label", direction === step ? "Stop playing" : `Play history ${words}`);
+        set(way, "aria-pressed", String(direction === step));
+        set(way, "disabled", !may);
+      }
+      speed.disabled = !may;
+      if (document.activeElement !== speed) speed.value = stepText(rate);
+    },
+  );
   const label = element("label", { for: "playback-speed" }, "steps/s");
   return {
-    root: element("div", { class: "playback", role: "group", "aria-label": "Play history" }, back, on, speed, label),
+    root: element(
+      "div",
+      { class: "playback", role: "group", "aria-label": "Play history" },
+      back,
+      on,
+      speed,
+      label,
+    ),
     /** @param {State} state */
     draw: (state) => draw(state.playback.direction, playbackSpeed(state), hasPast(state.run)),
   };
@@ -89,7 +115,13 @@ function leave(key) {
 
 /** Where one is: the step, to be typed over. @param {Store} store */
 function createPlace(store) {
-  const input = element("input", { id: "place", inputmode: "numeric", autocomplete: "off", "aria-label": "Step to look at", title: "Type a step, then Enter" });
+  const input = element("input", {
+    id: "place",
+    inputmode: "numeric",
+    autocomplete: "off",
+    "aria-label": "Step to look at",
+    title: "Type a step, then Enter",
+  });
   const end = element("span", { class: "number" });
   const restore = () => {
     const { then, run } = store.state;
@@ -113,7 +145,12 @@ function createPlace(store) {
     draw({ run, then, history }) {
       if (document.activeElement !== input) restore();
       input.disabled = !hasPast(run);
-      write(end, run === null || history === null ? "" : `/ ${stepText(then === null ? run.config.max_steps : run.step)}`);
+      write(
+        end,
+        run === null || history === null
+          ? ""
+          : `/ ${stepText(then === null ? run.config.max_steps : run.step)}`,
+      );
     },
   };
 }

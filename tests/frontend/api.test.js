@@ -9,7 +9,9 @@ afterEach(() => void (globalThis.fetch = real));
 function answerWith(answer) {
   /** @type {{path: string, options: any}[]} */
   const asked = [];
-  globalThis.fetch = async (path, options) => (asked.push({ path: String(path), options }), answer());
+  globalThis.fetch = async (path, options) => (
+    asked.push({ path: String(path), options }), answer()
+  );
   return asked;
 }
 
@@ -25,13 +27,24 @@ test("a command is JSON, posted to its run", async () => {
 test("series are asked for by repeated names", async () => {
   const asked = answerWith(async () => Response.json({ series: [] }));
   await api.series("a", ["loss", "gradient_norm/0.weight"], 800);
-  assert.equal(asked[0].path, "api/runs/a/series?name=loss&name=gradient_norm%2F0.weight&points=800");
+  assert.equal(
+    asked[0].path,
+    "api/runs/a/series?name=loss&name=gradient_norm%2F0.weight&points=800",
+  );
 });
 
 test("a problem of the server is thrown as it was said", async () => {
-  const problem = { type: "about:blank", title: "Not possible now", status: 409, detail: "play: the run is finished" };
+  const problem = {
+    type: "about:blank",
+    title: "Not possible now",
+    status: 409,
+    detail: "play: the run is finished",
+  };
   answerWith(async () =>
-    Response.json(problem, { status: 409, headers: { "content-type": "application/problem+json" } }),
+    Response.json(problem, {
+      status: 409,
+      headers: { "content-type": "application/problem+json" },
+    }),
   );
   await assert.rejects(api.command("a", { kind: "play" }), (/** @type {unknown} */ error) => {
     assert.ok(error instanceof Refusal);
@@ -42,14 +55,18 @@ test("a problem of the server is thrown as it was said", async () => {
 
 test("an answer that is no problem document still has its status", async () => {
   answerWith(async () => new Response("<html>", { status: 502, statusText: "Bad Gateway" }));
-  await assert.rejects(api.runs(), (/** @type {unknown} */ error) => problemOf(error).status === 502);
+  await assert.rejects(
+    api.runs(),
+    (/** @type {unknown} */ error) => problemOf(error).status === 502,
+  );
 });
 
 test("a server that does not answer is said in words", async () => {
   answerWith(async () => Promise.reject(new TypeError("Failed to fetch")));
   await assert.rejects(
     api.runs(),
-    (/** @type {unknown} */ error) => problemOf(error).status === 0 && /does not answer/.test(problemOf(error).title),
+    (/** @type {unknown} */ error) =>
+      problemOf(error).status === 0 && /does not answer/.test(problemOf(error).title),
   );
 });
 

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createCatchUp, cut, EVERY_MS, MOST_STEPS, widened } from "../../frontend/stream/backfill.js";
+import {
+  createCatchUp,
+  cut,
+  EVERY_MS,
+  MOST_STEPS,
+  widened,
+} from "../../frontend/stream/backfill.js";
 
 /** A catch-up whose fetches and timers the test ends by hand. */
 function errands({ isAtRest = false } = {}) {
@@ -11,10 +17,16 @@ function errands({ isAtRest = false } = {}) {
   /** @type {{callback: () => void, ms: number}[]} */
   const timers = [];
   const world = { isAtRest };
-  const ask = (/** @type {string} */ how) => (/** @type {{from: number, to: number}} */ { from, to }) => {
-    asked.push([how, from, to]);
-    return /** @type {Promise<void>} */ (new Promise((resolve, reject) => answers.push({ resolve: () => resolve(undefined), reject })));
-  };
+  const ask =
+    (/** @type {string} */ how) =>
+    (/** @type {{from: number, to: number}} */ { from, to }) => {
+      asked.push([how, from, to]);
+      return /** @type {Promise<void>} */ (
+        new Promise((resolve, reject) =>
+          answers.push({ resolve: () => resolve(undefined), reject }),
+        )
+      );
+    };
   const catchUp = createCatchUp({
     exact: ask("exact"),
     thinned: ask("thinned"),
@@ -35,7 +47,10 @@ test("a stretch grows by what is missed, and ends before what was written anew",
 });
 
 test("as many steps as are fetched exactly, and one more: that comes thinned", async () => {
-  for (const [more, how] of /** @type {const} */ ([[0, "exact"], [1, "thinned"]])) {
+  for (const [more, how] of /** @type {const} */ ([
+    [0, "exact"],
+    [1, "thinned"],
+  ])) {
     const { catchUp, asked } = errands();
     await catchUp.begun(10, Promise.resolve());
     catchUp.greeted(10 + MOST_STEPS + more);

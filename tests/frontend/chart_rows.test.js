@@ -1,10 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appendRecords, createHistory, insertRecords, insertSeries, joinPast, norm, seriesNames, thin } from "../../frontend/stream/chart_rows.js";
+import {
+  appendRecords,
+  createHistory,
+  insertRecords,
+  insertSeries,
+  joinPast,
+  norm,
+  seriesNames,
+  thin,
+} from "../../frontend/stream/chart_rows.js";
 import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { columns, FLOATS, frame } from "./frames.js";
 
-const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));
+const layout = /** @type {import("../../frontend/types.js").Layout} */ (
+  layoutOf(columns(), FLOATS * 4)
+);
 
 /** @param {import("../../frontend/types.js").History} history @param {number} first @param {number} count */
 function append(history, first, count) {
@@ -37,7 +48,8 @@ test("a long history stays bounded and keeps every spike, at its own step", () =
   for (let step = 0; step < 10_000; step++) {
     const values = decodeFrame(frame({ first: step }), layout).values;
     if (spikes.includes(step)) values[0] = 1e6 + step;
-    if (step === 4444) values.fill(1e9, layout.parameters[1].gradient, layout.parameters[1].gradient + 2);
+    if (step === 4444)
+      values.fill(1e9, layout.parameters[1].gradient, layout.parameters[1].gradient + 2);
     appendRecords(history, layout, step, values);
   }
   assert.ok(history.length <= 600);

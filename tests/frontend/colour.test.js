@@ -4,8 +4,12 @@ import { test } from "node:test";
 
 import { contrast, ENDS, weightColour } from "../../frontend/lib/colour.js";
 
-const CARDS = /** @type {[boolean, string][]} */ ([[false, "#ffffff"], [true, "#151c25"]]);
-const channels = (/** @type {string} */ hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+const CARDS = /** @type {[boolean, string][]} */ ([
+  [false, "#ffffff"],
+  [true, "#151c25"],
+]);
+const channels = (/** @type {string} */ hex) =>
+  [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
 test("the ends and the middle of the ramp are the ones that are announced", () => {
   assert.equal(weightColour(-2, 2, false), ENDS.light.negative);
@@ -16,7 +20,10 @@ test("the ends and the middle of the ramp are the ones that are announced", () =
 test("the page's tokens are the same colours", () => {
   const css = readFileSync(new URL("../../frontend/css/style.css", import.meta.url), "utf8");
   for (const name of /** @type {const} */ (["negative", "zero", "positive"])) {
-    assert.ok(css.includes(`--weight-${name}: light-dark(${ENDS.light[name]}, ${ENDS.dark[name]});`), name);
+    assert.ok(
+      css.includes(`--weight-${name}: light-dark(${ENDS.light[name]}, ${ENDS.dark[name]});`),
+      name,
+    );
   }
 });
 
@@ -31,7 +38,10 @@ test("every colour keeps 3:1 against its card", () => {
   for (const [dark, card] of CARDS) {
     for (let value = -1; value <= 1; value += 1 / 64) {
       const colour = weightColour(value, 1, dark);
-      assert.ok(contrast(colour, card) >= 3, `${value} ${colour} on ${card}: ${contrast(colour, card)}`);
+      assert.ok(
+        contrast(colour, card) >= 3,
+        `${value} ${colour} on ${card}: ${contrast(colour, card)}`,
+      );
     }
   }
 });

@@ -35,7 +35,12 @@ test("one command at a time, but Pause and a turned knob always go through", asy
 });
 
 test("a refusal is shown with the server's own words", async () => {
-  const problem = { type: "about:blank", title: "Forbidden now", status: 409, detail: "the run is finished" };
+  const problem = {
+    type: "about:blank",
+    title: "Forbidden now",
+    status: 409,
+    detail: "the run is finished",
+  };
   const { store, send } = open({}, async () => Promise.reject(new Refusal(problem)));
   assert.equal(await send({ kind: "play" }), false);
   assert.deepEqual(store.state.problem, problem);
@@ -76,7 +81,9 @@ test("keys mean the same everywhere", () => {
     ["toggle", "later", "phase", "help", "free", null],
   );
   assert.deepEqual(
-    ["ArrowLeft", "ArrowRight", "ArrowUp", "P", "?", "<", ">"].map((name) => meaningOf(key(name, { shiftKey: true }), null)),
+    ["ArrowLeft", "ArrowRight", "ArrowUp", "P", "?", "<", ">"].map((name) =>
+      meaningOf(key(name, { shiftKey: true }), null),
+    ),
     ["muchEarlier", "muchLater", "farLater", "playBack", "help", "slower", "faster"],
   );
   assert.deepEqual(
@@ -86,7 +93,8 @@ test("keys mean the same everywhere", () => {
 });
 
 test("keys are never taken from who is typing, from shortcuts, or from a button's Space", () => {
-  for (const kind of ["input", "textarea", "select"]) assert.equal(meaningOf(key("."), focusOn(kind)), null);
+  for (const kind of ["input", "textarea", "select"])
+    assert.equal(meaningOf(key("."), focusOn(kind)), null);
   assert.equal(meaningOf(key(" "), focusOn("button")), null);
   assert.equal(meaningOf(key("ArrowRight"), focusOn("button")), "later");
   assert.equal(meaningOf(key(".", { ctrlKey: true }), null), null);

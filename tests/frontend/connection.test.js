@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Refusal } from "../../frontend/api.js";
+import { createStore } from "../../frontend/store.js";
 import { createStats } from "../../frontend/stream/clock.js";
 import { connect } from "../../frontend/stream/connection.js";
-import { createStore } from "../../frontend/store.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 /** A server at arm's length: sockets and timers that the test moves by hand. */
@@ -43,7 +43,8 @@ function surroundings({ answers = {} } = {}) {
       sockets.push(socket);
       return /** @type {any} */ (socket);
     },
-    later: (/** @type {() => void} */ callback, /** @type {number} */ ms) => timers.push({ callback, ms }),
+    later: (/** @type {() => void} */ callback, /** @type {number} */ ms) =>
+      timers.push({ callback, ms }),
   };
   return { world, sockets, timers, asked, store };
 }
@@ -109,7 +110,9 @@ test("a frame of the lost connection is not acknowledged to the next one", () =>
 
 test("a run that was deleted is not waited for", async () => {
   const gone = new Refusal({ type: "about:blank", title: "Not Found", status: 404, detail: "" });
-  const { world, sockets, timers, store } = surroundings({ answers: { run: async () => Promise.reject(gone) } });
+  const { world, sockets, timers, store } = surroundings({
+    answers: { run: async () => Promise.reject(gone) },
+  });
   connect("a", world);
   sockets[0].onclose();
   timers[0].callback();
@@ -182,7 +185,8 @@ test("after a lost connection exactly the missed steps are asked for, whatever c
 
 test("a viewer that is skipped all the time asks once, and for a long stretch only once training stands", async () => {
   const { world, sockets, timers, asked } = surroundings({ answers: {} });
-  const calls = (/** @type {string} */ name) => asked.filter((call) => call.startsWith(name)).length;
+  const calls = (/** @type {string} */ name) =>
+    asked.filter((call) => call.startsWith(name)).length;
   const connection = connect("a", world);
   greet(sockets[0], { state: "running" });
   await settle();
@@ -231,7 +235,11 @@ test("on attaching to a run with a past, its series and its data are loaded", as
   connect("a", world);
   greet(sockets[0], { step: 9 });
   await settle();
-  assert.ok(asked.some((call) => call.startsWith("series loss,validation_loss,gradient_norm/hidden_linear.weight")));
+  assert.ok(
+    asked.some((call) =>
+      call.startsWith("series loss,validation_loss,gradient_norm/hidden_linear.weight"),
+    ),
+  );
   assert.deepEqual(store.state.data?.train.x, [1]);
 });
 
@@ -239,7 +247,13 @@ test("a trainer that is still starting greets twice; the second time with column
   const { world, sockets, asked, store } = surroundings();
   connect("a", world);
   sockets[0].onmessage({
-    data: JSON.stringify({ kind: "hello", version: 1, run: run({ state: "starting" }), columns: [], record_bytes: 0 }),
+    data: JSON.stringify({
+      kind: "hello",
+      version: 1,
+      run: run({ state: "starting" }),
+      columns: [],
+      record_bytes: 0,
+    }),
   });
   assert.equal(store.state.layout, null);
   assert.deepEqual(asked, [], "its data is not there yet either");

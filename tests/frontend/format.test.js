@@ -4,14 +4,27 @@ import { test } from "node:test";
 import { elementName, exact, format, shapeText, subscripts } from "../../frontend/lib/format.js";
 
 test("a number is written with as many significant digits as asked for, and a real minus sign", () => {
-  const written = [0.5239, 12.3456, -0.00202, 99999, 0.99996, 0.00099999, 2.1e-5].map((value) => format(value));
-  assert.deepEqual(written, ["0.5239", "12.35", "−0.002020", "1.000e5", "1.000", "0.001000", "2.100e-5"]);
+  const written = [0.5239, 12.3456, -0.00202, 99999, 0.99996, 0.00099999, 2.1e-5].map((value) =>
+    format(value),
+  );
+  assert.deepEqual(written, [
+    "0.5239",
+    "12.35",
+    "−0.002020",
+    "1.000e5",
+    "1.000",
+    "0.001000",
+    "2.100e-5",
+  ]);
   assert.equal(format(2.13e-5, 2), "2.1e-5");
   assert.equal(format(0), "0");
 });
 
 test("what is no number is named", () => {
-  assert.deepEqual([NaN, Infinity, -Infinity].map((value) => format(value)), ["nan", "inf", "−inf"]);
+  assert.deepEqual(
+    [NaN, Infinity, -Infinity].map((value) => format(value)),
+    ["nan", "inf", "−inf"],
+  );
   assert.deepEqual([NaN, Infinity, -Infinity, -0].map(exact), ["nan", "inf", "-inf", "-0"]);
 });
 
@@ -33,12 +46,25 @@ test("exact text is the shortest one", () => {
 
 test("elements are named as PyTorch prints and indexes them", () => {
   const column = (/** @type {string} */ name, /** @type {number[]} */ shape) => ({
-    name, shape, size: 13, value: 0, gradient: 0,
+    name,
+    shape,
+    size: 13,
+    value: 0,
+    gradient: 0,
   });
-  const parameters = [column("hidden_linear.weight", [13, 1]), column("0.bias", [13]), column("2.weight", [1, 13])];
+  const parameters = [
+    column("hidden_linear.weight", [13, 1]),
+    column("0.bias", [13]),
+    column("2.weight", [1, 13]),
+  ];
   const layout = { floats: 0, scalars: new Map(), parameters, states: [] };
-  const name = (/** @type {number} */ parameter) => elementName(layout, { kind: "parameter", parameter, index: 9 });
-  assert.deepEqual([0, 1, 2].map(name), ["hidden_linear.weight[9, 0]", "0.bias[9]", "2.weight[0, 9]"]);
+  const name = (/** @type {number} */ parameter) =>
+    elementName(layout, { kind: "parameter", parameter, index: 9 });
+  assert.deepEqual([0, 1, 2].map(name), [
+    "hidden_linear.weight[9, 0]",
+    "0.bias[9]",
+    "2.weight[0, 9]",
+  ]);
   assert.equal(elementName(layout, { kind: "unit", unit: 4 }), "unit 4");
   assert.equal(elementName(layout, { kind: "output" }), "output");
 });

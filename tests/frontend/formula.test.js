@@ -5,20 +5,28 @@ import { forward } from "../../frontend/lib/forward.js";
 import { layoutOf } from "../../frontend/stream/protocol.js";
 import { columns, FLOATS, run } from "./frames.js";
 
-const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));
+const layout = /** @type {import("../../frontend/types.js").Layout} */ (
+  layoutOf(columns(), FLOATS * 4)
+);
 const points = { x: [3.5, -1.2, 0.4, 2], y: [0.5, 14, -3, 6] };
 const values = new Float32Array(FLOATS);
 values.set([0.7, -0.4, 0.2, 0.9, 1.3, -0.8, 0.25], layout.parameters[0].value);
 const ACTIVATIONS = /** @type {const} */ (["tanh", "sigmoid", "relu", "none"]);
 const elements = layout.parameters.flatMap(({ size }, parameter) =>
-  Array.from({ length: size }, (_, index) => ({ kind: /** @type {const} */ ("parameter"), parameter, index })),
+  Array.from({ length: size }, (_, index) => ({
+    kind: /** @type {const} */ ("parameter"),
+    parameter,
+    index,
+  })),
 );
 
 /** Mean squared error, with one number moved; in float64. @param {any} activation @param {number} at @param {number} by */
 function lossAt(activation, at, by) {
   const moved = Float64Array.from(values);
   moved[at] += by;
-  const errors = points.x.map((x, i) => forward(/** @type {any} */ (moved), layout, activation, x) - points.y[i]);
+  const errors = points.x.map(
+    (x, i) => forward(/** @type {any} */ (moved), layout, activation, x) - points.y[i],
+  );
   return errors.reduce((sum, error) => sum + error * error, 0) / errors.length;
 }
 
@@ -45,7 +53,9 @@ for (const activation of ACTIVATIONS) {
 
 test("the written formula follows the chain rule as far as the parameter stands from the loss", () => {
   const write = (/** @type {number} */ parameter, /** @type {any} */ activation) =>
-    textOf(gradientFormula({ kind: "parameter", parameter, index: 1 }, { ...run().config, activation }));
+    textOf(
+      gradientFormula({ kind: "parameter", parameter, index: 1 }, { ...run().config, activation }),
+    );
   assert.equal(write(3, "tanh"), "∂L/∂c = Σi 2/n (y_predi − yi)");
   assert.equal(write(2, "tanh"), "∂L/∂v1 = Σi 2/n (y_predi − yi) · h1,i");
   assert.equal(write(1, "tanh"), "∂L/∂b1 = Σi 2/n (y_predi − yi) · v1 · (1 − h1,i2)");
@@ -56,15 +66,25 @@ test("the written formula follows the chain rule as far as the parameter stands 
 });
 
 test("each optimizer's rule is written with its own arguments", () => {
-  const rule = (/** @type {any} */ optimizer) => updateRule({ ...run().config, optimizer }).map(textOf);
+  const rule = (/** @type {any} */ optimizer) =>
+    updateRule({ ...run().config, optimizer }).map(textOf);
   assert.deepEqual(rule({ kind: "sgd" }), ["p ← p − lr·.grad"]);
   assert.deepEqual(rule({ kind: "sgd", weight_decay: 0.1 }), ["p ← p − lr·(.grad + 0.1·p)"]);
   assert.deepEqual(rule({ kind: "sgd", momentum: 0.9 }), [
     "momentum_buffer ← 0.9·momentum_buffer + .grad",
     "p ← p − lr·momentum_buffer",
   ]);
-  assert.match(rule({ kind: "sgd", momentum: 0.9, nesterov: true })[1], /\.grad \+ 0\.9·momentum_buffer/);
-  assert.match(rule({ kind: "adam", betas: [0.9, 0.999] })[1], /exp_avg_sq ← 0\.999·exp_avg_sq \+ 0\.001·\.grad²/);
-  assert.equal(rule({ kind: "adamw", betas: [0.9, 0.999], weight_decay: 0.01 })[0], "p ← p − lr·0.01·p");
+  assert.match(
+    rule({ kind: "sgd", momentum: 0.9, nesterov: true })[1],
+    /\.grad \+ 0\.9·momentum_buffer/,
+  );
+  assert.match(
+    rule({ kind: "adam", betas: [0.9, 0.999] })[1],
+    /exp_avg_sq ← 0\.999·exp_avg_sq \+ 0\.001·\.grad²/,
+  );
+  assert.equal(
+    rule({ kind: "adamw", betas: [0.9, 0.999], weight_decay: 0.01 })[0],
+    "p ← p − lr·0.01·p",
+  );
   assert.equal(rule({ kind: "rmsprop", alpha: 0.99 }).at(-1), "p ← p − lr·.grad ÷ √square_avg");
 });

@@ -15,7 +15,9 @@ import { curve, forward, unit } from "../../frontend/lib/forward.js";
  */
 
 /** @type {Case[]} */
-const CASES = JSON.parse(readFileSync(new URL("../contract/forward.json", import.meta.url), "utf8"));
+const CASES = JSON.parse(
+  readFileSync(new URL("../contract/forward.json", import.meta.url), "utf8"),
+);
 /** Relative to the size of what is added up: PyTorch sums in float32, the page in float64. */
 const TOLERANCE = 1e-6;
 
@@ -31,12 +33,18 @@ function record({ parameters }) {
     offset += numbers.length;
     return column;
   });
-  return { values, layout: { floats: values.length, scalars: new Map(), parameters: columns, states: [] } };
+  return {
+    values,
+    layout: { floats: values.length, scalars: new Map(), parameters: columns, states: [] },
+  };
 }
 
 /** @param {number} got @param {number} expected @param {number} size @param {string} where */
 const near = (got, expected, size, where) =>
-  assert.ok(Math.abs(got - expected) <= TOLERANCE * Math.max(1, size), `${where}: ${got}, PyTorch ${expected}`);
+  assert.ok(
+    Math.abs(got - expected) <= TOLERANCE * Math.max(1, size),
+    `${where}: ${got}, PyTorch ${expected}`,
+  );
 
 for (const given of CASES) {
   const { activation, x, units, output } = given;
@@ -45,15 +53,24 @@ for (const given of CASES) {
 
   test(`${title}: each hidden unit is PyTorch's`, () => {
     units.forEach((expected, j) =>
-      x.forEach((at, i) => near(unit(values, layout, activation, j, at), expected[i], Math.abs(expected[i]), title)),
+      x.forEach((at, i) =>
+        near(unit(values, layout, activation, j, at), expected[i], Math.abs(expected[i]), title),
+      ),
     );
   });
 
   test(`${title}: the output is PyTorch's`, () => {
     const out = curve(values, layout, activation, x, new Float64Array(x.length));
     x.forEach((at, i) => {
-      const terms = units.map((unitValues, j) => Math.abs(unitValues[i] * given.parameters[2].values[j]));
-      near(out[i], output[i], terms.reduce((sum, term) => sum + term), title);
+      const terms = units.map((unitValues, j) =>
+        Math.abs(unitValues[i] * given.parameters[2].values[j]),
+      );
+      near(
+        out[i],
+        output[i],
+        terms.reduce((sum, term) => sum + term),
+        title,
+      );
       assert.equal(out[i], forward(values, layout, activation, at));
     });
   });

@@ -11,11 +11,22 @@ export function columns() {
     ["output_linear.bias", [1]],
   ];
   /** @type {any[]} */
-  const made = ["loss", "validation_loss", "lr"].map((name, offset) => ({ role: "scalar", name, shape: [], offset }));
+  const made = ["loss", "validation_loss", "lr"].map((name, offset) => ({
+    role: "scalar",
+    name,
+    shape: [],
+    offset,
+  }));
   let offset = 3;
   for (const role of ["parameter", "gradient", "state"]) {
     for (const [name, shape] of /** @type {[string, number[]][]} */ (shapes)) {
-      made.push({ role, name, shape, offset, ...(role === "state" ? { slot: "momentum_buffer" } : {}) });
+      made.push({
+        role,
+        name,
+        shape,
+        offset,
+        ...(role === "state" ? { slot: "momentum_buffer" } : {}),
+      });
       offset += shape.reduce((product, n) => product * n, 1);
     }
   }
@@ -57,7 +68,14 @@ export function run(changes = {}) {
  * A frame whose record k holds the loss 100 / (k + 1) and k in every parameter and gradient.
  * @param {{first?: number, count?: number, kind?: number, skipped?: number, time?: number, floats?: number}} [of]
  */
-export function frame({ first = 0, count = 1, kind = 1, skipped = 0, time = 1000 + first, floats = FLOATS } = {}) {
+export function frame({
+  first = 0,
+  count = 1,
+  kind = 1,
+  skipped = 0,
+  time = 1000 + first,
+  floats = FLOATS,
+} = {}) {
   const buffer = new ArrayBuffer(32 + count * floats * 4);
   const view = new DataView(buffer);
   view.setUint16(0, 0x474c, true);

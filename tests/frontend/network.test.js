@@ -12,8 +12,10 @@ import { installDocument } from "./network_document.js";
 
 const HIDDEN = 13;
 const SHAPES = /** @type {const} */ ([
-  ["hidden_linear.weight", [HIDDEN, 1]], ["hidden_linear.bias", [HIDDEN]],
-  ["output_linear.weight", [1, HIDDEN]], ["output_linear.bias", [1]],
+  ["hidden_linear.weight", [HIDDEN, 1]],
+  ["hidden_linear.bias", [HIDDEN]],
+  ["output_linear.weight", [1, HIDDEN]],
+  ["output_linear.bias", [1]],
 ]);
 const COUNT = 3 * HIDDEN + 1;
 
@@ -35,12 +37,20 @@ const POINTS = { x: [2, 5, 8], y: [-4, 10, 28] };
 
 /** Numbers that are all different, so that a mixed-up edge shows; signs change from one to the next. */
 function record(salt = 1) {
-  return Float32Array.from({ length: LAYOUT.floats }, (_, i) => (i % 2 ? 1 : -1) * (0.1 + ((i * 37 * salt) % 101) / 50));
+  return Float32Array.from(
+    { length: LAYOUT.floats },
+    (_, i) => (i % 2 ? 1 : -1) * (0.1 + ((i * 37 * salt) % 101) / 50),
+  );
 }
 
 /** @param {Partial<Moment>} moment @returns {Moment} */
 const momentOf = (moment) => ({
-  step: 7, phase: "step", values: record(), gradStates: SHAPES.map(() => /** @type {GradState} */ ("fresh")), before: null, ...moment,
+  step: 7,
+  phase: "step",
+  values: record(),
+  gradStates: SHAPES.map(() => /** @type {GradState} */ ("fresh")),
+  before: null,
+  ...moment,
 });
 
 /** @param {Moment} moment @param {"paused"|"running"} [state] */
@@ -48,7 +58,16 @@ function stateOf(moment, state = "paused") {
   const config = { activation: "tanh", batch_size: null, optimizer: { kind: "adam", lr: 0.1 } };
   const run = { id: "a", state, config };
   const data = { train: POINTS, validation: { x: [4], y: [7] }, x: AXIS, y: AXIS };
-  return /** @type {State} */ (/** @type {unknown} */ ({ run, data, moment, dark: false, reducedMotion: false, layout: LAYOUT }));
+  return /** @type {State} */ (
+    /** @type {unknown} */ ({
+      run,
+      data,
+      moment,
+      dark: false,
+      reducedMotion: false,
+      layout: LAYOUT,
+    })
+  );
 }
 
 /** Draw moments one after the other; returns what can be found in the drawing. @param {...Moment} moments */
@@ -69,7 +88,13 @@ function drawn(...moments) {
 const ELEMENTS = LAYOUT.parameters.flatMap(({ name, shape, size, value, gradient }, parameter) =>
   Array.from({ length: size }, (_, i) => {
     const index = shape.length === 1 ? `${i}` : parameter === 0 ? `${i}, 0` : `0, ${i}`;
-    return { name: `${name}[${index}]`, parameter, kind: parameter % 2 ? "chip" : "edge", value: value + i, gradient: gradient + i };
+    return {
+      name: `${name}[${index}]`,
+      parameter,
+      kind: parameter % 2 ? "chip" : "edge",
+      value: value + i,
+      gradient: gradient + i,
+    };
   }),
 );
 
@@ -81,7 +106,11 @@ test("all 40 parameters are there, each with its own value, sign and colour", ()
     const [element, ...others] = page.all({ class: kind, "data-name": name });
     assert.equal(others.length, 0, name);
     assert.equal(element.attributes["data-value"], exact(values[value]), name);
-    assert.equal(element.attributes["data-sign"], values[value] > 0 ? "positive" : "negative", name);
+    assert.equal(
+      element.attributes["data-sign"],
+      values[value] > 0 ? "positive" : "negative",
+      name,
+    );
     const [body] = element.all({ class: kind === "edge" ? "line" : "square" });
     const colour = body.attributes[kind === "edge" ? "stroke" : "fill"];
     assert.equal(colour, weightColour(values[value], picture.bound(parameter), false), name);
@@ -92,9 +121,14 @@ test("the edge of weight[j, 0] ends at unit j, and that of weight[0, j] at its o
   const { page, scene } = drawn(momentOf({}));
   for (let j = 0; j < HIDDEN; j++) {
     const { box, bias } = scene.plan.units[j];
-    for (const [name, x] of /** @type {const} */ ([[`hidden_linear.weight[${j}, 0]`, box.x], [`output_linear.weight[0, ${j}]`, box.x + box.width]])) {
+    for (const [name, x] of /** @type {const} */ ([
+      [`hidden_linear.weight[${j}, 0]`, box.x],
+      [`output_linear.weight[0, ${j}]`, box.x + box.width],
+    ])) {
       const [line] = page.all({ class: "edge", "data-name": name })[0].all({ class: "line" });
-      const [, y, end] = /** @type {RegExpMatchArray} */ (line.attributes.d.match(/ ([\d.]+)H([\d.]+)$/));
+      const [, y, end] = /** @type {RegExpMatchArray} */ (
+        line.attributes.d.match(/ ([\d.]+)H([\d.]+)$/)
+      );
       assert.equal(Number(y), bias.y, name);
       assert.ok(Math.abs(Number(end) - x) <= 2, name);
     }
@@ -105,9 +139,13 @@ test("large biases leave the colours of the weights alone, and the legend prints
   const values = record();
   values[LAYOUT.parameters[1].value] = 17;
   const { page, picture } = drawn(momentOf({ values }));
-  assert.deepEqual([picture.bound(0), picture.bound(1), picture.bound(2), picture.bound(3)], [3, 20, 3, 20]);
+  assert.deepEqual(
+    [picture.bound(0), picture.bound(1), picture.bound(2), picture.bound(3)],
+    [3, 20, 3, 20],
+  );
   const texts = page.all({ class: "tick" }).map(({ textContent }) => textContent);
-  for (const end of ["−3.0", "3.0", "−20", "20"]) assert.ok(texts.includes(end), `${end} of ${texts}`);
+  for (const end of ["−3.0", "3.0", "−20", "20"])
+    assert.ok(texts.includes(end), `${end} of ${texts}`);
 });
 
 test("a larger weight is a wider edge", () => {
@@ -116,7 +154,11 @@ test("a larger weight is a wider edge", () => {
   values[LAYOUT.parameters[0].value + 1] = -2;
   const { page } = drawn(momentOf({ values }));
   const width = (/** @type {number} */ j) =>
-    Number(page.all({ class: "edge", "data-name": `hidden_linear.weight[${j}, 0]` })[0].all({ class: "line" })[0].attributes["stroke-width"]);
+    Number(
+      page
+        .all({ class: "edge", "data-name": `hidden_linear.weight[${j}, 0]` })[0]
+        .all({ class: "line" })[0].attributes["stroke-width"],
+    );
   assert.ok(width(1) > width(0) + 2);
 });
 
@@ -156,15 +198,27 @@ test("before the first backward there is no arrow", () => {
 });
 
 test("zero_grad() takes the arrows away, backward() brings them back", () => {
-  const none = momentOf({ phase: "zero_grad", gradStates: SHAPES.map(() => /** @type {GradState} */ ("none")) });
+  const none = momentOf({
+    phase: "zero_grad",
+    gradStates: SHAPES.map(() => /** @type {GradState} */ ("none")),
+  });
   assert.equal(drawn(momentOf({}), none).page.all({ "data-kind": "gradient" }).length, 0);
-  assert.equal(drawn(momentOf({}), none, momentOf({ phase: "backward" })).page.all({ "data-kind": "gradient" }).length, 40);
+  assert.equal(
+    drawn(momentOf({}), none, momentOf({ phase: "backward" })).page.all({ "data-kind": "gradient" })
+      .length,
+    40,
+  );
 });
 
 test("stale gradients say so", () => {
   const gradStates = SHAPES.map(() => /** @type {GradState} */ ("stale"));
-  const arrows = drawn(momentOf({ phase: "forward", gradStates })).page.all({ "data-kind": "gradient" });
-  assert.deepEqual(new Set(arrows.map(({ attributes }) => attributes["data-state"])), new Set(["stale"]));
+  const arrows = drawn(momentOf({ phase: "forward", gradStates })).page.all({
+    "data-kind": "gradient",
+  });
+  assert.deepEqual(
+    new Set(arrows.map(({ attributes }) => attributes["data-state"])),
+    new Set(["stale"]),
+  );
 });
 
 test("inside an iteration there are no green arrows, for Δ is of the one before", () => {
@@ -182,7 +236,10 @@ test("a gradient below the scale's floor has no arrow", () => {
   values[gradient + 1] = 0;
   const { page } = drawn(momentOf({ values }));
   for (const j of [0, 1]) {
-    assert.equal(page.all({ "data-kind": "gradient", "data-name": `hidden_linear.weight[${j}, 0]` }).length, 0);
+    assert.equal(
+      page.all({ "data-kind": "gradient", "data-name": `hidden_linear.weight[${j}, 0]` }).length,
+      0,
+    );
   }
 });
 
@@ -197,15 +254,21 @@ test("a NaN is said in words and leaves no broken path", () => {
   assert.ok(edge.all({ class: "line" })[0].attributes["stroke-dasharray"]);
   const written = page.all({}).flatMap(({ attributes }) => Object.entries(attributes));
   for (const [name, text] of written) {
-    if (!name.startsWith("data-") && name !== "aria-label") assert.doesNotMatch(text, /NaN|Infinity|undefined/, name);
+    if (!name.startsWith("data-") && name !== "aria-label")
+      assert.doesNotMatch(text, /NaN|Infinity|undefined/, name);
   }
 });
 
 test("a drawing that has seen many moments shows the last one", () => {
   const last = momentOf({ values: record(5), before: record(7) });
   const texts = (/** @type {ReturnType<typeof drawn>} */ { page }) =>
-    ELEMENTS.map(({ name, kind }) => page.all({ class: kind, "data-name": name })[0].attributes["data-value"]);
-  assert.deepEqual(texts(drawn(momentOf({}), momentOf({ values: record(3) }), last)), texts(drawn(last)));
+    ELEMENTS.map(
+      ({ name, kind }) => page.all({ class: kind, "data-name": name })[0].attributes["data-value"],
+    );
+  assert.deepEqual(
+    texts(drawn(momentOf({}), momentOf({ values: record(3) }), last)),
+    texts(drawn(last)),
+  );
 });
 
 test("a screen reader is told name, value, gradient and change", () => {

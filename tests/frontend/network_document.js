@@ -51,6 +51,10 @@ class FakeNode {
 
 /** Put it in the place of the browser's. @returns {FakeNode} something to draw in */
 export function installDocument() {
-  Object.assign(globalThis, { document: { createElementNS: (/** @type {string} */ _, /** @type {string} */ name) => new FakeNode(name) } });
+  Object.assign(globalThis, {
+    document: {
+      createElementNS: (/** @type {string} */ _, /** @type {string} */ name) => new FakeNode(name),
+    },
+  });
   return new FakeNode("div");
 }

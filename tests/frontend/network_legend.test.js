@@ -5,7 +5,13 @@ import { isAgainst } from "../../frontend/views/network/arrows.js";
 import { changeWords, gradientWords, powerText } from "../../frontend/views/network/legend.js";
 
 test("powers of ten are written as by hand", () => {
-  assert.deepEqual([1e-12, 1e-3, 1, 10, 1e20].map(powerText), ["10⁻¹²", "10⁻³", "10⁰", "10¹", "10²⁰"]);
+  assert.deepEqual([1e-12, 1e-3, 1, 10, 1e20].map(powerText), [
+    "10⁻¹²",
+    "10⁻³",
+    "10⁰",
+    "10¹",
+    "10²⁰",
+  ]);
 });
 
 test("the legend says what .grad is at this moment", () => {
@@ -22,7 +28,14 @@ test("the legend counts the changes that went against their gradient", () => {
 
 test("standing still, or an unknown, is no disagreement", () => {
   assert.ok(isAgainst(1, -1e-9) && isAgainst(-1, 1e-9));
-  for (const [downhill, change] of [[1, 1], [-1, -1], [0, 1], [1, 0], [NaN, 1], [1, NaN]]) {
+  for (const [downhill, change] of [
+    [1, 1],
+    [-1, -1],
+    [0, 1],
+    [1, 0],
+    [NaN, 1],
+    [1, NaN],
+  ]) {
     assert.ok(!isAgainst(downhill, change), `${downhill} ${change}`);
   }
 });

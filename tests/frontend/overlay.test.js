@@ -8,14 +8,20 @@ const series = { name: "loss", steps: [40, 50, 60], values: /** @type {any[]} */
 test("lines of several runs share one axis; where one has no step there is NaN", () => {
   const rows = laidOver({ steps: [0, 50, 99], lines: [[9, 8, 7]], length: 2 }, [series]);
   assert.deepEqual(rows.steps, [0, 40, 50, 60]);
-  assert.deepEqual(rows.lines.map((line) => [...Array.from(line)]), [
-    [9, NaN, 8, NaN],
-    [NaN, 4, Infinity, 2],
-  ]);
+  assert.deepEqual(
+    rows.lines.map((line) => [...Array.from(line)]),
+    [
+      [9, NaN, 8, NaN],
+      [NaN, 4, Infinity, 2],
+    ],
+  );
 });
 
 test("a run has no value before its first step and after its last", () => {
-  assert.deepEqual([39, 40, 55, 60, 61].map((step) => valueAt(series, step)), [NaN, 4, Infinity, 2, NaN]);
+  assert.deepEqual(
+    [39, 40, 55, 60, 61].map((step) => valueAt(series, step)),
+    [NaN, 4, Infinity, 2, NaN],
+  );
 });
 
 test("what is laid over survives opening another run; the one that is opened changes places with it", () => {
@@ -29,6 +35,7 @@ test("what is laid over survives opening another run; the one that is opened cha
 
 test("no more runs are laid over than one can tell apart", () => {
   let state = reduce(initialState(), { type: "open", id: "a" });
-  for (const id of ["b", "c", "d", "e", "f"]) state = reduce(state, { type: "lay", id, isLaid: true });
+  for (const id of ["b", "c", "d", "e", "f"])
+    state = reduce(state, { type: "lay", id, isLaid: true });
   assert.equal(state.laid.length, MOST);
 });

@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { decodeFrame, decodeMessage, layoutOf, numberOf, ProtocolError } from "../../frontend/stream/protocol.js";
+import {
+  decodeFrame,
+  decodeMessage,
+  layoutOf,
+  numberOf,
+  ProtocolError,
+} from "../../frontend/stream/protocol.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
-const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));
+const layout = /** @type {import("../../frontend/types.js").Layout} */ (
+  layoutOf(columns(), FLOATS * 4)
+);
 
 test("a frame of records gives back its header and a view of its numbers", () => {
   const buffer = frame({ first: 7, count: 3, skipped: 5, time: 1234.5 });
@@ -19,18 +27,25 @@ test("a frame of records gives back its header and a view of its numbers", () =>
 });
 
 test("the server's own frames are read as the server wrote them", () => {
-  const contract = JSON.parse(readFileSync(new URL("../contract/frames.json", import.meta.url), "utf8"));
+  const contract = JSON.parse(
+    readFileSync(new URL("../contract/frames.json", import.meta.url), "utf8"),
+  );
   const theirs = layoutOf(contract.columns, contract.record_bytes);
   assert.equal(contract.frames.length, 3);
   for (const { bytes, values, ...header } of contract.frames) {
-    const { values: read, ...found } = decodeFrame(Uint8Array.from(Buffer.from(bytes, "base64")).buffer, theirs);
+    const { values: read, ...found } = decodeFrame(
+      Uint8Array.from(Buffer.from(bytes, "base64")).buffer,
+      theirs,
+    );
     assert.deepEqual(found, header);
     assert.deepEqual([...read], values.map(numberOf));
   }
 });
 
 test("columns and times are taken or refused as the server does", () => {
-  const contract = JSON.parse(readFileSync(new URL("../contract/frames.json", import.meta.url), "utf8"));
+  const contract = JSON.parse(
+    readFileSync(new URL("../contract/frames.json", import.meta.url), "utf8"),
+  );
   for (const { what, columns: theirs, is_layout } of contract.layouts) {
     const floats = Math.max(...theirs.map(endOf).filter(Number.isFinite));
     const read = () => layoutOf(theirs, floats * 4);
@@ -51,7 +66,10 @@ function endOf({ offset, shape }) {
 
 test("a phase frame is told apart, and holds exactly one record", () => {
   assert.equal(decodeFrame(frame({ kind: 2, first: 4 }), layout).kind, "phase");
-  assert.throws(() => decodeFrame(frame({ kind: 2, count: 2 }), layout), /phase frame with 2 records/);
+  assert.throws(
+    () => decodeFrame(frame({ kind: 2, count: 2 }), layout),
+    /phase frame with 2 records/,
+  );
 });
 
 test("steps beyond 2^32 are read exactly, beyond 2^53 refused", () => {
@@ -81,7 +99,11 @@ test("every damaged header says what is wrong with it", () => {
 test("a frame cut short anywhere is refused", () => {
   const whole = frame({ count: 2 });
   for (let length = 0; length < whole.byteLength; length++) {
-    assert.throws(() => decodeFrame(whole.slice(0, length), layout), ProtocolError, `${length} bytes`);
+    assert.throws(
+      () => decodeFrame(whole.slice(0, length), layout),
+      ProtocolError,
+      `${length} bytes`,
+    );
   }
 });
 
@@ -180,7 +202,9 @@ test("what is no message is refused in words", () => {
 
 test("numbers that JSON cannot write come as text", () => {
   assert.deepEqual(
-    [1.5, null, "nan", "inf", "-inf", undefined].map((scalar) => numberOf(/** @type {any} */ (scalar))),
+    [1.5, null, "nan", "inf", "-inf", undefined].map((scalar) =>
+      numberOf(/** @type {any} */ (scalar)),
+    ),
     [1.5, NaN, NaN, Infinity, -Infinity, NaN],
   );
 });

@@ -46,7 +46,9 @@ function ready(answer = (from, to) => [chunk(from, to)]) {
     series: async () => [],
     nearest: async () => [],
     exact: async () => [],
-    records: async (/** @type {number} */ from, /** @type {number} */ to) => (asked.push([from, to]), answer(from, to)),
+    records: async (/** @type {number} */ from, /** @type {number} */ to) => (
+      asked.push([from, to]), answer(from, to)
+    ),
   };
 }
 
@@ -61,7 +63,10 @@ test("any step comes exactly, with the record before it, across the borders of r
     const entry = await archive.record(step);
     assert.ok(entry);
     assert.deepEqual([entry.step, ...entry.values], [step, step, step, step, step]);
-    assert.deepEqual(entry.before === null ? null : [...entry.before], step === 0 ? null : Array(FLOATS).fill(step - 1));
+    assert.deepEqual(
+      entry.before === null ? null : [...entry.before],
+      step === 0 ? null : Array(FLOATS).fill(step - 1),
+    );
   }
 });
 
@@ -86,7 +91,11 @@ test("what is in the cache is not asked for again", async () => {
   const archive = new Archive(from, FLOATS, bounds, { span: 8 });
   for (const step of [17, 16, 23, 20]) await archive.record(step);
   assert.deepEqual(from.asked, [[15, 23]]);
-  assert.equal(archive.peek(15), undefined, "the record before a range is there for the change only");
+  assert.equal(
+    archive.peek(15),
+    undefined,
+    "the record before a range is there for the change only",
+  );
 });
 
 test("while one fetch is under way only the newest wish waits; the ones between come to nothing", async () => {
@@ -98,7 +107,10 @@ test("while one fetch is under way only the newest wish waits; the ones between 
   assert.deepEqual(await Promise.all(wishes.slice(0, 3)), [undefined, undefined, undefined]);
   await from.asked[1].answer();
   assert.equal((await wishes[3])?.step, 400);
-  assert.deepEqual(from.asked.map(({ from: first }) => first), [95, 399]);
+  assert.deepEqual(
+    from.asked.map(({ from: first }) => first),
+    [95, 399],
+  );
   assert.equal(archive.nearest(110)?.step, 103, "what came too late is kept all the same");
 });
 
@@ -127,7 +139,10 @@ test("ranges ahead are fetched in the direction of play, one after the other", a
   await archive.record(80);
   archive.prefetch(80, -1);
   for (let i = 0; i < 10; i++) await turn();
-  assert.deepEqual(from.asked.map(([first]) => first), [79, 71, 63, 55]);
+  assert.deepEqual(
+    from.asked.map(([first]) => first),
+    [79, 71, 63, 55],
+  );
 });
 
 test("a step that is not kept is said to be absent, not asked for again", async () => {
@@ -146,7 +161,10 @@ test("the live end grows: what came since is fetched", async () => {
   await archive.record(20);
   last = 22;
   assert.equal((await archive.record(22))?.values[0], 22);
-  assert.deepEqual(from.asked, [[15, 20], [15, 22]]);
+  assert.deepEqual(from.asked, [
+    [15, 20],
+    [15, 22],
+  ]);
   assert.equal(archive.bytes, 8 * RECORD_BYTES, "the range before it is gone");
 });
 

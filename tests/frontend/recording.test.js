@@ -12,7 +12,9 @@ const COLUMNS = [
 
 /** Record k holds k, k + ¼, k + ½. @param {[number, number][]} stretches */
 function recording(stretches) {
-  const steps = stretches.flatMap(([first, count]) => Array.from({ length: count }, (_, i) => first + i));
+  const steps = stretches.flatMap(([first, count]) =>
+    Array.from({ length: count }, (_, i) => first + i),
+  );
   const values = Float32Array.from(steps.flatMap((step) => [step, step + 0.25, step + 0.5]));
   const base64 = Buffer.from(values.buffer).toString("base64");
   const series = [{ name: "loss", steps: [0, 5, 9], values: [3, 2, 1] }];
@@ -21,7 +23,10 @@ function recording(stretches) {
 }
 
 test("records are the ones that were packed", async () => {
-  const { source } = recording([[0, 3], [8, 2]]);
+  const { source } = recording([
+    [0, 3],
+    [8, 2],
+  ]);
   const found = await source.records(1, 8);
   assert.deepEqual(
     found.map(({ first, values }) => [first, ...values]),
@@ -31,26 +36,51 @@ test("records are the ones that were packed", async () => {
     ],
   );
   assert.deepEqual(await source.records(3, 7), []);
-  assert.equal(found[0].values.buffer.byteLength, 24, "a copy, so that a cache counts what it holds");
+  assert.equal(
+    found[0].values.buffer.byteLength,
+    24,
+    "a copy, so that a cache counts what it holds",
+  );
 });
 
 test("series are cut to the range", async () => {
   const { source } = recording([[0, 10]]);
-  assert.deepEqual(await source.series(["loss"], 1, 8, 100), [{ name: "loss", steps: [5], values: [2] }]);
+  assert.deepEqual(await source.series(["loss"], 1, 8, 100), [
+    { name: "loss", steps: [5], values: [2] },
+  ]);
 });
 
 test("the stretches that are whole", async () => {
-  assert.deepEqual(await recording([[0, 3], [8, 2]]).source.exact(), [[0, 2], [8, 9]]);
+  assert.deepEqual(
+    await recording([
+      [0, 3],
+      [8, 2],
+    ]).source.exact(),
+    [
+      [0, 2],
+      [8, 9],
+    ],
+  );
 });
 
 test("the nearest steps around one that is not there", async () => {
-  const { source } = recording([[0, 3], [8, 2]]);
+  const { source } = recording([
+    [0, 3],
+    [8, 2],
+  ]);
   assert.deepEqual(await source.nearest(5), [2, 8]);
   assert.deepEqual(await source.nearest(20), [9]);
 });
 
 test("a moment is shown with its change: the first of a stretch is there for the second", () => {
-  assert.deepEqual(recording([[0, 3], [8, 2], [20, 1]]).moments, [0, 1, 2, 9, 20]);
+  assert.deepEqual(
+    recording([
+      [0, 3],
+      [8, 2],
+      [20, 1],
+    ]).moments,
+    [0, 1, 2, 9, 20],
+  );
 });
 
 test("who goes forwards comes to the next moment, who goes back to the one before, a hand to the nearest", () => {

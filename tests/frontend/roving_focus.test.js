@@ -21,7 +21,9 @@ function stopAt(column, row) {
 
 /** Input, three edges, three units, output. */
 function drawing() {
-  const columns = [1, 3, 3, 1].map((rows, column) => Array.from({ length: rows }, (_, row) => stopAt(column, row)));
+  const columns = [1, 3, 3, 1].map((rows, column) =>
+    Array.from({ length: rows }, (_, row) => stopAt(column, row)),
+  );
   return { columns, rove: new Rove(columns) };
 }
 
@@ -63,7 +65,10 @@ test("where it goes is focused", () => {
 
 test("other keys are left to the page", () => {
   const { rove } = drawing();
-  assert.deepEqual([" ", ".", "a", "Tab"].map((key) => rove.press(key)), [false, false, false, false]);
+  assert.deepEqual(
+    [" ", ".", "a", "Tab"].map((key) => rove.press(key)),
+    [false, false, false, false],
+  );
 });
 
 test("a click takes the tab stop along", () => {

@@ -22,20 +22,29 @@ const schemas = {
     properties: {
       kind: { const: "adam" },
       lr,
-      betas: { type: "array", prefixItems: [{ minimum: 0, exclusiveMaximum: 1 }], default: [0.9, 0.999] },
+      betas: {
+        type: "array",
+        prefixItems: [{ minimum: 0, exclusiveMaximum: 1 }],
+        default: [0.9, 0.999],
+      },
     },
   },
 };
 const fields = fieldsOf({ components: { schemas } }, "RunConfig");
 const field = (/** @type {string} */ name) =>
-  /** @type {import("../../frontend/lib/schema.js").Field} */ (fields.find((one) => one.name === name));
+  /** @type {import("../../frontend/lib/schema.js").Field} */ (
+    fields.find((one) => one.name === name)
+  );
 
 test("each kind of property becomes its kind of field, with its limits and default", () => {
   assert.deepEqual(
     fields.map(({ kind }) => kind),
     ["text", "integer", "choice", "flag", "integer", "kinds"],
   );
-  assert.deepEqual([field("hidden").least, field("hidden").most, field("hidden").fallback], [1, 64, 13]);
+  assert.deepEqual(
+    [field("hidden").least, field("hidden").most, field("hidden").fallback],
+    [1, 64, 13],
+  );
   assert.deepEqual([field("batch_size").optional, field("batch_size").least], [true, 1]);
   assert.deepEqual(field("activation").choices, ["tanh", "relu"]);
 });
@@ -63,7 +72,8 @@ test("what is typed becomes what the API wants; what is no number goes as it is"
 });
 
 test("an error of the API finds its field, inside the optimizer too", () => {
-  const place = (/** @type {(string|number)[]} */ loc, msg = "wrong") => placeOf({ loc, msg }, fields);
+  const place = (/** @type {(string|number)[]} */ loc, msg = "wrong") =>
+    placeOf({ loc, msg }, fields);
   assert.equal(place(["body", "hidden"]), "hidden");
   assert.equal(place(["body", "optimizer", "adam", "lr"]), "optimizer.lr");
   assert.equal(place(["body", "optimizer", "adam", "betas", 0]), "optimizer.betas");

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chunksOf } from "../../frontend/time/http_source.js";
-import { createLooking } from "../../frontend/time/time_commands.js";
-import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { createStore, initialState, reduce } from "../../frontend/store.js";
-import { otherSpeed, playbackSpeed, shown } from "../../frontend/time/shown_moment.js";
-import { outline, reach, thinned } from "../../frontend/views/timeline/silhouette.js";
+import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { noticeOf } from "../../frontend/texts.js";
+import { chunksOf } from "../../frontend/time/http_source.js";
+import { otherSpeed, playbackSpeed, shown } from "../../frontend/time/shown_moment.js";
+import { createLooking } from "../../frontend/time/time_commands.js";
+import { outline, reach, thinned } from "../../frontend/views/timeline/silhouette.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 /** @import { Layout, State } from "../../frontend/types.js" */
@@ -14,7 +14,12 @@ import { columns, FLOATS, frame, run } from "./frames.js";
 const layout = /** @type {Layout} */ (layoutOf(columns(), FLOATS * 4));
 const record = (/** @type {number} */ step) => decodeFrame(frame({ first: step }), layout).values;
 const before = (/** @type {number} */ step) => (step > 0 ? record(step - 1) : null);
-const arrival = (/** @type {number} */ step) => ({ type: "arrive", step, values: record(step), before: before(step) });
+const arrival = (/** @type {number} */ step) => ({
+  type: "arrive",
+  step,
+  values: record(step),
+  before: before(step),
+});
 
 /** A run that trains, 50 steps in. @param {any[]} actions @param {any} [changes] */
 function after(actions, changes = {}) {
@@ -31,7 +36,10 @@ test("a look back shows the record of that step in every card, while the run goe
   const later = reduce(then, { type: "frame", frame: decodeFrame(frame({ first: 51 }), layout) });
   for (const state of [then, later]) {
     const card = shown(state);
-    assert.deepEqual([card.moment?.step, card.settled?.step, card.run?.step, card.run?.state], [20, 20, 20, "paused"]);
+    assert.deepEqual(
+      [card.moment?.step, card.settled?.step, card.run?.step, card.run?.state],
+      [20, 20, 20, "paused"],
+    );
     assert.equal(card.run?.loss, Math.fround(100 / 21));
     assert.deepEqual([...(card.moment?.values ?? [])], [...record(20)]);
     assert.equal(card.moment?.before?.[5], 19);
@@ -43,7 +51,13 @@ test("now is shown as it is, and the newest step is now", () => {
   const now = after([]);
   assert.equal(shown(now), now);
   assert.equal(after([{ type: "visit", step: 50 }]).then, null);
-  assert.equal(after([{ type: "visit", step: 20 }, { type: "visit", step: 9000 }]).then, null);
+  assert.equal(
+    after([
+      { type: "visit", step: 20 },
+      { type: "visit", step: 9000 },
+    ]).then,
+    null,
+  );
   assert.equal(after([{ type: "visit", step: 20 }, arrival(20), { type: "live" }]).then, null);
 });
 
@@ -54,7 +68,11 @@ test("a look back goes no further than the run's first step, and never to no num
 });
 
 test("until a step is there the last picture stays; a step without gradients says so", () => {
-  const state = after([{ type: "visit", step: 20 }, arrival(20), { type: "visit", step: 30, isMoving: true }]);
+  const state = after([
+    { type: "visit", step: 20 },
+    arrival(20),
+    { type: "visit", step: 30, isMoving: true },
+  ]);
   assert.deepEqual([state.then?.step, shown(state).moment?.step], [30, 20]);
   const first = after([{ type: "visit", step: 0 }, arrival(0)]);
   assert.deepEqual([...new Set(shown(first).moment?.gradStates)], ["none"]);
@@ -62,10 +80,19 @@ test("until a step is there the last picture stays; a step without gradients say
 });
 
 test("what was thinned out is told with what is there instead, for that step alone", () => {
-  const state = after([{ type: "visit", step: 20 }, { type: "thinned", step: 20, kept: [16, 32] }]);
+  const state = after([
+    { type: "visit", step: 20 },
+    { type: "thinned", step: 20, kept: [16, 32] },
+  ]);
   assert.deepEqual(state.then?.kept, [16, 32]);
   assert.equal(reduce(state, { type: "visit", step: 21 }).then?.kept, null);
-  assert.equal(after([{ type: "visit", step: 21 }, { type: "thinned", step: 20, kept: [16] }]).then?.kept, null);
+  assert.equal(
+    after([
+      { type: "visit", step: 21 },
+      { type: "thinned", step: 20, kept: [16] },
+    ]).then?.kept,
+    null,
+  );
 });
 
 test("playing back begins at now, playing on at the beginning; another run ends it", () => {
@@ -84,7 +111,10 @@ test("speeds are round, and go up and down", () => {
   assert.equal(playbackSpeed(after([{ type: "playback", speed: 37 }])), 37);
   const up = [1, 2, 5, 10, 20].map((speed) => otherSpeed(speed, 1));
   assert.deepEqual(up, [2, 5, 10, 20, 50]);
-  assert.deepEqual([50, 20, 10, 5, 2, 1].map((speed) => otherSpeed(speed, -1)), [20, 10, 5, 2, 1, 1]);
+  assert.deepEqual(
+    [50, 20, 10, 5, 2, 1].map((speed) => otherSpeed(speed, -1)),
+    [20, 10, 5, 2, 1, 1],
+  );
 });
 
 test("a held key stops at now instead of training on; pressed anew it trains", () => {
@@ -109,17 +139,30 @@ test("news of a run are kept apart from refusals: a restart until it is heard, a
 });
 
 test("an answer of several frames is as many chunks; a broken one is refused", () => {
-  const bytes = Buffer.concat([frame({ first: 3, count: 2 }), frame({ first: 9 })].map((one) => Buffer.from(one)));
-  const buffer = /** @type {ArrayBuffer} */ (bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  const bytes = Buffer.concat(
+    [frame({ first: 3, count: 2 }), frame({ first: 9 })].map((one) => Buffer.from(one)),
+  );
+  const buffer = /** @type {ArrayBuffer} */ (
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
+  );
   const chunks = chunksOf(buffer, layout);
-  assert.deepEqual(chunks.map(({ first, values }) => [first, values.length / FLOATS]), [[3, 2], [9, 1]]);
+  assert.deepEqual(
+    chunks.map(({ first, values }) => [first, values.length / FLOATS]),
+    [
+      [3, 2],
+      [9, 1],
+    ],
+  );
   assert.deepEqual(chunksOf(new ArrayBuffer(0), layout), []);
   assert.throws(() => chunksOf(buffer.slice(0, buffer.byteLength - 4), layout));
   assert.throws(() => chunksOf(buffer.slice(0, 20), layout));
 });
 
 test("the timeline reaches a little further than now, and to a round step", () => {
-  assert.deepEqual([0, 15, 130, 3124, 4999].map((step) => reach(0, step, 5000)), [20, 20, 150, 4000, 5000]);
+  assert.deepEqual(
+    [0, 15, 130, 3124, 4999].map((step) => reach(0, step, 5000)),
+    [20, 20, 150, 4000, 5000],
+  );
   assert.equal(reach(1000, 1130, 5000), 1150);
   assert.equal(reach(0, 6000, 5000), 6000);
 });
@@ -129,7 +172,9 @@ test("the silhouette keeps a spike of a single step", () => {
   const steps = Float64Array.from({ length }, (_, i) => i);
   const loss = Float64Array.from({ length }, (_, i) => (i === 1234 ? 1000 : 1 + i / length));
   const path = outline({ steps, loss, validation: loss, norms: [], length }, 0, 2000);
-  const highest = [...path.matchAll(/L([\d.]+) ([\d.]+)/g)].sort((a, b) => Number(a[2]) - Number(b[2]))[0];
+  const highest = [...path.matchAll(/L([\d.]+) ([\d.]+)/g)].sort(
+    (a, b) => Number(a[2]) - Number(b[2]),
+  )[0];
   assert.ok(Math.abs(Number(highest[1]) - 617) <= 2, highest[0]);
 });
 
@@ -137,12 +182,22 @@ test("what was thinned out lies between the stretches that are kept whole", () =
   assert.deepEqual(thinned(null, 0), []);
   assert.deepEqual(thinned([[0, 900]], 0), []);
   assert.deepEqual(thinned([[500, 900]], 0), [[0, 500]]);
-  assert.deepEqual(thinned([[10, 20], [500, 900]], 10), [[20, 500]]);
+  assert.deepEqual(
+    thinned(
+      [
+        [10, 20],
+        [500, 900],
+      ],
+      10,
+    ),
+    [[20, 500]],
+  );
 });
 
 test("news stand in the strip, the log's before all but a failure, a restart's behind what the run's state asks for", () => {
   const news = (/** @type {string} */ title) => ({ type: "news", title, detail: "it broke" });
-  const title = (/** @type {any[]} */ actions, /** @type {any} */ changes) => noticeOf(after(actions, changes))?.title;
+  const title = (/** @type {any[]} */ actions, /** @type {any} */ changes) =>
+    noticeOf(after(actions, changes))?.title;
   assert.equal(title([news("restarted")], {}), "Started again");
   assert.equal(title([news("restarted"), { type: "heard" }], {}), undefined);
   assert.equal(title([news("restarted"), news("log")], {}), "Nothing can be recorded now");

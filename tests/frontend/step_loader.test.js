@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { createStore } from "../../frontend/store.js";
+import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { createTravel } from "../../frontend/time/step_loader.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
-const layout = /** @type {import("../../frontend/types.js").Layout} */ (layoutOf(columns(), FLOATS * 4));
+const layout = /** @type {import("../../frontend/types.js").Layout} */ (
+  layoutOf(columns(), FLOATS * 4)
+);
 const turns = async () => {
   for (let i = 0; i < 8; i++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -27,7 +29,10 @@ function looking({ keeps = () => true } = {}) {
     async records(/** @type {number} */ from, /** @type {number} */ to) {
       if (fault.isAway) throw new Error("away");
       const steps = Array.from({ length: to - from + 1 }, (_, i) => from + i).filter(keeps);
-      return steps.map((first) => ({ first, values: decodeFrame(frame({ first }), layout).values }));
+      return steps.map((first) => ({
+        first,
+        values: decodeFrame(frame({ first }), layout).values,
+      }));
     },
   };
   travel = createTravel({
@@ -40,7 +45,15 @@ function looking({ keeps = () => true } = {}) {
   store.dispatch({ type: "hello", run: run({ step: 500 }), layout });
   const shown = () => store.state.then?.moment?.step;
   const draw = (/** @type {number} */ now) => frames.splice(0).forEach((callback) => callback(now));
-  return { store, frames, timers, fault, shown, draw, visit: (/** @type {number} */ step) => store.dispatch({ type: "visit", step }) };
+  return {
+    store,
+    frames,
+    timers,
+    fault,
+    shown,
+    draw,
+    visit: (/** @type {number} */ step) => store.dispatch({ type: "visit", step }),
+  };
 }
 
 test("what is asked for is shown, and what is in the cache in the same instant", async () => {
@@ -68,7 +81,10 @@ test("a step that was thinned out is told with its neighbours, of which the near
   const { visit, shown, store } = looking({ keeps: (step) => step % 128 === 0 });
   visit(140);
   await turns();
-  assert.deepEqual([store.state.then?.step, store.state.then?.kept, shown()], [140, [128, 256], 128]);
+  assert.deepEqual(
+    [store.state.then?.step, store.state.then?.kept, shown()],
+    [140, [128, 256], 128],
+  );
   assert.deepEqual(store.state.exact, [[256, 500]]);
 });
 

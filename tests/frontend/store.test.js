@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { createStore, initialState, reduce } from "../../frontend/store.js";
+import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
+
 /** @import { Action, State } from "../../frontend/types.js" */
 
 const layout = layoutOf(columns(), FLOATS * 4);
@@ -82,7 +83,12 @@ test("the next record supersedes the inside of an iteration", () => {
 
 test("the same record sent again after a reconnect does not hide the inside of an iteration", () => {
   const event = { type: "state", run: run({ step: 1, phase: "forward" }) };
-  const inside = after([hello({ step: 1 }), framed({ first: 1 }), event, framed({ first: 1, kind: 2 })]);
+  const inside = after([
+    hello({ step: 1 }),
+    framed({ first: 1 }),
+    event,
+    framed({ first: 1, kind: 2 }),
+  ]);
   assert.equal(reduce(inside, framed({ first: 1 })).moment?.phase, "forward");
 });
 
@@ -91,7 +97,10 @@ test("grad_states tells a stale gradient from a fresh one", () => {
   const state = after([
     hello({ step: 1 }),
     framed({ first: 1 }),
-    { type: "state", run: run({ step: 1, phase: "forward", grad_states: /** @type {any} */ (stale) }) },
+    {
+      type: "state",
+      run: run({ step: 1, phase: "forward", grad_states: /** @type {any} */ (stale) }),
+    },
   ]);
   assert.deepEqual(state.moment?.gradStates, stale);
 });
@@ -99,15 +108,27 @@ test("grad_states tells a stale gradient from a fresh one", () => {
 test("NaN or infinity in the loss or a parameter is a divergence; NaN before the first step is not", () => {
   const nan = frame({ first: 2 });
   new Float32Array(nan, 32)[5] = NaN;
-  const state = after([hello(), framed({ first: 1 }), { type: "frame", frame: decodeFrame(nan, layout) }]);
+  const state = after([
+    hello(),
+    framed({ first: 1 }),
+    { type: "frame", frame: decodeFrame(nan, layout) },
+  ]);
   assert.equal(state.diverged, true);
   assert.equal(reduce(state, framed({ first: 3 })).diverged, false);
 });
 
 test("speed is measured by the trainer's clock, at any pace", () => {
-  const fast = after([hello({ state: "running" }), framed({ first: 0, time: 10 }), framed({ first: 500, time: 10.5 })]);
+  const fast = after([
+    hello({ state: "running" }),
+    framed({ first: 0, time: 10 }),
+    framed({ first: 500, time: 10.5 }),
+  ]);
   assert.equal(fast.stepsPerSec, 1000);
-  const slow = after([hello({ state: "running" }), framed({ first: 0, time: 10 }), framed({ first: 1, time: 12 })]);
+  const slow = after([
+    hello({ state: "running" }),
+    framed({ first: 0, time: 10 }),
+    framed({ first: 1, time: 12 }),
+  ]);
   assert.equal(slow.stepsPerSec, 0.5);
   assert.equal(reduce(slow, { type: "state", run: run({ step: 1 }) }).stepsPerSec, 0);
 });
@@ -134,7 +155,12 @@ test("the cursor's target goes before the pinned one; a second click frees it", 
 });
 
 test("another run begins with a blank page, but keeps the list", () => {
-  const state = after([{ type: "runs", runs: [run()] }, hello(), framed({ first: 1 }), { type: "open", id: "b" }]);
+  const state = after([
+    { type: "runs", runs: [run()] },
+    hello(),
+    framed({ first: 1 }),
+    { type: "open", id: "b" },
+  ]);
   assert.deepEqual(
     [state.run, state.moment, state.history, state.opened, state.runs.length],
     [null, null, null, "b", 1],

@@ -11,14 +11,30 @@ import {
   stateWords,
 } from "../../frontend/texts.js";
 import { run } from "./frames.js";
+
 /** @import { Phase, State } from "../../frontend/types.js" */
 
 /** @param {any} changes of the run @param {Partial<State>} [more] @returns {State} */
 function state(changes, more = {}) {
   const one = run(changes);
   const gradStates = one.grad_states;
-  const moment = { step: one.step, phase: one.phase, values: new Float32Array(), gradStates, before: null };
-  return { ...initialState(), connection: "open", loaded: true, opened: "a", run: one, runs: [one], moment, ...more };
+  const moment = {
+    step: one.step,
+    phase: one.phase,
+    values: new Float32Array(),
+    gradStates,
+    before: null,
+  };
+  return {
+    ...initialState(),
+    connection: "open",
+    loaded: true,
+    opened: "a",
+    run: one,
+    runs: [one],
+    moment,
+    ...more,
+  };
 }
 
 const grad = (/** @type {string} */ kind) => ({ grad_states: [kind, kind, kind, kind] });
@@ -41,7 +57,10 @@ test("the state's words tell between from inside, and divergence", () => {
   assert.equal(stateWords(state({})).text, "paused");
   assert.equal(stateWords(state({ step: 240, phase: "backward" })).text, "paused in step 241");
   assert.equal(stateWords(state({ state: "running" })).text, "training");
-  assert.equal(stateWords(state({ state: "running" }, { diverged: true })).text, "running, diverged");
+  assert.equal(
+    stateWords(state({ state: "running" }, { diverged: true })).text,
+    "running, diverged",
+  );
   assert.equal(stateWords(state({}, { connection: "lost" })).text, "connection lost");
 });
 
@@ -53,13 +72,19 @@ test("each phase has its one true sentence about .grad", () => {
   assert.match(say("forward", grad("none")), /is None/);
   assert.match(say("forward", grad("stale")), /stale/);
   assert.match(say("loss", { loss: 2.31, ...grad("none") }), /2\.31/);
-  assert.match(say("backward", grad("fresh")), /how the loss would change.*No parameter has moved yet/);
+  assert.match(
+    say("backward", grad("fresh")),
+    /how the loss would change.*No parameter has moved yet/,
+  );
   assert.match(say("step", grad("fresh")), /Update 3 is done/);
 });
 
 test("a loop without zero_grad is described as it is", () => {
   const config = { ...run().config, zero_grad: false };
-  assert.match(phaseSentence(state({ step: 3, phase: "zero_grad", config, ...grad("fresh") })), /leaves out/);
+  assert.match(
+    phaseSentence(state({ step: 3, phase: "zero_grad", config, ...grad("fresh") })),
+    /leaves out/,
+  );
   assert.match(
     phaseSentence(state({ step: 3, phase: "backward", config, ...grad("fresh") })),
     /Added to what was there/,
@@ -70,7 +95,11 @@ test("plain SGD alone is said to move by −lr × .grad", () => {
   const sentence = (/** @type {any} */ optimizer) =>
     phaseSentence(state({ step: 3, phase: "step", config: { ...run().config, optimizer } }));
   assert.match(sentence({ kind: "sgd", lr: 0.1 }), /by −lr × /);
-  for (const optimizer of [{ kind: "sgd", momentum: 0.9 }, { kind: "adam" }, { kind: "adamw", weight_decay: 0.01 }]) {
+  for (const optimizer of [
+    { kind: "sgd", momentum: 0.9 },
+    { kind: "adam" },
+    { kind: "adamw", weight_decay: 0.01 },
+  ]) {
     assert.doesNotMatch(sentence(optimizer), /by −lr × /);
   }
 });
@@ -92,8 +121,14 @@ test("every state that needs a word has a notice, and ordinary training has none
   assert.match(title(state({ state: "starting" }, { torch: "loading" })), /Starting PyTorch/);
   assert.match(title(state({ state: "finished", step: 100, loss: 2 })), /Finished: 100 steps/);
   assert.match(title(state({ state: "interrupted", step: 7 })), /Interrupted after step 7/);
-  assert.match(noticeOf(state({ state: "failed", reason: "killed by signal 9" }))?.text ?? "", /signal 9/);
-  assert.match(title(state({ step: 9, loss: "inf" }, { diverged: true })), /Diverged: the loss is inf/);
+  assert.match(
+    noticeOf(state({ state: "failed", reason: "killed by signal 9" }))?.text ?? "",
+    /signal 9/,
+  );
+  assert.match(
+    title(state({ step: 9, loss: "inf" }, { diverged: true })),
+    /Diverged: the loss is inf/,
+  );
   assert.match(title(state({}, { connection: "lost" })), /Connection lost/);
   assert.match(title(state({}, { missing: "x" })), /not here/);
   assert.match(title({ ...initialState(), loaded: true }), /No runs yet/);

@@ -1,6 +1,7 @@
 // Each line's name at its end, so that no key has to be looked up. Knows uPlot's coordinates, not what lines mean.
 
 import { element, set, write } from "../dom.js";
+
 /** @import uPlot from "../../vendor/uplot/uPlot.esm.js" */
 
 const HEIGHT = 13; // pixels between two names
@@ -22,7 +23,8 @@ export function createEnds(over, lines) {
       floor = top;
       set(names[i], "hidden", Number.isNaN(x));
       write(names[i], lines[i].label);
-      names[i].style.transform = `translate(calc(${x.toFixed(0)}px - 100% - 4px), calc(${top.toFixed(0)}px - 110%))`;
+      names[i].style.transform =
+        `translate(calc(${x.toFixed(0)}px - 100% - 4px), calc(${top.toFixed(0)}px - 110%))`;
     }
   };
 }

@@ -3,6 +3,7 @@
 import { distinct, lookOf, PARAMETERS } from "../../compare/overlay.js";
 import { partingNote, partingWords } from "../../compare/run_tree.js";
 import { element, keepFocus, set, write } from "../dom.js";
+
 /** @import { Line } from "../chart.js" */
 /** @import { Overlay, Run, Store } from "../../types.js" */
 
@@ -19,7 +20,12 @@ export function namedLines(overlays, store, colour) {
   const tails = overlays.map(({ run }) => createTail(run, store));
   const names = distinct(overlays.map(({ run }) => run)).map(({ name }) => name);
   /** @type {Line[]} */
-  const lines = overlays.map((_, i) => ({ label: names[i], ...lookOf(colour, i + 1), width: WIDTH, tail: tails[i].root }));
+  const lines = overlays.map((_, i) => ({
+    label: names[i],
+    ...lookOf(colour, i + 1),
+    width: WIDTH,
+    tail: tails[i].root,
+  }));
   return {
     lines,
     /** @param {Overlay[]} newest the same runs @param {Run|null} base */
@@ -29,22 +35,40 @@ export function namedLines(overlays, store, colour) {
 
 /** All gradient norms of each run: the key of the loss tells which is whose. @param {Overlay[]} overlays @param {string} colour @returns {Line[]} */
 export function quietLines(overlays, colour) {
-  return overlays.flatMap((_, i) => PARAMETERS.map((label) => ({ label, ...lookOf(colour, i + 1), width: WIDTH, isQuiet: true })));
+  return overlays.flatMap((_, i) =>
+    PARAMETERS.map((label) => ({ label, ...lookOf(colour, i + 1), width: WIDTH, isQuiet: true })),
+  );
 }
 
 /** @param {Run} run @param {Store} store */
 function createTail(run, store) {
   const note = element("span", { class: "laid-note" });
-  const off = element("button", {
-    ...{ type: "button", class: "take-off", title: "Take it off the charts", "aria-label": `Take ${run.name} off the charts` },
-    ...{ onclick: () => store.dispatch({ type: "lay", id: run.id, isLaid: false }), onmousedown: keepFocus },
-  }, "×");
+  const off = element(
+    "button",
+    {
+      ...{
+        type: "button",
+        class: "take-off",
+        title: "Take it off the charts",
+        "aria-label": `Take ${run.name} off the charts`,
+      },
+      ...{
+        onclick: () => store.dispatch({ type: "lay", id: run.id, isLaid: false }),
+        onmousedown: keepFocus,
+      },
+    },
+    "×",
+  );
   return {
     root: element("span", { class: "laid-tail" }, note, off),
     /** @param {Overlay} overlay @param {Run|null} base */
     say({ run: { name }, parting }, base) {
       write(note, parting === null ? "" : partingNote(parting));
-      set(note, "title", parting === null || base === null ? null : partingWords(base.name, name, parting));
+      set(
+        note,
+        "title",
+        parting === null || base === null ? null : partingWords(base.name, name, parting),
+      );
     },
   };
 }

@@ -14,5 +14,7 @@ export function logTicks(low, high) {
     for (const digit of digits) found.push(Number(`${digit}e${power}`));
   }
   const inside = found.filter((value) => value >= low && value <= high);
-  return inside.length > 1 ? inside : [low, Math.sqrt(low * high), high].map((value) => Number(value.toPrecision(2)));
+  return inside.length > 1
+    ? inside
+    : [low, Math.sqrt(low * high), high].map((value) => Number(value.toPrecision(2)));
 }

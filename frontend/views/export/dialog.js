@@ -3,8 +3,9 @@
 
 import { fetchFile, fetchLong, keep } from "../../export/download.js";
 import { portray, rasterise } from "../../export/portrait.js";
-import { element, set, write } from "../dom.js";
 import { head, present } from "../dialog.js";
+import { element, set, write } from "../dom.js";
+
 /** @import { Progress } from "../../export/download.js" */
 /** @import { State } from "../../types.js" */
 
@@ -45,9 +46,24 @@ function rowOf(offer, leaving) {
   const told = element("span", { class: "exports-told", role: "status" });
   const bar = element("progress", { hidden: true, "aria-label": offer.title });
   const button = element("button", { type: "button", id: `export-${offer.id}` }, offer.title);
-  const cancel = element("button", { type: "button", hidden: true, "aria-label": `Cancel ${offer.title}` }, "Cancel");
-  const row = element("li", {}, button, element("span", { class: "about" }, offer.about), bar, cancel, told);
-  button.addEventListener("click", () => void run(offer, { row, button, bar, cancel, told }, leaving));
+  const cancel = element(
+    "button",
+    { type: "button", hidden: true, "aria-label": `Cancel ${offer.title}` },
+    "Cancel",
+  );
+  const row = element(
+    "li",
+    {},
+    button,
+    element("span", { class: "about" }, offer.about),
+    bar,
+    cancel,
+    told,
+  );
+  button.addEventListener(
+    "click",
+    () => void run(offer, { row, button, bar, cancel, told }, leaving),
+  );
   return row;
 }
 
@@ -76,7 +92,10 @@ async function run(offer, { row, button, bar, cancel, told }, leaving) {
   } catch (error) {
     const isCancelled = signal.aborted;
     set(row, "data-mood", isCancelled ? null : "bad");
-    write(told, isCancelled ? "Cancelled." : error instanceof Error ? error.message : String(error));
+    write(
+      told,
+      isCancelled ? "Cancelled." : error instanceof Error ? error.message : String(error),
+    );
   }
   clearTimeout(waiting);
   const hadFocus = document.activeElement === cancel;
@@ -96,7 +115,8 @@ export function progressText({ bytes, rows, total }) {
 /** @param {State} state @returns {Offer[]} */
 function pictures(state) {
   const name = `livegrad-${state.run?.id}-step-${stepOf(state)}`;
-  const portrait = () => portray(drawing(), { title: titleOf(state), description: describe(state) });
+  const portrait = () =>
+    portray(drawing(), { title: titleOf(state), description: describe(state) });
   return [
     {
       id: "svg",
@@ -133,27 +153,50 @@ function ofStep(state) {
   // A half-done iteration has no step of its own yet: it is what the server holds at this moment.
   const isHalfDone = moment !== null && moment.phase !== "step";
   const at = isHalfDone ? "" : `&step=${stepOf(state)}`;
-  const path = (/** @type {string} */ format) => `${pathOf(state)}/parameters?format=${format}${at}`;
+  const path = (/** @type {string} */ format) =>
+    `${pathOf(state)}/parameters?format=${format}${at}`;
   /** @type {(format: string, title: string, about: string) => Offer} */
-  const offer = (format, title, about) => ({ id: format, title, about, take: fetching(path(format)) });
+  const offer = (format, title, about) => ({
+    id: format,
+    title,
+    about,
+    take: fetching(path(format)),
+  });
   const dictionary = "load_state_dict(torch.load(file, weights_only=True))";
   return [
     offer("state_dict", "state_dict", `weights for PyTorch: ${dictionary}`),
     offer("safetensors", "safetensors", "with run, step and configuration as metadata"),
     offer("npz", "npz", "for NumPy, with run, step and configuration as __metadata__"),
     offer("csv", "CSV", "a line for each element"),
-    { ...offer("json", "JSON", "as the interface answers, with run, step and configuration"), take: json(path("json"), `${run?.id}-step-${stepOf(state)}`) },
+    {
+      ...offer("json", "JSON", "as the interface answers, with run, step and configuration"),
+      take: json(path("json"), `${run?.id}-step-${stepOf(state)}`),
+    },
   ];
 }
 
 /** @param {State} state @returns {Offer[]} */
 function ofRun(state) {
   /** @type {(id: string, title: string, about: string) => Offer} */
-  const offer = (id, title, about) => ({ id, title, about, take: fetching(`${pathOf(state)}/${id}`) });
+  const offer = (id, title, about) => ({
+    id,
+    title,
+    about,
+    take: fetching(`${pathOf(state)}/${id}`),
+  });
   /** @type {(id: string, title: string, about: string) => Offer} */
-  const long = (id, title, about) => ({ id, title, about, take: fetchingLong(`${pathOf(state)}/${id}`, pathOf(state)) });
+  const long = (id, title, about) => ({
+    id,
+    title,
+    about,
+    take: fetchingLong(`${pathOf(state)}/${id}`, pathOf(state)),
+  });
   return [
-    long("replay.html", "Replay", "one HTML file that plays this run offline: for a lesson, a blog, a colleague"),
+    long(
+      "replay.html",
+      "Replay",
+      "one HTML file that plays this run offline: for a lesson, a blog, a colleague",
+    ),
     offer("script", "Script", "plain PyTorch that comes to the same numbers, bit for bit"),
     long("history.csv", "CSV", "a row for each step: every parameter and gradient"),
     long("history.parquet", "Parquet", "the same table, smaller"),

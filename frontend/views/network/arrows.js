@@ -41,7 +41,10 @@ export class Arrow {
   /** @param {"gradient"|"change"} kind @param {string} name @param {number} x @param {number} y @param {ArrowPaths} paths */
   constructor(kind, name, x, y, paths) {
     this.paths = paths;
-    this.mark = new Mark("path", null, { class: `arrow ${kind}`, transform: `translate(${x} ${y})` });
+    this.mark = new Mark("path", null, {
+      class: `arrow ${kind}`,
+      transform: `translate(${x} ${y})`,
+    });
     this.mark.set("data-name", name);
     this.mark.set("data-kind", kind);
   }
@@ -85,7 +88,13 @@ export class Arrows {
   /** What is no number is said where it would have stood. @param {boolean} disagrees @param {number} value @param {number} downhill */
   #annotate(disagrees, value, downhill) {
     const broken = Number.isFinite(value) ? downhill : value;
-    const text = disagrees ? "≠" : Number.isFinite(broken) ? "" : Number.isNaN(broken) ? "nan" : "inf";
+    const text = disagrees
+      ? "≠"
+      : Number.isFinite(broken)
+        ? ""
+        : Number.isNaN(broken)
+          ? "nan"
+          : "inf";
     if (text !== "") {
       const { note, change, gradient } = this.slots;
       this.note.set("data-kind", disagrees ? "disagreement" : "broken");
@@ -97,4 +106,5 @@ export class Arrows {
 }
 
 /** @param {number} downhill −.grad @param {number} change */
-export const isAgainst = (downhill, change) => (downhill > 0 && change < 0) || (downhill < 0 && change > 0);
+export const isAgainst = (downhill, change) =>
+  (downhill > 0 && change < 0) || (downhill < 0 && change > 0);

@@ -1,7 +1,7 @@
 // A bias: a square on its unit, in the weight colours, with its sign and its arrows. Knows nothing about edges.
 
 import { Mark } from "./mark.js";
-import { colourOf, signPath, Strand } from "./parameter_mark.js";
+import { colourOf, Strand, signPath } from "./parameter_mark.js";
 
 /** @import { Plan, Slots } from "../../lib/geometry.js" */
 /** @import { ArrowPaths } from "./arrows.js" */
@@ -24,8 +24,17 @@ export class Chip {
     this.strand = new Strand(parent, "chip", picture, slots, paths, parameter, index);
     this.target = this.strand.target;
     this.half = plan.sign;
-    const side = { x: slots.sign - this.half, y: slots.y - this.half, width: 2 * this.half, height: 2 * this.half };
-    this.square = new Mark("rect", this.strand.body, { class: "square", rx: this.half * 0.35, ...side });
+    const side = {
+      x: slots.sign - this.half,
+      y: slots.y - this.half,
+      width: 2 * this.half,
+      height: 2 * this.half,
+    };
+    this.square = new Mark("rect", this.strand.body, {
+      class: "square",
+      rx: this.half * 0.35,
+      ...side,
+    });
     this.glyph = new Mark("path", this.strand.body, {
       class: "sign",
       transform: `translate(${slots.sign} ${slots.y})`,

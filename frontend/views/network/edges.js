@@ -1,7 +1,7 @@
 // A weight: a line whose colour is sign and size, and whose width is size. Knows nothing about units.
 
 import { Mark } from "./mark.js";
-import { colourOf, signPath, Strand } from "./parameter_mark.js";
+import { colourOf, Strand, signPath } from "./parameter_mark.js";
 
 /** @import { Edge as Place, Plan } from "../../lib/geometry.js" */
 /** @import { ArrowPaths } from "./arrows.js" */
@@ -29,7 +29,11 @@ export class Edge {
     this.half = plan.sign;
     const { body } = this.strand;
     this.line = new Mark("path", body, { class: "line", d: place.path });
-    new Mark("path", body, { class: "hit", d: place.path, "stroke-width": Math.max(8, Math.min(plan.pitch, 16)) });
+    new Mark("path", body, {
+      class: "hit",
+      d: place.path,
+      "stroke-width": Math.max(8, Math.min(plan.pitch, 16)),
+    });
     this.bead = new Mark("circle", body, { class: "bead", cx: sign, cy: y, r: plan.sign });
     this.glyph = new Mark("path", body, { class: "sign", transform: `translate(${sign} ${y})` });
   }
@@ -49,7 +53,9 @@ export class Edge {
 
   /** In tenths of a pixel. @param {number} share of the scale */
   #width(share) {
-    const thickness = Number.isFinite(share) ? 0.8 + (this.thickest - 0.8) * Math.min(share, 1) : 1.2;
+    const thickness = Number.isFinite(share)
+      ? 0.8 + (this.thickest - 0.8) * Math.min(share, 1)
+      : 1.2;
     return String(Math.round(thickness * 10) / 10);
   }
 }

@@ -32,9 +32,13 @@ export class Flow {
   #lay() {
     if (this.isDrawn) return;
     this.isDrawn = true;
-    const edges = /** @type {const} */ ([["first", this.plan.incoming], ["last", this.plan.outgoing]]);
+    const edges = /** @type {const} */ ([
+      ["first", this.plan.incoming],
+      ["last", this.plan.outgoing],
+    ]);
     for (const [kind, places] of edges) {
-      for (const { path } of places) new Mark("path", this.group, { class: kind, d: path, pathLength: 100 });
+      for (const { path } of places)
+        new Mark("path", this.group, { class: kind, d: path, pathLength: 100 });
     }
   }
 }

@@ -28,7 +28,8 @@ export class Halo {
   /** A unit takes its edges with it. @param {Target} target */
   #lines(target) {
     const { incoming, outgoing } = this.plan;
-    if (target.kind === "unit") return (incoming[target.unit]?.path ?? "") + (outgoing[target.unit]?.path ?? "");
+    if (target.kind === "unit")
+      return (incoming[target.unit]?.path ?? "") + (outgoing[target.unit]?.path ?? "");
     if (target.kind !== "parameter") return "";
     const edges = target.parameter === 0 ? incoming : target.parameter === 2 ? outgoing : [];
     return edges[target.index]?.path ?? "";
@@ -40,7 +41,8 @@ export class Halo {
     if (target.kind === "input") return around(input);
     if (target.kind === "output") return around(output.box);
     if (target.kind === "unit") return units[target.unit] ? around(units[target.unit].box) : "";
-    const node = target.parameter === 1 ? units[target.index] : target.parameter === 3 ? output : undefined;
+    const node =
+      target.parameter === 1 ? units[target.index] : target.parameter === 3 ? output : undefined;
     return node === undefined ? "" : around(biasBox(node));
   }
 }
@@ -52,4 +54,5 @@ function biasBox({ box, bias }) {
 }
 
 /** @param {Box} box */
-const around = ({ x, y, width, height }) => `M${x - 1} ${y - 1}h${width + 2}v${height + 2}h${-width - 2}Z`;
+const around = ({ x, y, width, height }) =>
+  `M${x - 1} ${y - 1}h${width + 2}v${height + 2}h${-width - 2}Z`;

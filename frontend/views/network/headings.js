@@ -10,7 +10,8 @@ import { Mark } from "./mark.js";
 export function drawHeadings(parent, plan, layout, run, data) {
   const [hidden, , output] = layout.parameters;
   const rows = batchRows(run, data);
-  const shape = (/** @type {number} */ columns) => (rows === null ? "" : shapeText([rows, columns]));
+  const shape = (/** @type {number} */ columns) =>
+    rows === null ? "" : shapeText([rows, columns]);
   const words = [
     ["input", shape(1)],
     [layerName(hidden.name), shapeText(hidden.shape)],

@@ -15,7 +15,9 @@ const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 /** A power of ten as it is written by hand: 10⁻³. @param {number} value */
 export function powerText(value) {
   const exponent = Math.round(Math.log10(value));
-  const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");
+  const digits = [...String(Math.abs(exponent))]
+    .map((digit) => SUPERSCRIPTS[Number(digit)])
+    .join("");
   return `10${exponent < 0 ? "⁻" : ""}${digits}`;
 }
 
@@ -46,8 +48,22 @@ export class Legend {
     const parts = partsOf(plan);
     this.group = new Mark("g", parent, { class: "legend" });
     this.ramp = new Ramp(this.group, parts.weights, plan, gradientId);
-    this.gradients = new ArrowLegend(this.group, "gradient", parts.gradients, plan, paths, picture.gradients.decades);
-    this.changes = new ArrowLegend(this.group, "change", parts.changes, plan, paths, picture.changes.decades);
+    this.gradients = new ArrowLegend(
+      this.group,
+      "gradient",
+      parts.gradients,
+      plan,
+      paths,
+      picture.gradients.decades,
+    );
+    this.changes = new ArrowLegend(
+      this.group,
+      "change",
+      parts.changes,
+      plan,
+      paths,
+      picture.changes.decades,
+    );
     this.gradients.title.say("−.grad: downhill");
     this.changes.title.say(`Δ: what ${OPTIMIZERS[optimizer] ?? optimizer} really did`);
   }
@@ -57,7 +73,10 @@ export class Legend {
     this.ramp.draw(picture);
     this.gradients.scale(picture.gradients);
     this.changes.scale(picture.changes);
-    this.gradients.say(gradientWords(picture.gradStates), picture.gradStates.includes("stale") ? "stale" : "fresh");
+    this.gradients.say(
+      gradientWords(picture.gradStates),
+      picture.gradStates.includes("stale") ? "stale" : "fresh",
+    );
     this.changes.say(changeWords(picture.hasChanges, picture.disagreements), "fresh");
   }
 }
@@ -71,7 +90,10 @@ class Ramp {
   constructor(parent, { x, y }, { narrow, scale }, id) {
     const [width, half] = [narrow ? 160 : 132 * scale, 5 * scale];
     const ramp = new Mark("linearGradient", parent, { id });
-    this.stops = Array.from({ length: STOPS + 1 }, (_, i) => new Mark("stop", ramp, { offset: i / STOPS }));
+    this.stops = Array.from(
+      { length: STOPS + 1 },
+      (_, i) => new Mark("stop", ramp, { offset: i / STOPS }),
+    );
     const [middle, end, top] = [x + width / 2, x + width, y - 9 * scale];
     const bow = `M${x} ${top - half}L${middle} ${top - 0.6}L${end} ${top - half}V${top + half}L${middle} ${top + 0.6}L${x} ${top + half}Z`;
     new Mark("path", parent, { class: "ramp", d: bow, fill: `url(#${id})` });
@@ -86,7 +108,9 @@ class Ramp {
     this.biases.say(biases.bound);
     if (dark === this.#dark) return;
     this.#dark = dark;
-    this.stops.forEach((stop, i) => stop.set("stop-color", weightColour((2 * i) / STOPS - 1, 1, dark)));
+    this.stops.forEach((stop, i) =>
+      stop.set("stop-color", weightColour((2 * i) / STOPS - 1, 1, dark)),
+    );
   }
 }
 
@@ -95,7 +119,9 @@ class Ends {
   /** @param {Mark} parent @param {string} name @param {number} x @param {number} width @param {number} y */
   constructor(parent, name, x, width, y) {
     this.low = new Mark("text", parent, { class: "tick", x, y });
-    new Mark("text", parent, { class: "name", x: x + width / 2, y, "text-anchor": "middle" }).say(name);
+    new Mark("text", parent, { class: "name", x: x + width / 2, y, "text-anchor": "middle" }).say(
+      name,
+    );
     this.high = new Mark("text", parent, { class: "tick", x: x + width, y, "text-anchor": "end" });
   }
 
@@ -136,13 +162,26 @@ class ArrowLegend {
     this.group = new Mark("g", parent, { class: "sample" });
     for (let i = 0; i <= decades; i++) {
       const place = `translate(${Math.round(x + (i + 0.5) * step)} ${foot})`;
-      new Mark("path", this.group, { class: `arrow ${kind}`, transform: place, d: paths.path(i / decades, true) });
+      new Mark("path", this.group, {
+        class: `arrow ${kind}`,
+        transform: place,
+        d: paths.path(i / decades, true),
+      });
     }
     const below = foot + 13 * scale;
     this.low = new Mark("text", this.group, { class: "tick", x, y: below });
-    this.high = new Mark("text", this.group, { class: "tick", x: x + (decades + 1) * step, y: below, "text-anchor": "end" });
+    this.high = new Mark("text", this.group, {
+      class: "tick",
+      x: x + (decades + 1) * step,
+      y: below,
+      "text-anchor": "end",
+    });
     const left = x + (decades + 1) * step + (narrow ? 12 : 9) * scale;
-    this.title = new Mark("text", this.group, { class: `title ${kind}`, x: left, y: y - 4 * scale });
+    this.title = new Mark("text", this.group, {
+      class: `title ${kind}`,
+      x: left,
+      y: y - 4 * scale,
+    });
     this.words = new Mark("text", this.group, { class: "words", x: left, y: y + 12 * scale });
   }
 

@@ -30,7 +30,12 @@ export class Strand {
     this.parameter = parameter;
     this.index = index;
     this.name = elementName(picture.layout, this.target);
-    this.group = new Mark("g", parent, { class: kind, role: "button", tabindex: -1, "aria-label": this.name });
+    this.group = new Mark("g", parent, {
+      class: kind,
+      role: "button",
+      tabindex: -1,
+      "aria-label": this.name,
+    });
     this.group.set("data-name", this.name);
     this.body = new Mark("g", this.group);
     this.cell = new Mark("rect", this.group, { class: "hit", ...slots.cell });
@@ -46,7 +51,8 @@ export class Strand {
       this.group.set("data-sign", signOf(value));
     }
     this.arrows.draw(picture, this.parameter, this.index, value);
-    if (picture.isAtRest) this.group.set("aria-label", describe(this.name, picture, this.parameter, this.index));
+    if (picture.isAtRest)
+      this.group.set("aria-label", describe(this.name, picture, this.parameter, this.index));
     return value;
   }
 }
@@ -65,7 +71,8 @@ export function signPath(value, half) {
 }
 
 /** @param {number} value @param {number} parameter @param {Picture} picture */
-export const colourOf = (value, parameter, picture) => weightColour(value, picture.bound(parameter), picture.dark);
+export const colourOf = (value, parameter, picture) =>
+  weightColour(value, picture.bound(parameter), picture.dark);
 
 /** For a screen reader. @param {string} name @param {Picture} picture @param {number} parameter @param {number} index */
 function describe(name, picture, parameter, index) {

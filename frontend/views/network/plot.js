@@ -22,7 +22,10 @@ export class Plot {
     this.bottom = box.y + box.height - inset;
     this.height = box.height - 2 * inset;
     /** The inputs at which the curve is computed. */
-    this.xs = Float64Array.from({ length: points }, (_, i) => inputs.low + ((inputs.high - inputs.low) * i) / (points - 1));
+    this.xs = Float64Array.from(
+      { length: points },
+      (_, i) => inputs.low + ((inputs.high - inputs.low) * i) / (points - 1),
+    );
     /** Its values there: fill, then call `trace`. */
     this.ys = new Float64Array(points);
     this.pixels = this.xs.map((x) => this.x(x));
@@ -49,7 +52,8 @@ export class Plot {
   /** Draw the curve that is in `ys`, or say that it is none. @param {Range} range */
   trace(range) {
     const slope = this.height / (range.high - range.low);
-    for (let i = 0; i < this.ys.length; i++) this.ys[i] = this.bottom - slope * (this.ys[i] - range.low);
+    for (let i = 0; i < this.ys.length; i++)
+      this.ys[i] = this.bottom - slope * (this.ys[i] - range.low);
     const path = linePath(this.pixels, this.ys);
     this.line.set("d", path);
     this.note.say("nan");
@@ -59,7 +63,8 @@ export class Plot {
   /** A faint line where y is 0, if that is inside. @param {Range} range */
   ground(range) {
     const inside = range.low < 0 && range.high > 0;
-    if (inside) this.zero.set("d", `M${this.left} ${Math.round(this.y(0, range) * 10) / 10}h${this.width}`);
+    if (inside)
+      this.zero.set("d", `M${this.left} ${Math.round(this.y(0, range) * 10) / 10}h${this.width}`);
     if (inside && this.zero.node.parentNode === null) this.group.node.prepend(this.zero.node);
   }
 }

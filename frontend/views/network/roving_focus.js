@@ -39,7 +39,10 @@ export class Rove {
     const [column, row] = move(this.#column, this.#row, rows);
     if (column < 0 || column >= this.columns.length) return true;
     const single = this.columns[column].length === 1;
-    this.#go(column, single ? this.#row : Math.max(0, Math.min(row, this.columns[column].length - 1)));
+    this.#go(
+      column,
+      single ? this.#row : Math.max(0, Math.min(row, this.columns[column].length - 1)),
+    );
     this.stop.node.focus();
     return true;
   }

@@ -45,7 +45,9 @@ export class Scene {
     this.hidden = picture.layout.parameters[HIDDEN_BIAS].size;
     this.plan = arrange(width, height, this.hidden);
     this.activation = state.run?.config.activation ?? "tanh";
-    this.root = new Mark("g", svg, { class: `scene${this.plan.crowded ? " crowded" : ""}${this.plan.narrow ? " narrow" : ""}` });
+    this.root = new Mark("g", svg, {
+      class: `scene${this.plan.crowded ? " crowded" : ""}${this.plan.narrow ? " narrow" : ""}`,
+    });
     // On the drawing itself, so that the tooltip beside the picture has them too.
     const { style } = /** @type {HTMLElement} */ (svg.node.parentElement);
     style.setProperty("--scale", String(this.plan.scale));
@@ -57,7 +59,14 @@ export class Scene {
     this.columns = this.#addColumns(state, paths, id);
     this.halo.frame.show(this.root, true);
     this.flow = new Flow(this.root, this.plan);
-    this.legend = new Legend(this.root, this.plan, picture, paths, state.run?.config.optimizer.kind ?? "", `${id}-ramp`);
+    this.legend = new Legend(
+      this.root,
+      this.plan,
+      picture,
+      paths,
+      state.run?.config.optimizer.kind ?? "",
+      `${id}-ramp`,
+    );
     for (const { target, node } of this.columns.flat()) this.targets.set(node, target);
     this.rove = new Rove(/** @type {Stop[][]} */ (this.columns));
   }
@@ -66,16 +75,23 @@ export class Scene {
   #addColumns(state, paths, id) {
     const { plan, picture, root } = this;
     const layer = (/** @type {string} */ name) => new Mark("g", root, { class: name });
-    const edges = (/** @type {import("../../lib/geometry.js").Edge[]} */ places, /** @type {number} */ parameter) => {
+    const edges = (
+      /** @type {import("../../lib/geometry.js").Edge[]} */ places,
+      /** @type {number} */ parameter,
+    ) => {
       const group = layer("edges");
-      return places.map((place, j) => strand(new Edge(group, picture, plan, place, paths, parameter, j)));
+      return places.map((place, j) =>
+        strand(new Edge(group, picture, plan, place, paths, parameter, j)),
+      );
     };
     const input = [whole(new Input(layer("ends"), plan, state.data))];
     const incoming = edges(plan.incoming, HIDDEN_WEIGHT);
     const outgoing = edges(plan.outgoing, OUTPUT_WEIGHT);
     const middle = layer("units");
     const units = plan.units.map((node, j) => whole(new Unit(middle, plan, node, j, this.ranges)));
-    const chips = plan.units.map(({ bias }, j) => strand(new Chip(middle, picture, plan, bias, paths, HIDDEN_BIAS, j)));
+    const chips = plan.units.map(({ bias }, j) =>
+      strand(new Chip(middle, picture, plan, bias, paths, HIDDEN_BIAS, j)),
+    );
     const end = layer("ends");
     const output = [whole(new Output(end, plan, state.data, this.activation, `${id}-clip`))];
     const last = [strand(new Chip(end, picture, plan, plan.output.bias, paths, OUTPUT_BIAS, 0))];
@@ -100,7 +116,9 @@ export class Scene {
   /** Say something of one element, and no longer of another. @param {Choice} was @param {Target|null} target @param {string} name @returns {Choice} */
   #move(was, target, name) {
     if (was.target === target) return was;
-    const node = this.columns.flat().find((element) => target !== null && isSame(element.target, target))?.node ?? null;
+    const node =
+      this.columns.flat().find((element) => target !== null && isSame(element.target, target))
+        ?.node ?? null;
     was.node?.removeAttribute(name);
     node?.setAttribute(name, "true");
     return { target, node };
@@ -108,7 +126,11 @@ export class Scene {
 
   /** The target that a node is part of. @param {EventTarget|null} node @returns {Target|null} */
   targetAt(node) {
-    for (let at = /** @type {Node|null} */ (node); at !== null && at !== this.root.node; at = at.parentNode) {
+    for (
+      let at = /** @type {Node|null} */ (node);
+      at !== null && at !== this.root.node;
+      at = at.parentNode
+    ) {
       const target = this.targets.get(at);
       if (target !== undefined) return target;
     }
@@ -121,7 +143,10 @@ function isSame(one, other) {
   if (one.kind === "parameter" && other.kind === "parameter") {
     return one.parameter === other.parameter && one.index === other.index;
   }
-  return one.kind === other.kind && (one.kind !== "unit" || other.kind !== "unit" || one.unit === other.unit);
+  return (
+    one.kind === other.kind &&
+    (one.kind !== "unit" || other.kind !== "unit" || one.unit === other.unit)
+  );
 }
 
 /** @param {Edge|Chip} made @returns {Element} */

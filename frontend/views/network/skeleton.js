@@ -12,8 +12,11 @@ const HIDDEN = 13;
 export function drawSkeleton(svg, width, height, hidden = HIDDEN) {
   const plan = arrange(width, height, hidden);
   const root = new Mark("g", svg, { class: "skeleton" });
-  for (const { path } of [...plan.incoming, ...plan.outgoing]) new Mark("path", root, { class: "line", d: path });
-  const box = (/** @type {Box} */ place) => new Mark("rect", root, { class: "box", rx: Math.min(7, place.height / 4), ...place });
-  for (const place of [plan.input, ...plan.units.map((unit) => unit.box), plan.output.box]) box(place);
+  for (const { path } of [...plan.incoming, ...plan.outgoing])
+    new Mark("path", root, { class: "line", d: path });
+  const box = (/** @type {Box} */ place) =>
+    new Mark("rect", root, { class: "box", rx: Math.min(7, place.height / 4), ...place });
+  for (const place of [plan.input, ...plan.units.map((unit) => unit.box), plan.output.box])
+    box(place);
   return root;
 }

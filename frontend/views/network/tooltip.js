@@ -1,7 +1,7 @@
 // The values of what the cursor rests on, beside it. Knows nothing about events or other elements.
 
-import { slotsOf } from "../../lib/geometry.js";
 import { elementName, format } from "../../lib/format.js";
+import { slotsOf } from "../../lib/geometry.js";
 import { isAgainst } from "./arrows.js";
 
 /** @import { Target } from "../../types.js" */
@@ -100,7 +100,9 @@ function besideOf(left, right, width, own) {
 /** @param {Target} target @param {Picture} picture */
 function exists(target, { layout }) {
   if (target.kind === "unit") return target.unit < layout.parameters[1].size;
-  return target.kind !== "parameter" || target.index < (layout.parameters[target.parameter]?.size ?? 0);
+  return (
+    target.kind !== "parameter" || target.index < (layout.parameters[target.parameter]?.size ?? 0)
+  );
 }
 
 /** @param {Target} target @param {Plan} plan */
@@ -109,7 +111,12 @@ function anchorOf(target, plan) {
     const { cell, y } = slotsOf(plan, target.parameter, target.index);
     return { left: cell.x, right: cell.x + cell.width, y };
   }
-  const box = target.kind === "input" ? plan.input : target.kind === "output" ? plan.output.box : plan.units[target.unit].box;
+  const box =
+    target.kind === "input"
+      ? plan.input
+      : target.kind === "output"
+        ? plan.output.box
+        : plan.units[target.unit].box;
   return { left: box.x, right: box.x + box.width, y: box.y + box.height / 2 };
 }
 
@@ -118,7 +125,9 @@ function factsOf(target, picture, activation) {
   if (target.kind === "parameter") return parameterFacts(picture, target.parameter, target.index);
   if (target.kind === "unit") return unitFacts(picture, target.unit, activation);
   if (target.kind === "input") return [{ label: "", kind: "words", text: "what the model is fed" }];
-  return [{ label: "", kind: "words", text: `Σ v·${phi(activation, "h")} + b: the fit to the data` }];
+  return [
+    { label: "", kind: "words", text: `Σ v·${phi(activation, "h")} + b: the fit to the data` },
+  ];
 }
 
 /** @param {Picture} picture @param {number} parameter @param {number} index @returns {Row[]} */
@@ -130,8 +139,16 @@ function parameterFacts(picture, parameter, index) {
   const against = picture.hasChanges && isAgainst(-gradient, change);
   return [
     { label: "value", kind: "value", text: format(picture.value(parameter, index), 6) },
-    { label: ".grad", kind: "gradient", text: state === "none" ? "None" : format(gradient, 6) + (state === "stale" ? " stale" : "") },
-    { label: `Δ, update ${step}`, kind: "change", text: picture.before === null ? "" : format(change, 6) },
+    {
+      label: ".grad",
+      kind: "gradient",
+      text: state === "none" ? "None" : format(gradient, 6) + (state === "stale" ? " stale" : ""),
+    },
+    {
+      label: `Δ, update ${step}`,
+      kind: "change",
+      text: picture.before === null ? "" : format(change, 6),
+    },
     { label: "≠", kind: "words", text: against ? "went against its own −.grad" : "" },
   ];
 }
@@ -148,4 +165,5 @@ function unitFacts(picture, j, activation) {
 }
 
 /** @param {Activation} activation @param {string} inside */
-const phi = (activation, inside) => (activation === "none" ? `(${inside})` : `${activation}(${inside})`);
+const phi = (activation, inside) =>
+  activation === "none" ? `(${inside})` : `${activation}(${inside})`;

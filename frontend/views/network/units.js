@@ -29,7 +29,12 @@ function widened(values, air) {
 
 /** @param {Mark} parent @param {string} kind @param {Target} target @param {Box} box */
 function place(parent, kind, target, box) {
-  const group = new Mark("g", parent, { class: kind, role: "button", tabindex: -1, "data-name": nameOf(target) });
+  const group = new Mark("g", parent, {
+    class: kind,
+    role: "button",
+    tabindex: -1,
+    "data-name": nameOf(target),
+  });
   new Mark("rect", group, { class: "box", rx: Math.min(7, box.height / 4), ...box });
   return group;
 }
@@ -84,9 +89,20 @@ export class Unit {
     /** @type {Target} */
     this.target = { kind: "unit", unit: j };
     this.group = place(parent, "unit", this.target, node.box);
-    this.group.set("aria-label", `hidden unit ${j}, ${range.activation} of weight times input plus bias`);
+    this.group.set(
+      "aria-label",
+      `hidden unit ${j}, ${range.activation} of weight times input plus bias`,
+    );
     if (node.plot) ground(this.group, node.plot);
-    this.plot = node.plot && new Plot(this.group, node.plot, range.inputs, UNIT_POINTS, Math.min(4, node.plot.height * 0.1));
+    this.plot =
+      node.plot &&
+      new Plot(
+        this.group,
+        node.plot,
+        range.inputs,
+        UNIT_POINTS,
+        Math.min(4, node.plot.height * 0.1),
+      );
     if (node.plot && plan.pitch >= 36 && !plan.narrow) label(this.group, node, j);
   }
 
@@ -100,7 +116,8 @@ export class Unit {
     this.#bias = bias;
     this.#range = range;
     const { xs, ys } = this.plot;
-    for (let i = 0; i < xs.length; i++) ys[i] = unit(picture.values, picture.layout, activation, this.j, xs[i]);
+    for (let i = 0; i < xs.length; i++)
+      ys[i] = unit(picture.values, picture.layout, activation, this.j, xs[i]);
     this.plot.ground(range);
     this.plot.trace(range);
   }
@@ -108,7 +125,9 @@ export class Unit {
 
 /** Its number, small, below its bias. @param {Mark} parent @param {Node} node @param {number} j */
 function label(parent, { box, bias }, j) {
-  new Mark("text", parent, { class: "number", x: bias.sign, y: box.y + box.height - 4 }).say(String(j));
+  new Mark("text", parent, { class: "number", x: bias.sign, y: box.y + box.height - 4 }).say(
+    String(j),
+  );
 }
 
 export class Input {
@@ -166,10 +185,17 @@ export class Output {
   /** @param {RunData} data @param {Plan} plan */
   #scatter(data, plan) {
     const r = plan.narrow ? 1.9 : 2.6 * plan.scale;
-    for (const [kind, { x, y }] of /** @type {const} */ ([["train", data.train], ["validation", data.validation]])) {
+    for (const [kind, { x, y }] of /** @type {const} */ ([
+      ["train", data.train],
+      ["validation", data.validation],
+    ])) {
       x.forEach((at, i) => {
-        const [cx, cy] = [this.plot.x(at), this.plot.y(y[i], this.range)].map((pixel) => Math.round(pixel * 10) / 10);
-        this.plot.group.node.prepend(new Mark("circle", null, { class: `point ${kind}`, cx, cy, r }).node);
+        const [cx, cy] = [this.plot.x(at), this.plot.y(y[i], this.range)].map(
+          (pixel) => Math.round(pixel * 10) / 10,
+        );
+        this.plot.group.node.prepend(
+          new Mark("circle", null, { class: `point ${kind}`, cx, cy, r }).node,
+        );
       });
     }
   }

@@ -10,7 +10,9 @@ const HEIGHT = 100;
 export function reach(begin, newest, most) {
   const steps = Math.max(newest - begin, 20);
   const power = 10 ** Math.floor(Math.log10(steps));
-  const round = [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((digit) => digit * power).find((one) => one >= steps) ?? steps;
+  const round =
+    [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((digit) => digit * power).find((one) => one >= steps) ??
+    steps;
   return Math.max(Math.min(begin + round, most), newest, begin + 1);
 }
 
@@ -20,7 +22,9 @@ export function reach(begin, newest, most) {
  * @returns {[number, number][]}
  */
 export function thinned(exact, begin) {
-  const gaps = (exact ?? []).map(([from], i, all) => /** @type {[number, number]} */ ([i === 0 ? begin : all[i - 1][1], from]));
+  const gaps = (exact ?? []).map(
+    ([from], i, all) => /** @type {[number, number]} */ ([i === 0 ? begin : all[i - 1][1], from]),
+  );
   return gaps.filter(([from, to]) => to - from > 1);
 }
 

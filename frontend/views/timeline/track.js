@@ -10,18 +10,32 @@ import { outline, reach, thinned } from "./silhouette.js";
 /** @param {Store} store */
 export function createTrack(store) {
   const shape = svg("path", { class: "silhouette" });
-  const picture = svg("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none", "aria-hidden": "true" }, shape);
-  const [ahead, since, live, hand] = ["ahead", "since", "live-mark", "hand"].map((kind) => element("div", { class: kind }));
+  const picture = svg(
+    "svg",
+    { viewBox: "0 0 1000 100", preserveAspectRatio: "none", "aria-hidden": "true" },
+    shape,
+  );
+  const [ahead, since, live, hand] = ["ahead", "since", "live-mark", "hand"].map((kind) =>
+    element("div", { class: kind }),
+  );
   const gaps = element("div", { class: "gaps" });
   const bubble = element("div", { class: "bubble", hidden: true });
   const field = element("div", { class: "track-field" }, picture, gaps, ahead, since, live, hand);
-  const root = element("div", { class: "track", id: "track", role: "slider", tabindex: 0, "aria-label": "Step of the run" }, field, bubble);
+  const root = element(
+    "div",
+    { class: "track", id: "track", role: "slider", tabindex: 0, "aria-label": "Step of the run" },
+    field,
+    bubble,
+  );
   let end = 1;
   let begin = 0;
-  const share = (/** @type {number} */ step) => Math.min(Math.max((step - begin) / (end - begin), 0), 1);
-  const at = (/** @type {HTMLElement} */ mark, /** @type {number} */ step) => (mark.style.left = `${(share(step) * 100).toFixed(3)}%`);
+  const share = (/** @type {number} */ step) =>
+    Math.min(Math.max((step - begin) / (end - begin), 0), 1);
+  const at = (/** @type {HTMLElement} */ mark, /** @type {number} */ step) =>
+    (mark.style.left = `${(share(step) * 100).toFixed(3)}%`);
   const [box, around] = [measured(field, root), measured(root, root)];
-  const stepAt = (/** @type {PointerEvent} */ { clientX }) => Math.round(begin + ((clientX - box.left) / box.width) * (end - begin));
+  const stepAt = (/** @type {PointerEvent} */ { clientX }) =>
+    Math.round(begin + ((clientX - box.left) / box.width) * (end - begin));
   listenTo(root, store, stepAt, (step, x) => say(store.state, step, x));
 
   /** What is under the cursor. @param {State} state @param {number|null} step @param {number} x */
@@ -33,28 +47,49 @@ export function createTrack(store) {
     write(bubble, `step ${stepText(within)}${lossNear(history, within)}`);
   }
 
-  const drawShape = whenChanged((/** @type {History|null} */ history, /** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ _, /** @type {number} */ __) => {
-    set(shape, "d", history === null ? "" : outline(history, from, to));
-  });
-  const drawMarks = whenChanged((/** @type {number} */ step, /** @type {number} */ newest, /** @type {boolean} */ isThen, /** @type {number} */ _, /** @type {number} */ __) => {
-    at(hand, step);
-    at(live, newest);
-    at(ahead, newest);
-    at(since, step);
-    since.style.width = `${((share(newest) - share(step)) * 100).toFixed(3)}%`;
-    set(live, "hidden", !isThen);
-    set(since, "hidden", !isThen);
-  });
-  const drawGaps = whenChanged((/** @type {State["exact"]} */ exact, /** @type {number} */ _, /** @type {number} */ __) => {
-    const places = thinned(exact, begin).filter(([from, to]) => share(to) - share(from) > 0.001);
-    const marks = places.map(([from, to]) => {
-      const mark = element("div", { class: "thinned", title: `Thinned out: steps ${stepText(from)} to ${stepText(to)}` });
-      at(mark, from);
-      mark.style.width = `${((share(to) - share(from)) * 100).toFixed(3)}%`;
-      return mark;
-    });
-    gaps.replaceChildren(...marks);
-  });
+  const drawShape = whenChanged(
+    (
+      /** @type {History|null} */ history,
+      /** @type {number} */ from,
+      /** @type {number} */ to,
+      /** @type {number} */ _,
+      /** @type {number} */ __,
+    ) => {
+      set(shape, "d", history === null ? "" : outline(history, from, to));
+    },
+  );
+  const drawMarks = whenChanged(
+    (
+      /** @type {number} */ step,
+      /** @type {number} */ newest,
+      /** @type {boolean} */ isThen,
+      /** @type {number} */ _,
+      /** @type {number} */ __,
+    ) => {
+      at(hand, step);
+      at(live, newest);
+      at(ahead, newest);
+      at(since, step);
+      since.style.width = `${((share(newest) - share(step)) * 100).toFixed(3)}%`;
+      set(live, "hidden", !isThen);
+      set(since, "hidden", !isThen);
+    },
+  );
+  const drawGaps = whenChanged(
+    (/** @type {State["exact"]} */ exact, /** @type {number} */ _, /** @type {number} */ __) => {
+      const places = thinned(exact, begin).filter(([from, to]) => share(to) - share(from) > 0.001);
+      const marks = places.map(([from, to]) => {
+        const mark = element("div", {
+          class: "thinned",
+          title: `Thinned out: steps ${stepText(from)} to ${stepText(to)}`,
+        });
+        at(mark, from);
+        mark.style.width = `${((share(to) - share(from)) * 100).toFixed(3)}%`;
+        return mark;
+      });
+      gaps.replaceChildren(...marks);
+    },
+  );
   return {
     root,
     /** @param {State} state */
@@ -63,7 +98,13 @@ export function createTrack(store) {
       begin = run?.first_step ?? 0;
       end = run === null ? 1 : reach(begin, run.step, run.config.max_steps);
       const newest = run?.step ?? 0;
-      drawShape(history, begin, end, history?.length ?? 0, history?.steps[history.length - 1] ?? -1);
+      drawShape(
+        history,
+        begin,
+        end,
+        history?.length ?? 0,
+        history?.steps[history.length - 1] ?? -1,
+      );
       drawGaps(exact, begin, end);
       drawMarks(then?.step ?? newest, newest, then !== null, begin, end);
       set(root, "aria-valuemin", begin);
@@ -131,7 +172,8 @@ function lossNear(history, step) {
  */
 function listenTo(root, store, stepAt, say) {
   let isDragging = false;
-  const visit = (/** @type {number} */ step) => store.dispatch({ type: "visit", step, isMoving: isDragging });
+  const visit = (/** @type {number} */ step) =>
+    store.dispatch({ type: "visit", step, isMoving: isDragging });
   root.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !hasPast(store.state.run)) return;
     isDragging = true;
