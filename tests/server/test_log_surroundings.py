@@ -58,7 +58,7 @@ def test_a_log_that_is_moved_away_stops_training_until_it_is_back(
         server.command(run, "play")
         wait(lambda: step_of(server, run) > 300)
         (folder / what).rename(away)
-        wait(lambda: "is not there any more" in server.log_text())
+        wait(lambda: "is missing (" in server.log_text())
         time.sleep(0.5)  # what was under way
         stood = step_of(server, run)
         time.sleep(1.5)
@@ -105,7 +105,7 @@ def test_a_deleted_lock_file_lets_no_second_server_in(tmp_path: Path) -> None:
             wait((tmp_path / "livegrad.lock").exists)
             assert "another livegrad is at work on" in refusal(tmp_path)
         assert server.stop() == 0
-        assert "made again, and locked" in server.log_text()
+        assert "created and locked again" in server.log_text()
         assert "Traceback" not in server.log_text()
 
 
