@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegrad.errors import UnknownThing
-from livegrad.protocol import Column, plain_number, plain_numbers
+from livegrad.protocol import Column, GradState, plain_number, plain_numbers
 
 FACTS = "__metadata__"  # in an npz; no parameter is called so: their names have a dot
 LAYERS = (("hidden_linear", "0"), ("output_linear", "2"))
@@ -28,7 +28,7 @@ class Parameter:
     name: str
     value: Array
     grad: Array | None
-    grad_state: str
+    grad_state: GradState
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the contract has it, nested lists for arrays."""
@@ -139,7 +139,7 @@ def take(
     phase: str,
     record: bytes,
     columns: Sequence[Column],
-    grad_states: Sequence[str],
+    grad_states: Sequence[GradState],
 ) -> Snapshot:
     """Return what one record's bytes hold. `grad_states` has one entry a parameter."""
     row = np.frombuffer(record, np.float32)
