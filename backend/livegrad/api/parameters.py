@@ -20,9 +20,9 @@ from livegrad.protocol import Frame, encode, grad_states_of, join
 from livegrad.runs.hub import Hub
 from livegrad.runs.run import LiveRun
 from livegrad.runs.torch_worker import work
+from livegrad.store.blocks import BLOCK
 from livegrad.store.curves import MAX_POINTS, curves
 from livegrad.store.snapshot import Snapshot, take
-from livegrad.store.summary import BLOCK
 
 router = APIRouter(prefix="/api/runs/{run}")
 STATE_DICT = "livegrad.training.state_dict:state_dict"  # needs torch: called in another process

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from livegrad.errors import UnknownThing
 from livegrad.protocol import Column, GradState, plain_number, plain_numbers
+from livegrad.store.parameter_names import other_name
 
 FACTS = "__metadata__"  # in an npz; no parameter is called so: their names have a dot
-LAYERS = (("hidden_linear", "0"), ("output_linear", "2"))
 Array = NDArray[np.float32]
 
 
@@ -119,17 +119,6 @@ class Snapshot:
                 name = f"{parameter.name}[{', '.join(map(str, index))}]"
                 writer.writerow([name, plain_number(float(parameter.value[index])), grad])
         return file.getvalue()
-
-
-def other_name(name: str) -> str:
-    """Return the numbered name of a named parameter, and the other way round."""
-    layer, _, rest = name.partition(".")
-    for named, numbered in LAYERS:
-        if layer == named:
-            return f"{numbered}.{rest}"
-        if layer == numbered:
-            return f"{named}.{rest}"
-    return name
 
 
 def take(

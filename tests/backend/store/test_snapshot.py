@@ -12,7 +12,8 @@ from safetensors.numpy import load
 
 from livegrad.errors import UnknownThing
 from livegrad.protocol import GradState, columns_of
-from livegrad.store.snapshot import FACTS, Snapshot, other_name, take
+from livegrad.store.parameter_names import other_name
+from livegrad.store.snapshot import FACTS, Snapshot, take
 
 SHAPES: list[tuple[str, tuple[int, ...]]] = [
     ("hidden_linear.weight", (2, 1)),
