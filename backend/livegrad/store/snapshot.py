@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegrad.errors import UnknownThing
-from livegrad.protocol import Column, plain_number, plain_numbers
+from livegrad.protocol import Column, GradState, plain_number, plain_numbers
+from livegrad.store.parameter_names import other_name
 
 FACTS = "__metadata__"  # its name in an npz; parameter names contain a dot, so none is equal
-LAYERS = (("hidden_linear", "0"), ("output_linear", "2"))
 Array = NDArray[np.float32]
 
 
@@ -31,7 +31,7 @@ class Parameter:
     name: str
     value: Array
     grad: Array | None
-    grad_state: str
+    grad_state: GradState
 
     def as_json(self) -> dict[str, Any]:
         """Return the parameter as documented JSON, with nested lists for arrays."""
@@ -136,17 +136,6 @@ class Snapshot:
         return file.getvalue()
 
 
-def other_name(name: str) -> str:
-    """Return the numbered form of a named parameter's name, or the named form of a numbered one."""
-    layer, _, rest = name.partition(".")
-    for named, numbered in LAYERS:
-        if layer == named:
-            return f"{numbered}.{rest}"
-        if layer == numbered:
-            return f"{named}.{rest}"
-    return name
-
-
 def take(
     run: str,
     config: Mapping[str, Any],
@@ -154,7 +143,7 @@ def take(
     phase: str,
     record: bytes,
     columns: Sequence[Column],
-    grad_states: Sequence[str],
+    grad_states: Sequence[GradState],
 ) -> Snapshot:
     """Return the snapshot in one record's bytes. `grad_states` has one entry per parameter."""
     row = np.frombuffer(record, np.float32)

@@ -144,7 +144,9 @@ async def test_whoever_goes_away_while_a_run_is_made_leaves_a_whole_one(tmp_path
 async def test_surroundings_that_keep_a_trainer_from_starting_leave_an_interrupted_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livegrad.lifecycle.machine.RESTART_DELAYS_SECS", (0.0, 0.01, 0.01, 0.01, 0.01))
+    monkeypatch.setattr(
+        "livegrad.lifecycle.machine.RESTART_DELAYS_SECS", (0.0, 0.01, 0.01, 0.01, 0.01)
+    )
     async with opened(tmp_path) as world:
         await world.default()
         world.launcher.refuses = True
