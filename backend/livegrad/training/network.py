@@ -1,4 +1,4 @@
-"""The network: 1–hidden–1, fully connected. Knows nothing of data or training."""
+"""Builds the network: 1–hidden–1, fully connected. Knows nothing of data or training."""
 
 from collections import OrderedDict
 
