@@ -1,4 +1,7 @@
-"""The training loop's source, as the dashboard shows it: its lines, and which of them is which phase. No torch."""
+"""Reads the training loop's source as the dashboard shows it: its lines and the phase of each.
+
+Imports no torch.
+"""
 
 import ast
 import textwrap
@@ -20,7 +23,9 @@ _CALLS = {
 
 @dataclass(frozen=True, slots=True)
 class LoopSource:
-    """`lines` of code; `phases` gives for each phase the line, from 0, that carries it out."""
+    """`lines` of code; `phases` maps each phase to the line, counted from 0, that carries it
+    out.
+    """
 
     lines: tuple[str, ...]
     phases: dict[str, int]
@@ -28,7 +33,7 @@ class LoopSource:
 
 @cache
 def loop_source() -> LoopSource:
-    """Return the loop itself: the `for` statement of `training.loop.train`."""
+    """Return the loop: the `for` statement of `training.loop.train`."""
     text = _SOURCE.read_text(encoding="utf-8")
     function = next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
     loop = next(node for node in function.body if isinstance(node, ast.For))

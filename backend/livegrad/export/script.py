@@ -1,7 +1,10 @@
-"""A run as a stand-alone Python script: plain PyTorch that comes to the same numbers. PURE; no torch, no log.
+"""Writes a run as a stand-alone PyTorch script that reproduces the same numbers.
 
-A run that continues others is told from its first ancestor on, a segment each; where that was deleted, from the numbers
-that it began with. Nothing that a person typed gets into the script but as a Python literal.
+PURE; no torch, no log.
+
+The script of a continued run begins with its first ancestor, with one segment per run; if an
+ancestor was deleted, it begins with the numbers that the run started from. Text typed by a user
+enters the script only as a Python literal.
 """
 
 import re
@@ -30,14 +33,14 @@ _UNTOUCHED = {
     "max_steps",
     "seed",
     "data_seed",
-}  # they change no number, or are compared by use
+}  # these settings change no number, or `trains_like` compares their effect
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one run of the lineage did: the steps after `after` up to `last`, as `config` says.
+    """The part of one run in the lineage: the steps after `after` up to `last`, as `config` says.
 
-    `rates` are the learning rates that were tuned, by the first step that they hold for.
+    `rates` are the tuned learning rates, by the first step at which each applies.
     """
 
     run: str
@@ -48,7 +51,7 @@ class Segment:
     rates: dict[int, float] = field(default_factory=dict)
 
     def trains_like(self, other: "Segment") -> bool:
-        """Return whether both do the same at every step, the learning rate aside."""
+        """Return whether both compute the same at every step, apart from the learning rate."""
         return self._nature() == other._nature()
 
     def _nature(self) -> dict[str, Any]:
@@ -60,14 +63,14 @@ class Segment:
         return nature
 
     def rate_at_end(self) -> float:
-        """Return the learning rate in force after its last step."""
+        """Return the learning rate in force after the last step."""
         tuned = [step for step in self.rates if step <= self.last]
         return self.rates[max(tuned)] if tuned else self.config.optimizer.lr
 
 
 @dataclass(frozen=True, slots=True)
 class InitialState:
-    """The first record of a lineage whose own initial is not there any more."""
+    """The first record of a lineage whose real beginning no longer exists."""
 
     step: int
     record: bytes
@@ -80,12 +83,15 @@ def order_seed(config: RunConfig) -> int:
 
 
 def write(segments: Sequence[Segment], initial: InitialState | None, torch_version: str) -> str:
-    """Return the script of a lineage, oldest run first; `initial` when that one did not begin with its seed."""
+    """Return the script of a lineage, oldest run first.
+
+    `initial` is given if the oldest run did not begin with its seed.
+    """
     return _Writer(_merged(segments), initial, torch_version).text()
 
 
 def _merged(segments: Sequence[Segment]) -> list[Segment]:
-    # A run that was continued unchanged is one training; a new learning rate is then a tuned one.
+    # A run that was continued unchanged is one training; a new learning rate then counts as tuned.
     merged = [segments[0]]
     for segment in segments[1:]:
         before = merged[-1]
@@ -102,7 +108,7 @@ def _merged(segments: Sequence[Segment]) -> list[Segment]:
 
 
 class _Writer:
-    """One script under way."""
+    """A script while it is written."""
 
     def __init__(
         self, segments: Sequence[Segment], initial: InitialState | None, torch_version: str
@@ -138,8 +144,10 @@ class _Writer:
         unusual = sorted(set(re.findall(r"\b(?:inf|nan)\b", literals)))
         numbers = f"from math import {', '.join(unusual)}\n" if unusual else ""
         return (
-            f'"""Run {run} of livegrad as plain PyTorch: {last:,} steps that come to the same numbers, bit for bit.\n\n'
-            f"Made for torch {self._torch} on a CPU; other versions, or processors, may round differently.\n"
+            f'"""Run {run} of livegrad as plain PyTorch: {last:,} steps, '
+            "with the same numbers, bit for bit.\n\n"
+            f"Made for torch {self._torch} on a CPU. "
+            "Other versions or processors may round differently.\n"
             f'"""\n\nimport argparse\n{ordered}{numbers}\nimport torch\nfrom torch import nn\n'
         )
 
@@ -158,7 +166,7 @@ class _Writer:
         lines = "\n".join(body)
         return (
             "def build():\n"
-            '    """Return the network; the seed alone chooses its initial weights."""\n'
+            '    """Return the network; the seed determines its initial weights."""\n'
             f"    torch.manual_seed({config.seed})\n"
             f"    return {lines}\n"
         )
@@ -202,7 +210,8 @@ class _Writer:
         lines = [
             "def main():",
             "    parser = argparse.ArgumentParser(description=__doc__.partition(chr(10))[0])",
-            f'    parser.add_argument("--steps", type=int, default={last}, help="last step (%(default)s)")',
+            f'    parser.add_argument("--steps", type=int, default={last}, '
+            'help="last step (%(default)s)")',
             '    parser.add_argument("--save", metavar="FILE", help="write the state_dict there")',
             "    arguments = parser.parse_args()",
             "    torch.set_num_threads(1)  # more threads may add up in another order",
@@ -231,7 +240,7 @@ class _Writer:
         lines += _optimizer(config)
         if carries:
             lines.append(
-                "    optimizer.state.update(before.state)  # it goes on with what the other has kept"
+                "    optimizer.state.update(before.state)  # the optimizer's state is kept"
             )
         if before is None and self._initial is not None:
             lines.append("    restore(model, optimizer)")
@@ -246,8 +255,8 @@ class _Writer:
         ]
         if self._tunes:
             rates = ", ".join(f"{step}: {rate!r}" for step, rate in sorted(segment.rates.items()))
-            # The comment has a line of its own: wrapped, its end would be code.
-            lines += ["    # Learning rates, by the first step that each holds for."]
+            # The comment has its own line: if it were wrapped, its end would be code.
+            lines += ["    # Learning rates, by the first step at which each applies."]
             lines += _wrapped(f"    rates = {{{rates}}}")
             arguments.append("rates")
         arguments += [repr(config.zero_grad)] if len(self._zeroes) == 2 else []
@@ -264,7 +273,10 @@ class _Writer:
         if config.batch_size is None:
             return "    batch = lambda step, training=training: training  # all points, every step"
         seed = order_seed(config)
-        return f"    batch = lambda step, training=training: shuffled(*training, {config.batch_size}, {seed}, step)"
+        return (
+            f"    batch = lambda step, training=training: shuffled(*training, {config.batch_size}, "
+            f"{seed}, step)"
+        )
 
 
 def _constant(config: RunConfig) -> str:
@@ -308,7 +320,8 @@ def _initial(initial: InitialState) -> str:
         text = f'        "{key}": {_nested(values.reshape(column.shape))},'
         kept.setdefault(column.name, []).extend(_wrapped(text, indent=12))
     lines = [
-        f"# What the run began with, after step {initial.step}: the run that it continues is not there any more."
+        f"# The state after step {initial.step}, with which the run began. "
+        "The run that it continues was deleted."
     ]
     lines.append("BEGINNING = {")
     for name, parts in kept.items():
@@ -317,7 +330,7 @@ def _initial(initial: InitialState) -> str:
 
 
 def _is_absent(column: Column, row: Any, initial: InitialState) -> bool:
-    # An optimizer that starts anew has kept nothing yet: all its columns are NaN.
+    # An optimizer that starts without state has all its columns NaN.
     if column.role != "state":
         return False
     spans = [row[c.offset : c.offset + c.size] for c in initial.columns if c.role == "state"]
@@ -331,7 +344,7 @@ def _nested(values: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    # The shortest text that Python, by way of a double, reads back as the same float32.
+    # The shortest text that Python, through a double, reads back as the same float32.
     short = (
         str(float(np.format_float_scientific(value, unique=True)))
         if np.isfinite(value)
@@ -343,7 +356,8 @@ def _number(value: Any) -> str:
 
 
 def _wrapped(text: str, indent: int = 8) -> list[str]:
-    # Literals of numbers inside brackets alone: no comment and no string, whose blanks are not free to break at.
+    # The text contains only literals inside brackets, without comments or strings, so it may be
+    # broken at any blank.
     return textwrap.wrap(
         text,
         WIDTH,
@@ -355,7 +369,7 @@ def _wrapped(text: str, indent: int = 8) -> list[str]:
 
 
 _SPLIT = '''def split(points, seed):
-    """Return the points to train on and those to validate with, each (x, y) of shape (points, 1)."""
+    """Return the training and the validation points, each (x, y) of shape (points, 1)."""
     x = torch.tensor(points["x"]).unsqueeze(1) * points["x_scale"]
     y = torch.tensor(points["y"]).unsqueeze(1) * points["y_scale"]
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
@@ -364,7 +378,7 @@ _SPLIT = '''def split(points, seed):
 '''
 
 _BATCH = '''def shuffled(x, y, size, seed, step):
-    """Return the batch of `step`, counted from 1: every pass over the points has an order of its own."""
+    """Return the batch of `step`, counted from 1; each pass over the points has its own order."""
     per_pass = -(-len(x) // size)
     number, position = divmod(step - 1, per_pass)
     generator = torch.Generator().manual_seed(((seed + 1) * 1_000_003 + number) & (2**63 - 1))
@@ -373,7 +387,7 @@ _BATCH = '''def shuffled(x, y, size, seed, step):
 '''
 
 _RESTORE = '''def restore(model, optimizer):
-    """Put parameters, gradients and what the optimizer keeps to where the run began."""
+    """Restore the parameters, gradients and optimizer state with which the run began."""
     for name, parameter in model.named_parameters():
         kept = {key: torch.tensor(value) for key, value in BEGINNING[name].items()}
         with torch.no_grad():

@@ -1,4 +1,7 @@
-"""At which step two runs part, and by how much. PURE: compares stored records; no log, no web."""
+"""Finds the step at which two runs part, and by how much.
+
+PURE: compares stored records; no log, no web.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 from livegrad.protocol import Column, Frame, plain_number
 
 Rows = NDArray[np.float32]
-Part = tuple[int, Rows]  # the first row's step, and rows of consecutive steps
+Part = tuple[int, Rows]  # the step of the first row, and the rows of consecutive steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +26,25 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first step whose parameters differ in any bit (None: none does), and the largest difference there."""
+    """The first step whose parameters differ in any bit, or None, and the largest difference at
+    that step.
+    """
 
     step: int | None
     parameter: str | None
     difference: float | None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the contract has it."""
+        """Return the divergence as documented JSON."""
         difference = None if self.difference is None else plain_number(self.difference)
         return {"step": self.step, "parameter": self.parameter, "difference": difference}
 
 
 def find_divergence(one: Side, other: Side) -> Divergence | None:
-    """Return where two runs part, comparing parameters bit by bit at steps that both have; None: not comparable.
+    """Return where two runs part, or None if they cannot be compared.
 
-    Not comparable are runs whose parameters differ in shape. Reads both in bounded memory.
+    Parameters are compared bit by bit at the steps that both runs have. Runs whose parameters
+    differ in shape cannot be compared. Both are read in bounded memory.
     """
     mine, theirs = _parameters(one.columns), _parameters(other.columns)
     if [c.shape for c in mine] != [c.shape for c in theirs]:
@@ -65,7 +71,8 @@ def _rows(side: Side, parameters: Sequence[Column]) -> Iterator[Part]:
 
 
 def _aligned(ones: Iterator[Part], others: Iterator[Part]) -> Iterator[tuple[int, Rows, Rows]]:
-    # The steps that both have, in parts without a gap: others were thinned out, on one side or the other.
+    # Yields the steps that both runs have, in parts without a gap. Other steps were thinned out in
+    # one of them.
     a, b = next(ones, None), next(others, None)
     while a is not None and b is not None:
         first, end = max(a[0], b[0]), min(a[0] + len(a[1]), b[0] + len(b[1]))
@@ -75,7 +82,7 @@ def _aligned(ones: Iterator[Part], others: Iterator[Part]) -> Iterator[tuple[int
 
 
 def _after(part: Part, end: int) -> Part | None:
-    # What is left of it from step `end` on.
+    # Returns the rest of the part from step `end` on.
     drop = max(0, end - part[0])
     return (part[0] + drop, part[1][drop:]) if drop < len(part[1]) else None
 
