@@ -1,4 +1,4 @@
-"""The trainers' websocket: /api/runs/{id}/trainer. Records and answers in, commands out."""
+"""The trainers' websocket /api/runs/{id}/trainer: receives records and answers, sends commands."""
 
 import contextlib
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger("livegrad.trainers")
 
 @router.websocket("/api/runs/{run}/trainer")
 async def trainer(socket: WebSocket, run: str) -> None:
-    """Take a run's trainer in. Only the run's own secret opens this door."""
+    """Accept a run's trainer. Only the secret of this start of the run is accepted."""
     hub: Hub = socket.app.state.hub
     try:
         found = hub.run(run)
@@ -64,11 +64,11 @@ async def _take_in(socket: WebSocket, hub: Hub, run: LiveRun) -> None:
         raise
     finally:
         hub.supervisor.part(run, session)
-    raise StaleEpoch(session.reason or f"run {run.id} has done with this trainer")
+    raise StaleEpoch(session.reason or f"run {run.id} no longer needs this trainer")
 
 
 async def _serve(socket: WebSocket, hub: Hub, run: LiveRun, session: TrainerSession) -> None:
-    # Until either end is done.
+    # Runs until either direction ends.
     await first_of(_send(socket, session), _receive(socket, hub, run, session))
 
 
