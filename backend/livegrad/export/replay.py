@@ -52,9 +52,8 @@ def replay(
     series = curves(recording.history, recording.columns, names, first, last, SERIES_POINTS)
     bare = len(_page(recording, folder, size_bytes, series, [], b"").encode())
     length = record_bytes(recording.columns)
-    room = (
-        (size_bytes - bare) * 3 // 4 // (length + 16)
-    )  # a base64 character carries 6 bits; a range takes some characters
+    # a base64 character carries 6 bits; each range of steps takes some characters more
+    room = (size_bytes - bare) * 3 // 4 // (length + 16)
     if room < FEWEST:
         least = bare + FEWEST * (length + 16) * 4 // 3
         raise BadValue(

@@ -67,7 +67,7 @@ class Commands:
     def send_again(self, epoch: int) -> None:
         """Mark the commands sent to the trainer of `epoch` as unsent, since they may be lost.
 
-        The trainer recognises repeated commands by their ids.
+        The trainer recognizes repeated commands by their ids.
         """
         for waiting in self._waiting.values():
             if waiting.epoch == epoch:

@@ -68,9 +68,8 @@ class Launcher:
         self._forking_source: ProcessStarter | None = None
         self._children: dict[str, Child] = {}  # the newest of each run
         self._living: set[Child] = set()  # including replaced ones, until they have ended
-        self._starting: dict[
-            str, object
-        ] = {}  # runs whose newest start is in progress, and the number of that start
+        # by run: the newest start, while it is in progress
+        self._starting: dict[str, object] = {}
         self._warming: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self.is_warm = False  # whether torch was loaded

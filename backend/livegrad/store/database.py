@@ -21,9 +21,8 @@ from livegrad.store.migrations import SCHEMA, VERSION, migrate, pending
 from livegrad.store.readers import Readers
 
 APPLICATION_ID = 0x4C475244  # "LGRD"
-WRITER_BUSY_MILLISECONDS = (
-    500  # after this, the caller is told that another program holds the file, and tries again
-)
+# after this, the caller is told that another program holds the file, and tries again
+WRITER_BUSY_MILLISECONDS = 500
 READER_BUSY_MILLISECONDS = 5000  # also the writer's, while the file is opened
 READERS = 4
 # the size of the write-ahead log's file that SQLite keeps between checkpoints
@@ -46,9 +45,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.held_back_bytes = (
-            0  # bytes of the write-ahead log that a reader of an older state keeps out of the file
-        )
+        # bytes of the write-ahead log that a reader of an older state keeps out of the file
+        self.held_back_bytes = 0
         self._real_path = path.resolve()  # SQLite keeps its other files beside the target of a link
         self._files = LogFiles(self._real_path)
         self._token = secrets.token_hex(8)  # identifies this object as the writer in the file

@@ -1,4 +1,4 @@
-"""Summarises blocks of steps for every single element of a parameter or gradient. PURE; no log.
+"""Summarizes blocks of steps for every single element of a parameter or gradient. PURE; no log.
 
 A summary holds the same facts as `summary.summarize` does for scalars. Elements are many and
 float32, so their summaries are stored separately and packed, with steps counted from the start of
@@ -44,7 +44,7 @@ def _chosen(columns: Sequence[Column]) -> NDArray[np.intp]:
 
 
 def element_place(name: str, columns: Sequence[Column]) -> int:
-    """Return the index of the element `name` among the summarised elements. Raises UnknownThing."""
+    """Return the index of the element `name` among the summarized elements. Raises UnknownThing."""
     offset = element_offset(name, columns)
     assert offset is not None  # every name that is neither a scalar nor a norm is an element
     return int(np.searchsorted(_chosen(columns), offset))

@@ -1,4 +1,4 @@
-"""Summarises blocks of steps: lowest, highest and last value and first NaN of every scalar and
+"""Summarizes blocks of steps: lowest, highest and last value and first NaN of every scalar and
 norm. PURE; no log.
 
 A summary describes one block: for each series of `names` a cell of FIELDS doubles, in which each

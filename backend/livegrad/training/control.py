@@ -63,9 +63,8 @@ class Control:
         self._stop = False
         self._goal: int | None = None  # the step at which the current `step` command is done
         self._phase_goal = False  # whether to hold at the next phase boundary
-        self._pending: list[
-            tuple[str, int]
-        ] = []  # (command id, step at which it was applied), answered when the loop is held
+        # (command id, step at which it was applied), answered when the loop is held
+        self._pending: list[tuple[str, int]] = []
         self._due = 0.0  # monotonic time of the next step under a pace
 
     # -- any thread

@@ -22,7 +22,8 @@ from livegrad.training.connection import Connection, Lost
 from livegrad.training.observer import Ring, records_frame
 
 TURN_SECS = 0.007  # between two looks at the connection at full speed: a command waits no longer
-INTERVAL_SECS = 0.014  # between two frames at full speed (60 or more per second); a single record is sent at once
+# between two frames at full speed (60 or more per second); a single record is sent at once
+INTERVAL_SECS = 0.014
 STAND_IN_SECS = 0.25  # the link's thread takes over if training reaches no boundary for this long
 UNACKNOWLEDGED_BYTES = 4 * 1024 * 1024
 GIVE_UP_SECS = 5.0  # the trainer ends after this long without a server
@@ -64,9 +65,8 @@ class Link:
         self._last_picture: Frame | None = None
         self._closing = False
         self._turn = threading.RLock()  # held by the thread that sends and receives
-        self._connection: Connection | None = (
-            None  # set by the link's thread, cleared by the thread that finds it lost
-        )
+        # set by the link's thread, cleared by the thread that finds it lost
+        self._connection: Connection | None = None
         self._loss: Lost | None = None  # how the last connection was lost
         self._changed = threading.Condition(
             self._turn
