@@ -224,7 +224,8 @@ class _Writer:
         lines += [
             f"    points = {_constant(config)}",
             '    x, y = (as_column(points[axis], points[f"{axis}_scale"]) for axis in "xy")',
-            f'    training, validation = split_points(x, y, points["training"], seed={config.seed})',
+            '    training, validation = split_points(x, y, points["training"], '
+            f"seed={config.seed})",
         ]
         carries = before is not None and segment.after > 0 and before.columns == segment.columns
         lines += ["    before = optimizer"] if carries else []
@@ -306,7 +307,8 @@ def _initial(initial: InitialState) -> str:
         text = f'        "{key}": {_nested(values.reshape(column.shape))},'
         kept.setdefault(column.name, []).extend(_wrapped(text, indent=12))
     lines = [
-        f"# The state after step {initial.step}, with which the run began: the run that it continues",
+        f"# The state after step {initial.step}, with which the run began: the run that it "
+        "continues",
         "# was deleted.",
         "INITIAL = {",
     ]

@@ -48,7 +48,7 @@ def split(config: RunConfig) -> Points:
     return Points(dataset, *split_points(x, y, dataset.training_size, config.seed))
 
 
-# -- the exported script has what follows word for word
+# -- exported scripts contain the code below, word for word
 
 
 def as_column(values: Sequence[float], scale: float) -> Tensor:
@@ -57,7 +57,7 @@ def as_column(values: Sequence[float], scale: float) -> Tensor:
 
 
 def split_points(x: Tensor, y: Tensor, training: int, seed: int) -> tuple[Batch, Batch]:
-    """Return (x, y) of the points to train on, `training` of them, and (x, y) of the others."""
+    """Return (x, y) of `training` random points, and (x, y) of the others."""
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     chosen, others = order[:training], order[training:]
     return (x[chosen], y[chosen]), (x[others], y[others])
