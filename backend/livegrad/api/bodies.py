@@ -65,7 +65,7 @@ def check(body: bytes) -> None:
     """
     try:
         plain = json.loads(
-            body.decode(), parse_constant=_no_constant, object_pairs_hook=_no_key_twice
+            body.decode(), parse_constant=_no_constant, object_pairs_hook=_unique_keys
         )
         _check_depth(plain)
         json.dumps(plain, ensure_ascii=False).encode()
@@ -103,7 +103,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key, value in pairs:
         if key in plain:

@@ -67,7 +67,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
-    _drop_frameworks_own(answers)
+    _drop_framework_errors(answers)
     for status, description in _GUARD.items():
         answers.setdefault(status, {"description": description, "content": _problem()})
     for status, answer in answers.items():
@@ -79,7 +79,7 @@ def _complete(operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(answers.items()))
 
 
-def _drop_frameworks_own(answers: dict[str, Any]) -> None:
+def _drop_framework_errors(answers: dict[str, Any]) -> None:
     # FastAPI adds its own form of 422 to every route that has a parameter, even if any text is a
     # valid value.
     if "application/json" in answers.get("422", {}).get("content", {}):

@@ -62,7 +62,7 @@ class Guard:
                 receive = bodies.again(await bodies.read(scope, receive), receive)
                 scope = _head_as_get(scope)
         except Refusal as refusal:
-            await _for_people(refusal, scope).answer(scope, receive, sending)
+            await _page_for_browser(refusal, scope).answer(scope, receive, sending)
         else:
             await self._app(scope, receive, sending)
 
@@ -137,7 +137,7 @@ def _is_trainers(scope: Scope) -> bool:
     return bool(scope["type"] == "websocket" and scope["path"].endswith("/trainer"))
 
 
-def _for_people(refusal: Refusal, scope: Scope) -> Refusal:
+def _page_for_browser(refusal: Refusal, scope: Scope) -> Refusal:
     # A browser that opens a page is shown the sign-in page; other clients get the problem.
     wants_page = scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", "")
     if not wants_page or scope["path"].startswith("/api/"):

@@ -13,7 +13,7 @@ router = APIRouter()
 
 # Not a redirect: after one, a browser that came from another site would not send a SameSite=Strict
 # cookie.
-_GO_ON = """<!doctype html><html lang="en"><meta charset="utf-8"><title>livegrad</title>
+_CONTINUE_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>livegrad</title>
 <link rel="icon" href="icon.svg"><meta http-equiv="refresh" content="0; url=./">"""
 
 
@@ -34,7 +34,7 @@ async def enter(request: Request) -> Response:
         return Response(status_code=303, headers={"Location": "./"})
     if not authenticator.redeem(request.scope):
         return Response(status_code=303, headers={"Location": "signin.html?used"})
-    return HTMLResponse(_GO_ON, headers={"Set-Cookie": authenticator.cookie(request.scope)})
+    return HTMLResponse(_CONTINUE_PAGE, headers={"Set-Cookie": authenticator.cookie(request.scope)})
 
 
 @router.post(

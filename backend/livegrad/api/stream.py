@@ -33,7 +33,7 @@ async def stream(socket: WebSocket, run: str, flow: str = "") -> None:
         found = hub.listed(run)
         feed = found.join(acknowledges=flow == "ack")
     except (UnknownThing, Forbidden) as error:
-        await _turn_away(socket, error)
+        await _refuse_viewer(socket, error)
         return
     try:
         code, why = await _serve(socket, feed)
@@ -42,7 +42,7 @@ async def stream(socket: WebSocket, run: str, flow: str = "") -> None:
     await _close(socket, code, why)
 
 
-async def _turn_away(socket: WebSocket, error: UnknownThing | Forbidden) -> None:
+async def _refuse_viewer(socket: WebSocket, error: UnknownThing | Forbidden) -> None:
     with contextlib.suppress(WebSocketDisconnect):
         await socket.send_json({"kind": "error", "title": "refused", "detail": str(error)})
     await _close(socket, NOT_FOUND if isinstance(error, UnknownThing) else TOO_MANY, str(error))

@@ -30,7 +30,7 @@ async def trainer(socket: WebSocket, run: str) -> None:
         return
     await socket.accept()
     try:
-        await _take_in(socket, hub, found)
+        await _accept_trainer(socket, hub, found)
     except WebSocketDisconnect:
         pass
     except StaleEpoch as error:
@@ -52,7 +52,7 @@ async def _refuse(socket: WebSocket, error: UnknownThing | StaleEpoch) -> None:
     await Refusal(status, title, str(error)).answer(socket.scope, socket.receive, socket.send)
 
 
-async def _take_in(socket: WebSocket, hub: Hub, run: LiveRun) -> None:
+async def _accept_trainer(socket: WebSocket, hub: Hub, run: LiveRun) -> None:
     event = await socket.receive()
     if event["type"] == "websocket.disconnect":
         return

@@ -46,15 +46,15 @@ class Segment:
 
     def trains_like(self, other: "Segment") -> bool:
         """Return whether both compute the same at every step, apart from the learning rate."""
-        return self._nature() == other._nature()
+        return self._training_settings() == other._training_settings()
 
-    def _nature(self) -> dict[str, Any]:
+    def _training_settings(self) -> dict[str, Any]:
         config = self.config
-        nature = config.model_dump(exclude=_UNTOUCHED)
-        nature["optimizer"].pop("lr")
-        nature["split"] = config.seed
-        nature["order"] = None if config.batch_size is None else order_seed(config)
-        return nature
+        settings = config.model_dump(exclude=_UNTOUCHED)
+        settings["optimizer"].pop("lr")
+        settings["split"] = config.seed
+        settings["order"] = None if config.batch_size is None else order_seed(config)
+        return settings
 
     def rate_at_end(self) -> float:
         """Return the learning rate in force after the last step."""

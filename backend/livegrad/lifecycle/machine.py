@@ -52,7 +52,7 @@ SILENCE_SECS = 10.0  # for a trainer of this server that lost its connection
 START_SECS = 120.0  # from the start of the process to its connection, with torch on a cold disk
 STOPPED = "the server was stopped"
 
-_THERE = frozenset({Trainer.LAUNCHING, Trainer.EXPECTED, Trainer.CONNECTED})
+_PRESENT = frozenset({Trainer.LAUNCHING, Trainer.EXPECTED, Trainer.CONNECTED})
 
 Next = tuple[RunState, list[Effect]]
 
@@ -78,7 +78,7 @@ def advance(run: RunState, event: Event) -> Next:  # noqa: C901  # a table with 
             return _logged(run, event)
         case Parted(session, is_ours) if session == run.session:
             return _parted(run, is_ours)
-        case Lost(epoch, loss) if epoch == run.epoch and run.trainer in _THERE:
+        case Lost(epoch, loss) if epoch == run.epoch and run.trainer in _PRESENT:
             return _lost(run, loss)
         case Silent(session) if session == run.session:
             loss = Loss("its trainer was connected but did not answer")

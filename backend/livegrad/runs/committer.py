@@ -85,7 +85,7 @@ class Committer:
         self._open: dict[str, _AppendJob] = {}
         self._arrived = asyncio.Event()
         self._is_stopping = False
-        self._has_untidied = True  # whether there may be blocks to compact or thin
+        self._needs_tidying = True  # whether there may be blocks to compact or thin
         self._shortage: str | None = None
 
     # -- adding writes
@@ -128,7 +128,7 @@ class Committer:
 
     def tidy(self) -> None:
         """Note that there may be blocks to thin or space to return."""
-        self._has_untidied = True
+        self._needs_tidying = True
         self._arrived.set()
 
     # -- committing
@@ -137,10 +137,10 @@ class Committer:
         """Commit until `stop` is called."""
         with contextlib.suppress(LogError):  # at the end; unwritten messages were not acknowledged
             while not self._is_stopping:
-                if not self._has_untidied:
+                if not self._needs_tidying:
                     await self._arrived.wait()
                 await self.commit()
-                if self._has_untidied and self.trouble is None:
+                if self._needs_tidying and self.trouble is None:
                     await self._tidy()
 
     async def stop(self) -> None:
@@ -171,7 +171,7 @@ class Committer:
                 self._queue, self._open = [], {}
                 if self._is_stopping:
                     raise
-                await self._wait_a_moment()
+                await self._wait_before_retry()
                 jobs, self._queue, self._open = [*jobs, *self._queue], [], {}
             else:
                 self._note_trouble(None)
@@ -186,7 +186,7 @@ class Committer:
         found = iter(self._log.apply(writes) if writes else [])
         return [None if job.write is None else next(found) for job in jobs]
 
-    async def _wait_a_moment(self) -> None:
+    async def _wait_before_retry(self) -> None:
         # A client's write ends the wait, so that the client is told at once. Trainers' messages,
         # which are many, do not.
         self._arrived.clear()
@@ -199,7 +199,7 @@ class Committer:
 
     def _tell(self, jobs: Sequence[_Job | _AppendJob], results: Sequence[Result]) -> None:
         for job, result in zip(jobs, results, strict=True):
-            self._has_untidied |= isinstance(result, Appended) and _ends_block(result)
+            self._needs_tidying |= isinstance(result, Appended) and _ends_block(result)
             if isinstance(job, _Job) and job.client is not None and not job.client.done():
                 job.client.set_result(result)
             job.then(result)
@@ -207,14 +207,14 @@ class Committer:
     async def _tidy(self) -> None:
         # One piece at a time, so that new writes do not wait for long.
         try:
-            self._has_untidied = await self._in_thread(
+            self._needs_tidying = await self._in_thread(
                 lambda: compact(self._log) or self._retention.tidy()
             )
         except LogError as error:  # it is tried again after the next block
-            self._has_untidied = False
+            self._needs_tidying = False
             _log.warning("the run log cannot be compacted or thinned: %s", error)
         except Exception:
-            self._has_untidied = False
+            self._needs_tidying = False
             _log.exception(
                 "the run log cannot be compacted or thinned: this is a bug in livegrad; "
                 "training goes on"

@@ -53,7 +53,7 @@ def find_divergence(one: Side, other: Side) -> Divergence | None:
         unequal = (a.view(np.uint32) != b.view(np.uint32)).any(axis=1)
         if unequal.any():
             row = int(unequal.argmax())
-            return _where(mine, a[row], b[row], start + row)
+            return _divergence_at(mine, a[row], b[row], start + row)
     return Divergence(None, None, None)
 
 
@@ -78,16 +78,16 @@ def _aligned(ones: Iterator[Part], others: Iterator[Part]) -> Iterator[tuple[int
         first, end = max(a[0], b[0]), min(a[0] + len(a[1]), b[0] + len(b[1]))
         if first < end:
             yield first, a[1][first - a[0] : end - a[0]], b[1][first - b[0] : end - b[0]]
-        a, b = _after(a, end) or next(ones, None), _after(b, end) or next(others, None)
+        a, b = _rest_from(a, end) or next(ones, None), _rest_from(b, end) or next(others, None)
 
 
-def _after(part: Part, end: int) -> Part | None:
+def _rest_from(part: Part, end: int) -> Part | None:
     # Returns the rest of the part from step `end` on.
     drop = max(0, end - part[0])
     return (part[0] + drop, part[1][drop:]) if drop < len(part[1]) else None
 
 
-def _where(parameters: Sequence[Column], a: Rows, b: Rows, step: int) -> Divergence:
+def _divergence_at(parameters: Sequence[Column], a: Rows, b: Rows, step: int) -> Divergence:
     difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
     place = int(np.nanargmax(difference)) if not np.isnan(difference).all() else 0
     offset = place + parameters[0].offset

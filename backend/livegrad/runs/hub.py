@@ -119,7 +119,7 @@ class Hub:
         self._children.add(task)
         task.add_done_callback(self._children.discard)
 
-    async def _to_its_end(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    async def _shielded(self, coroutine: Coroutine[Any, Any, T]) -> T:
         # The caller may be cancelled before the write is logged; memory and log must agree even
         # then.
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -211,7 +211,7 @@ class Hub:
             parent_step=parent_step,
         )
         self._creating += 1  # before anything is awaited, because others may ask at the same time
-        return await self._to_its_end(self._create(entry))
+        return await self._shielded(self._create(entry))
 
     async def _create(self, entry: Entry) -> LiveRun:
         try:
@@ -237,7 +237,7 @@ class Hub:
         Raises UnknownThing; LogError if it cannot be removed, and then it stays.
         """
         found = self.listed(run)
-        await self._to_its_end(self._delete(found))
+        await self._shielded(self._delete(found))
 
     async def _delete(self, run: LiveRun) -> None:
         await self._committer.attempt(run.id, Delete(run.id))

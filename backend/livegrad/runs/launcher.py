@@ -80,7 +80,7 @@ class Launcher:
         fails.
         """
         with contextlib.suppress(CannotLoad, NotStarted):  # each start tries again and reports it
-            await self._tried(lambda source: source.warm_up())
+            await self._with_retries(lambda source: source.warm_up())
 
     async def start(self, run: str, assignment: Assignment, on_end: Ended) -> None:
         """Start a trainer for `run` and kill an earlier one.
@@ -112,7 +112,7 @@ class Launcher:
 
         Raises CannotLoad without torch, NotStarted when the system does not let it start.
         """
-        child = await self._tried(lambda source: source.start(task))
+        child = await self._with_retries(lambda source: source.start(task))
         self._living.add(child)
         child.outcome.add_done_callback(lambda outcome: self._living.discard(child))
         return child
@@ -154,7 +154,7 @@ class Launcher:
             del self._children[run]
         on_end(outcome.end)
 
-    async def _tried(self, act: Callable[[ProcessStarter], Awaitable[T]]) -> T:
+    async def _with_retries(self, act: Callable[[ProcessStarter], Awaitable[T]]) -> T:
         # The system's trouble may be over in a moment, and another forkserver may succeed where
         # this one cannot.
         trouble = NotStarted("no process could be started")
@@ -163,7 +163,7 @@ class Launcher:
             try:
                 found = await act(self._source)
             except CannotFork as error:
-                self._spawn_from_now_on(str(error))
+                self._switch_to_spawning(str(error))
             except CannotLoad as error:
                 self.is_warm, self.warm_failure = False, str(error)
                 raise
@@ -174,7 +174,7 @@ class Launcher:
                 return found
         raise trouble
 
-    def _spawn_from_now_on(self, reason: str) -> None:
+    def _switch_to_spawning(self, reason: str) -> None:
         if self._forking_source is None:
             logger.info("processes are spawned, not forked: %s", reason)
             self._forking_source, self._source = self._source, SpawnStarter()

@@ -109,7 +109,7 @@ class Database:
             self._create(db)
         elif migrations := pending(db):
             migrate(db, migrations)
-            self._give_room_back(db)
+            self._enable_shrinking(db)
         db.execute("PRAGMA journal_mode = WAL")
         with self.transaction(takes_over=True) as db:  # fails if nothing can be written
             db.execute("DELETE FROM owner")
@@ -131,7 +131,7 @@ class Database:
         )
 
     @staticmethod
-    def _give_room_back(db: sqlite3.Connection) -> None:
+    def _enable_shrinking(db: sqlite3.Connection) -> None:
         # The first logs could not shrink. VACUUM needs the file's size once more, so it may fail.
         if db.execute("PRAGMA auto_vacuum").fetchone() == (2,):
             return
@@ -173,7 +173,7 @@ class Database:
         Raises LogError; LogMoved when the file was moved or replaced; LogTaken when another
         livegrad writes it.
         """
-        with self._writing, self._told():
+        with self._writing, self._sqlite_errors_as_log_errors():
             db = self._open_writer()
             db.execute("BEGIN IMMEDIATE")
             self._writing_thread = threading.get_ident()
@@ -192,7 +192,7 @@ class Database:
 
     def run(self, command: str) -> None:
         """Run a command that makes its own transaction. Raises LogError."""
-        with self._writing, self._told():
+        with self._writing, self._sqlite_errors_as_log_errors():
             db = self._open_writer()
             self._check_owner(db)
             self._files.check()
@@ -205,7 +205,7 @@ class Database:
 
         The file may get shorter.
         """
-        with self._writing, self._told():
+        with self._writing, self._sqlite_errors_as_log_errors():
             if self._checkpoints.is_under_way:
                 return False
             db = self._open_writer()
@@ -237,7 +237,7 @@ class Database:
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return all rows of a query. Raises LogError."""
         with (
-            self._told(),
+            self._sqlite_errors_as_log_errors(),
             self._reading() as db,
             contextlib.closing(db.execute(query, values)) as cursor,
         ):
@@ -246,7 +246,7 @@ class Database:
     def row(self, query: str, values: Sequence[Any] = ()) -> Any:
         """Return the first row of a query, or None. Raises LogError."""
         with (
-            self._told(),
+            self._sqlite_errors_as_log_errors(),
             self._reading() as db,
             contextlib.closing(db.execute(query, values)) as cursor,
         ):
@@ -261,7 +261,7 @@ class Database:
             yield db
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _sqlite_errors_as_log_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:

@@ -37,7 +37,7 @@ class Retention:
         self._returns_all = False  # set when a run was deleted, until its space is returned
         # why the budget is exceeded although everything was thinned
         self._shortage: str | None = None
-        self._is_long = False  # whether the file shrinks as soon as no reader prevents it
+        self._wants_to_shrink = False  # whether the file shrinks as soon as no reader prevents it
 
     @property
     def shortage(self) -> str | None:
@@ -92,12 +92,12 @@ class Retention:
         if held > used and (self._returns_all or held > self._keep):
             self._log.run(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
             left = self._bytes()[1]
-            self._is_long |= left < held
+            self._wants_to_shrink |= left < held
             if left < held and left > max(used, self._keep if not self._returns_all else 0):
                 return True
         self._returns_all = False
-        if self._is_long:  # only now can the file get shorter
-            self._is_long = not self._log.truncate()
+        if self._wants_to_shrink:  # only now can the file get shorter
+            self._wants_to_shrink = not self._log.truncate()
         return False
 
     # -- thinning
@@ -122,7 +122,7 @@ class Retention:
     def _kept(self, run: str) -> set[int]:
         history = self._log.history(run)
         branches = self._log.rows("SELECT parent_step FROM runs WHERE parent = ?", (run,))
-        with _of(run):
+        with _reading_run(run):
             best = self._best(run)
         return {history.first_step, *best, *(step for (step,) in branches)}
 
@@ -144,7 +144,7 @@ class Retention:
         row = db.execute(
             f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ? AND first = ?", (run, first)
         ).fetchone()
-        with _of(run):
+        with _reading_run(run):
             frame = frame_of(row, run, 0)
         db.execute("DELETE FROM chunks WHERE run = ? AND first = ?", (run, first))
         for step in range(frame.first, frame.last + 1):
@@ -160,7 +160,7 @@ class _Unreadable(Exception):
 
 
 @contextmanager
-def _of(run: str) -> Iterator[None]:
+def _reading_run(run: str) -> Iterator[None]:
     try:
         yield
     except RunDamaged as error:

@@ -303,11 +303,11 @@ def _take(db: sqlite3.Connection, now: Standing, item: Item) -> tuple[Standing, 
         insert(db, now.run, fresh)
         return replace(now, last_step=fresh.last), replace(item, frame=fresh)
     if item.note is not None:
-        return _heed(db, now, item.note), item
+        return _apply_note(db, now, item.note), item
     return now, item
 
 
-def _heed(db: sqlite3.Connection, now: Standing, note: Note) -> Standing:
+def _apply_note(db: sqlite3.Connection, now: Standing, note: Note) -> Standing:
     if now.state in FINAL:
         return now
     now = replace(now, state=note.state, reason=note.reason)

@@ -46,7 +46,7 @@ def settle() -> tuple[int, int]:
     messages only.
     """
     ignore_signals()
-    _close_what_was_left_open()
+    _close_leaked_descriptors()
     if not _is_open(2):
         _replace(2, os.devnull, os.O_WRONLY)
     requests, replies = (
@@ -70,7 +70,7 @@ def ignore_signals() -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
-def _close_what_was_left_open() -> None:
+def _close_leaked_descriptors() -> None:
     # uvloop leaves a child's pipes open a second time. A frozen trainer would hold those of the
     # forkserver, and the server would not see their end.
     if sys.platform != "win32":
