@@ -1,6 +1,4 @@
-"""`python -m benchmarks`: runs the benchmarks, prints the table, and writes it as JSON if asked
-to.
-"""
+"""`python -m benchmarks`: runs the benchmarks, and prints or writes the table."""
 
 import argparse
 import json

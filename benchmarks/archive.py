@@ -1,5 +1,4 @@
-"""Measures the log of a run of 1,000,000 steps: its size, the cost of appending, and the speed of
-reading.
+"""Measures the log of a run of 1,000,000 steps: its size, appending and reading.
 
 The records come from a real run and are repeated.
 """

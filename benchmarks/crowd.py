@@ -20,9 +20,7 @@ SECS, SETTLE_SECS = 8.0, 2.0
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Measure the server process's share of one core, and the frames that the slowest viewer
-    got.
-    """
+    """Measure the server's share of one core, and the frames of the slowest viewer."""
     secs = effort.secs(SECS)
     with server() as running, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         run = training(running, pace=FRAMES)

@@ -1,6 +1,4 @@
-"""Measures the export of a long run: rows per second, the server's memory meanwhile, and a
-replay.
-"""
+"""Measures the export of a long run: its speed, the server's memory, a replay."""
 
 import tempfile
 import time

@@ -28,9 +28,7 @@ Attack = Callable[[], None]
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Watch and command without an attack first, then during each, repeated for as long as it is
-    watched.
-    """
+    """Watch and command without an attack first, then during each."""
     with tempfile.TemporaryDirectory() as folder:
         long = write_run(Path(folder), STEPS)
         with serving(Path(folder)) as running:

@@ -1,6 +1,4 @@
-"""Measures how soon a new run on a warm server is at step 0, and how much memory its trainer
-takes.
-"""
+"""Measures how soon a new run on a warm server is ready, and its trainer's memory."""
 
 import time
 from collections.abc import Iterator

@@ -1,5 +1,4 @@
-"""Runs a real server that starts no trainers but hands each assignment over, so that it can be
-measured from within.
+"""Runs a real server that hands its trainers' assignments over to the caller.
 
 Knows nothing of what is measured.
 """

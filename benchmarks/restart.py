@@ -1,5 +1,4 @@
-"""Measures how fast a run continues: from any step as a new run, and after a kill -9 of trainer,
-server or both.
+"""Measures how fast a run continues: from any step, and after kill -9.
 
 A run counts as ready once a viewer that was there before, and reconnected by itself, sees a new
 step. The next server is started at once, as a supervisor would. Nothing is killed before torch is
@@ -74,9 +73,7 @@ def _one(running: Server, run: str, step: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One frame of records that the viewer received: when, over which connection, from which
-    trainer.
-    """
+    """A received frame of records: when, over which connection, from which trainer."""
 
     at: float
     connection: int
@@ -112,9 +109,7 @@ def _settle(world: World) -> None:
 
 
 def first_new(sights: list[Sight], before: Sight) -> Sight:
-    """Wait for the first frame with a step taken after the kill; `before` is a frame from before
-    it.
-    """
+    """Wait for the first frame after the kill; `before` is a frame from before it."""
     end = time.monotonic() + PATIENCE_SECS
     while time.monotonic() < end:
         if (found := _new(sights, before)) is not None:

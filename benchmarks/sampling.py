@@ -24,8 +24,9 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds of wall-clock time, and of processor time in all threads, which other programs hardly
-    affect.
+    """Seconds of wall-clock time, and of processor time in all threads.
+
+    Other programs hardly affect the latter.
     """
 
     clock: float

@@ -1,6 +1,4 @@
-"""Starts the measured server: a real one in a separate process, with an empty run log, on
-loopback.
-"""
+"""Starts the measured server: a real one, with an empty run log, on loopback."""
 
 import tempfile
 from collections.abc import Iterator

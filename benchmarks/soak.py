@@ -1,5 +1,4 @@
-"""Checks for growth over hours: `python -m benchmarks.soak --minutes 60`, many runs, viewers that
-come and go.
+"""Checks for growth over hours: `python -m benchmarks.soak --minutes 60`.
 
 Prints memory, descriptors and threads of the server and of its trainers every minute, and finally
 their growth per hour after a warm-up. It takes an hour, so it is not one of the subjects of `python
@@ -34,8 +33,9 @@ MEGABYTE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The figures at one time: megabytes, and numbers of descriptors and threads, summed over the
-    trainers.
+    """The figures at one time: megabytes, descriptors and threads.
+
+    Those of the trainers are summed.
     """
 
     minutes: float
@@ -149,9 +149,7 @@ def growth_table(samples: Sequence[Sample]) -> str:
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return the slope of the line through the points by least squares; NaN for fewer than two
-    points.
-    """
+    """Return the slope of the points by least squares; NaN for fewer than two."""
     if len(x) < 2:
         return float("nan")
     middle_x, middle_y = sum(x) / len(x), sum(y) / len(y)

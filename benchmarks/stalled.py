@@ -1,6 +1,4 @@
-"""Measures how a viewer that stops reading affects the server's memory and another viewer, at full
-speed.
-"""
+"""Measures how a viewer that stops reading affects the server and another viewer."""
 
 from collections.abc import Iterator
 
@@ -19,8 +17,8 @@ MEGABYTE = 1_000_000
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Watch without a stalled viewer first, then with one that acknowledges, then with one that
-    does not.
+    """Watch without a stalled viewer, then with one that acknowledges, then with one that does
+    not.
     """
     with server() as running:
         run = training(running)
@@ -45,9 +43,7 @@ def rows(effort: Effort) -> Iterator[Row]:
 
 
 def _watched(process: psutil.Process, viewer: Viewer, effort: Effort) -> tuple[float, float]:
-    """Return the largest growth of the server's memory in MB, and the viewer's frames per
-    second.
-    """
+    """Return the largest growth of the server's memory in MB, and the viewer's frames/s."""
     before, frames, spent = process.memory_info().rss, viewer.frames, 0.0
     most = before
     while spent < effort.secs(STALL_SECS):

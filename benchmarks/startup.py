@@ -1,6 +1,4 @@
-"""Measures how soon the page answers after `livegrad` was typed, and that the server does not load
-torch.
-"""
+"""Measures how soon the page answers, and that the server does not load torch."""
 
 import signal
 import socket

@@ -1,6 +1,4 @@
-"""Measures looking at past steps of a run of 1,000,000 steps: how long a step takes to be drawn,
-and whether dragging is smooth.
-"""
+"""Measures how fast past steps of a run of 1,000,000 steps are drawn."""
 
 import random
 from collections.abc import Iterator
@@ -110,9 +108,7 @@ def _dragged(page: Page, effort: Effort) -> Row:
 
 
 def _long_run(folder: Path, steps: int) -> str:
-    """Train one run briefly, for its columns and data; then write made-up records after it, and
-    compact them.
-    """
+    """Train one run briefly, then write made-up records after it, and compact them."""
     with serving(folder) as running:
         run = running.create(optimizer={"kind": "adam"}, pace=None, max_steps=10_000_000)
         running.command(run, "step", count=1)

@@ -1,5 +1,4 @@
-"""A viewer that costs almost nothing: raw sockets, and enough of the websocket protocol to follow a
-run.
+"""A viewer that costs almost nothing: raw sockets and a minimal websocket protocol.
 
 Many of them can watch without taking processor time from the measured server. Knows nothing of
 records but their header.
@@ -58,9 +57,7 @@ class Viewer:
 
 
 def _message_at(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """Return (kind, where its payload starts, where the next message starts), or None while it is
-    incomplete.
-    """
+    """Return (kind, payload's start, next message's start), or None if it is incomplete."""
     if len(data) < at + 2:
         return None
     length, start = data[at + 1], at + 2

@@ -1,5 +1,4 @@
-"""Prints livegrad's dependencies, one requirement per line, so that they form an image layer of
-their own.
+"""Prints livegrad's dependencies, one per line, for an image layer of their own.
 
 Needs nothing installed.
 """

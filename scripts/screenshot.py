@@ -1,6 +1,5 @@
 #!/usr/bin/env python
-"""Makes docs/dashboard.png, the picture in the README: a real run in a real browser, paused after a
-step.
+"""Makes docs/dashboard.png, the picture in the README, in a real browser.
 
 LIVEGRAD_CHROMIUM=/usr/bin/chromium python scripts/screenshot.py
 """

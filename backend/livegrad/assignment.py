@@ -19,8 +19,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The record from which a run continues: its step, its bytes, and the learning rate then in
-    force.
+    """The record from which a run continues, and the learning rate then in force.
 
     `is_own` is true for an interrupted run, whose log contains the record, and false for a run that
     continues another run.

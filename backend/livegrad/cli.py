@@ -56,8 +56,7 @@ def _tell(text: str) -> None:
 
 
 def listen(settings: "Settings") -> socket.socket:
-    """Return a listening socket on the requested port, or on the first free one from the default
-    on.
+    """Return a socket listening on the requested port, or on the first free default one.
 
     Raises SettingsError for a requested port that is busy, and for an address that is not this
     machine's.

@@ -16,9 +16,7 @@ _DESCRIPTORS = (0, 1, 2)
 
 
 class _Dropping(io.RawIOBase):
-    """A raw stream that drops what the stream below it refuses, so that buffers above it never
-    fail.
-    """
+    """A raw stream that never fails: it drops what the stream below it refuses."""
 
     def __init__(self, below: io.RawIOBase) -> None:
         self._below = below

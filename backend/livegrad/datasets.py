@@ -31,9 +31,7 @@ class Dataset:
 
     @property
     def validation_size(self) -> int:
-        """Return how many points are held out for validation: a fifth, rounded down, at least
-        one.
-        """
+        """Return the number of validation points: a fifth, rounded down, at least one."""
         return max(1, len(self.x) // 5)
 
     @property

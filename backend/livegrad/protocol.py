@@ -116,8 +116,7 @@ def record_bytes(columns: Sequence[Column]) -> int:
 
 
 def grad_states_of(step: int, record: bytes, columns: Sequence[Column]) -> list[GradState]:
-    """Return the state of each parameter's `.grad` in the record of `step`, which ends an
-    iteration.
+    """Return the state of each parameter's `.grad` in the record of `step`.
 
     After `optimizer.step()` a `.grad` is either None or that of the iteration's own `backward()`,
     never stale. Records that were logged before NO_GRADIENT_BITS existed carry another NaN; only
@@ -138,8 +137,7 @@ def columns_from_json(plain: object) -> tuple[Column, ...]:
 
 
 def check_layout(columns: Sequence[Column]) -> None:
-    """Check that the columns begin with the scalars, are contiguous, and pair each parameter with a
-    gradient.
+    """Check the order of columns: scalars first, contiguous, a gradient for each parameter.
 
     Raises ProtocolError.
     """
@@ -293,9 +291,7 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
 
 
 def join(frames: Sequence[Frame], skipped: int = 0) -> Frame:
-    """Return consecutive record frames of one epoch as one, which reports `skipped` steps before
-    it.
-    """
+    """Join consecutive record frames of one epoch; the result reports `skipped` steps."""
     first = frames[0]
     if len(frames) == 1:
         if skipped == first.skipped:
@@ -315,9 +311,7 @@ def join(frames: Sequence[Frame], skipped: int = 0) -> Frame:
 
 
 def plain_number(value: float) -> float | str:
-    """Return `value` in a form that JSON can carry: NaN and infinities become "nan", "inf" and
-    "-inf".
-    """
+    """Return `value` for JSON, with NaN and infinities as "nan", "inf" and "-inf"."""
     if value != value:
         return "nan"
     if value in (float("inf"), float("-inf")):

@@ -121,9 +121,7 @@ class Settings(BaseSettings):
 
     @property
     def port_was_asked_for(self) -> bool:
-        """Return whether the port was given explicitly, so that it may not be replaced by a free
-        one.
-        """
+        """Return whether the port was given explicitly; then no free one replaces it."""
         return "port" in self.model_fields_set
 
 

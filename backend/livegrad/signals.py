@@ -31,8 +31,9 @@ class Ending:
 
     @contextmanager
     def handling(self) -> Iterator[None]:
-        """Handle the signals in the body; afterwards restore the former handlers, and ignore
-        signals while the interpreter exits.
+        """Handle the signals in the body, then restore the former handlers.
+
+        Signals are ignored while the interpreter exits.
         """
         before = {number: signal.signal(number, self) for number in _ending_signals()}
         try:

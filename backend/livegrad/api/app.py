@@ -41,8 +41,7 @@ def frontend() -> Path:
 def create_app(
     settings: Settings, authenticator: Authenticator, port: int, on_crash: OnCrash
 ) -> "tuple[ASGIApp, Stop]":
-    """Return the whole guarded application, and a function to call before its connections are
-    closed.
+    """Return the guarded application and a function to call before its connections are closed.
 
     `on_crash` ends the server with a message after an unexpected error in one of its tasks. Raises
     LogError when the run log cannot be opened.

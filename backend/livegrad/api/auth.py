@@ -1,5 +1,4 @@
-"""Authenticates clients: by the token, by one-time links, and by the session cookie that both lead
-to.
+"""Authenticates clients by the token, by one-time links, and by the session cookie.
 
 A one-time link carries a code and never the token. The first request that opens the link gets the
 cookie.
@@ -36,8 +35,9 @@ class Authenticator:
     # -- one-time links
 
     def one_time_path(self) -> str:
-        """Return the path and query of a new one-time link, to follow "/"; an empty text without a
-        token.
+        """Return the path and query of a new one-time link, to follow "/".
+
+        Without a token, return an empty text.
         """
         if not self.has_token:
             return ""

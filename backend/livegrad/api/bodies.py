@@ -60,8 +60,9 @@ def _too_large(received: str) -> Refusal:
 
 
 def check(body: bytes) -> None:
-    """Refuse JSON that other readers may read differently: not UTF-8, NaN, a repeated key, half of
-    a surrogate pair.
+    """Refuse JSON that other readers may read differently.
+
+    Refused are texts that are not UTF-8, NaN, repeated keys, and half of a surrogate pair.
     """
     try:
         plain = json.loads(

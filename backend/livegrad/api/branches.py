@@ -20,8 +20,9 @@ router = APIRouter(prefix="/api/runs/{run}", tags=["history"])
 
 
 class Branch(BaseModel):
-    """The step to continue from, and the settings to change: any field of RunConfig except hidden
-    and named_layers.
+    """The step to continue from, and the settings to change.
+
+    These are any fields of RunConfig except hidden and named_layers.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -83,8 +84,9 @@ async def branch(
     response: Response,
     body: Annotated[Branch, Body(openapi_examples=_EXAMPLES)],
 ) -> Any:
-    """Make a run that continues this one from a step, with the same numbers and the same position
-    in the data.
+    """Make a run that continues this one from a step.
+
+    It has the same numbers and the same position in the data.
     """
     entry = run.entry
     await _check_step(hub, run, body.step)

@@ -1,6 +1,4 @@
-"""The dependencies of routes: the hub, a run by its id, the board of exports' progress, the
-threads.
-"""
+"""The dependencies of routes: the hub, a run by its id, the board of exports, the threads."""
 
 from typing import Annotated
 

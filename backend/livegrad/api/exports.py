@@ -109,8 +109,9 @@ async def history_csv(
     last: To = None,
     progress: Token = None,
 ) -> Response:
-    """Return the whole history, one row per step: losses, lr, and every parameter and gradient by
-    name.
+    """Return the whole history, one row per step.
+
+    The columns are losses, lr, and every parameter and gradient by name.
     """
     steps = bounds(run, first, last)
     under_way = board.begin(run.id, progress)
@@ -218,7 +219,5 @@ async def progress(
         str, InPath(description="The `progress` of an export's address.", examples=[TOKEN])
     ],
 ) -> Any:
-    """Return the progress of the export that was requested with this token, up to ten minutes after
-    its end.
-    """
+    """Return the progress of the export with this token, up to ten minutes after its end."""
     return board.find(run.id, token)

@@ -1,5 +1,4 @@
-"""Answers that take long: made in separate threads, tracked on the board, abandoned when the client
-has gone.
+"""Answers that take long: made in threads, tracked on the board, abandoned when unwanted.
 
 Each answer holds one of a few places while it lasts. However many are requested, they take bounded
 memory, and requests for single steps do not wait for them.
@@ -39,9 +38,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """The threads that read the log for answers: some for long answers, others for single steps
-    only.
-    """
+    """The threads that read the log: some for long answers, others for single steps only."""
 
     def __init__(self) -> None:
         self._long = ThreadPoolExecutor(limits.EXPORT_THREADS, "livegrad export")
@@ -103,9 +100,7 @@ async def _run(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
 
 
 class Paged(Response):
-    """An answer that is made and sent page by page; each page is made after the one before it was
-    taken.
-    """
+    """An answer that is made page by page, each after the one before it was taken."""
 
     def __init__(
         self,

@@ -100,8 +100,9 @@ async def _snapshot(hub: Hub, run: LiveRun, threads: Threads, step: int | None) 
 async def parameters(
     hub: HubHere, run: RunHere, threads: ThreadsHere, step: Step = None, format: Format = "json"
 ) -> Any:
-    """Return every parameter, its .grad and the loss at a step, or at this moment, even inside an
-    iteration.
+    """Return every parameter, its .grad and the loss at a step, or at this moment.
+
+    This moment may be inside an iteration.
     """
     snapshot = await _snapshot(hub, run, threads, step)
     if format == "json":
@@ -152,9 +153,7 @@ def _json(plain: Any) -> bytes:
 async def records(
     hub: HubHere, run: RunHere, threads: ThreadsHere, first: From = 0, last: To = None
 ) -> Response:
-    """Return stored records as raw bytes in frames like the stream's, each of up to 4,096
-    records.
-    """
+    """Return stored records as raw bytes, in frames of up to 4,096 records as on the stream."""
     start, end = bounds(run, first, last)
     frames = _encoded(hub.log.frames(run.id, start, end))
     # one call in a thread; a streamed answer needs one for every piece
@@ -225,8 +224,9 @@ async def series(
 
 @router.get("/kept", response_model=Kept, responses=responses(404), tags=["parameters"])
 async def kept(hub: HubHere, run: RunHere) -> Any:
-    """Return the steps whose records are kept: ranges of all steps, every 256th outside of them,
-    and single steps.
+    """Return the steps whose records are kept.
+
+    These are ranges of steps, every 256th step outside of them, and single steps.
     """
     stretches = await asyncio.to_thread(hub.log.kept, run.id)
     alone = [first for first, last in stretches if first == last]

@@ -11,8 +11,9 @@ from livegrad.api import limits
 
 
 class RateLimit:
-    """Counts per address; IPv6 addresses are counted per /64 network, which one machine may own
-    entirely.
+    """Counts wrong tokens per address.
+
+    IPv6 addresses are counted per /64 network, which one machine may own entirely.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -21,9 +22,7 @@ class RateLimit:
         self._wrong: dict[str, tuple[float, int]] = {}
 
     def wait_secs(self, address: str) -> float:
-        """Return for how many seconds no further token from `address` is checked; 0 if the limit is
-        not reached.
-        """
+        """Return for how many seconds no token from `address` is checked; 0 below the limit."""
         since, count = self._wrong.get(_source(address), (0.0, 0))
         return (
             max(0.0, since + limits.WRONG_TOKENS_SECS - self._clock())

@@ -1,6 +1,4 @@
-"""Adds to /openapi.json what the routes do not describe: the guard's answers, examples, the
-websockets.
-"""
+"""Completes /openapi.json: the guard's answers, examples, the websockets."""
 
 from typing import Any
 

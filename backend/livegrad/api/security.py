@@ -1,5 +1,4 @@
-"""The guard: exact Host and Origin, the token if there is one, small JSON bodies, headers on every
-answer.
+"""The guard around all routes: checks Host, Origin, token and bodies, and adds headers.
 
 One ASGI layer around everything, including both websockets, which Starlette's CORS middleware does
 not check. Knows nothing of runs.
@@ -93,9 +92,7 @@ class Guard:
 
 
 class WrongHost(Refusal):
-    """The answer to somebody who opened the page by an unknown name: it names the flag that allows
-    the name.
-    """
+    """The answer to a browser that used an unknown host name: names the flag that allows it."""
 
     kind = "text/html; charset=utf-8"
 

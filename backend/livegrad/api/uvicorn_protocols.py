@@ -65,9 +65,7 @@ class TooManyRequests(Exception):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One HTTP connection, with limits on what it sends and on how long it takes to send and to
-    read.
-    """
+    """One HTTP connection, with limits on its bytes and on the time to send and read them."""
 
     # All connections that wait for their peer, longest first; they are closed when others need the
     # room. Shared by the one server of the process.
@@ -86,9 +84,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(  # type: ignore[override]  # as uvicorn says it
         self, transport: asyncio.Transport
     ) -> None:
-        """Accept the connection if there is room; otherwise close the one that has waited longest
-        for its peer.
-        """
+        """Accept the connection; if there is no room, close the one that has waited longest."""
         super().connection_made(transport)
         self._reader = Reader(transport, self.loop.time)
         self._enter("head")
@@ -107,9 +103,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer = _hang_up(transport, _refusal_bytes(refusal))
 
     def shutdown(self) -> None:
-        """End with the server: unfinished answers get a moment, since an unread answer would never
-        end.
-        """
+        """End with the server. Unfinished answers get a moment; unread ones would never end."""
         super().shutdown()
         self.loop.call_later(limits.STOP_SECS, self.leave)
 
@@ -316,9 +310,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     # -- the handshake
 
     def handle_connect(self, event: Request) -> None:
-        """Pass the request to the application, or refuse it if it asks for no websocket of this
-        protocol.
-        """
+        """Pass the request to the application, or refuse what is no websocket handshake."""
         response = self.conn.accept(event)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self._refuse(response.status_code, "expected a websocket's handshake, version 13")

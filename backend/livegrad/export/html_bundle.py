@@ -30,9 +30,7 @@ _PREFIX = "livegrad"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Data within the page: the element's id, its type and its text, which must not close a
-    script.
-    """
+    """Data within the page: an element's id, its type and its text without script ends."""
 
     id: str
     type: str
@@ -40,8 +38,9 @@ class Block:
 
 
 def pack(folder: Path, page: str, entry: str, title: str, blocks: list[Block]) -> str:
-    """Return `page` of `folder` as one file with its style sheets, `entry`, all imported modules,
-    and `blocks`.
+    """Return `page` of `folder` as one file, with its style sheets and `blocks`.
+
+    `entry` and all modules that it imports are included.
     """
     html = (folder / page).read_text(encoding="utf-8")
     style = "\n".join(_styles(folder, html))

@@ -15,8 +15,9 @@ Find = Callable[[str], Entry | None]
 
 
 def lineage(log: RunLog, entry: Entry, find: Find) -> tuple[list[Segment], InitialState | None]:
-    """Return the segments that lead to `entry`, oldest first, and the first record if they do not
-    begin with a seed.
+    """Return the segments that lead to `entry`, oldest first, and the record they start from.
+
+    The record is None if they start from a seed.
 
     `find(run)` returns a run that still exists. Raises Forbidden before the run's first record.
     """

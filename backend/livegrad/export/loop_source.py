@@ -22,9 +22,7 @@ _CALLS = {
 
 @dataclass(frozen=True, slots=True)
 class LoopSource:
-    """`lines` of code; `phases` maps each phase to the line, counted from 0, that carries it
-    out.
-    """
+    """The `lines` of the loop; `phases` maps each phase to its line, counted from 0."""
 
     lines: tuple[str, ...]
     phases: dict[str, int]

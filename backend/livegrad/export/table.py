@@ -32,9 +32,7 @@ class Table:
     read: Read
 
     def names(self) -> list[str]:
-        """Return the names of the columns after the step; elements are named as PyTorch spells
-        them.
-        """
+        """Return the names of the columns after the step, elements as PyTorch spells them."""
         return [name for column in self._shown() for name in _elements(column)]
 
     def pages(self, size: int) -> Iterator[tuple[int, Rows]]:

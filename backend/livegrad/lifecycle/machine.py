@@ -58,9 +58,7 @@ Next = tuple[RunState, list[Effect]]
 
 
 def advance(run: RunState, event: Event) -> Next:  # noqa: C901  # a table with one case per event
-    """Return the next state of `run` after `event`, and the effects in the order to carry them
-    out.
-    """
+    """Return the state of `run` after `event`, and the effects in order."""
     if run.is_deleted:
         return _after_deletion(run, event)
     match event:

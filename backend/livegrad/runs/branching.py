@@ -15,8 +15,7 @@ KEPT = ("hidden", "named_layers")  # they determine which parameters there are
 def continued(
     parent: dict[str, Any], step: int, lr: float, pace: float | None, changes: dict[str, Any]
 ) -> RunConfig:
-    """Return the configuration of a run that continues a run of configuration `parent` after
-    `step`.
+    """Return the configuration of a run that continues one of `parent` after `step`.
 
     `lr` and `pace` are those in force at that step. Raises BadValue for a change of the network's
     shape, and pydantic's ValidationError for an invalid value.

@@ -56,9 +56,7 @@ class Commands:
         self._waiting.pop(waiting.id, None)
 
     def unsent(self, epoch: int) -> Iterator[Waiting]:
-        """Yield the commands that the trainer of `epoch` was not sent yet, and mark them as
-        sent.
-        """
+        """Yield the commands not sent to the trainer of `epoch` yet, and mark them as sent."""
         for waiting in self._waiting.values():
             if waiting.epoch is None:
                 waiting.epoch = epoch

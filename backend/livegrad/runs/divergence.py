@@ -26,9 +26,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first step whose parameters differ in any bit, or None, and the largest difference at
-    that step.
-    """
+    """The first step whose parameters differ in any bit, if any, and the largest difference."""
 
     step: int | None
     parameter: str | None

@@ -27,9 +27,7 @@ class End:
 
     @property
     def is_failure(self) -> bool:
-        """Return whether the training code, or an import that it needs, raised an error, which
-        would happen again.
-        """
+        """Return whether the training code or its imports raised an error, which would recur."""
         return self.code == FAILED and bool(self.error)
 
     def __str__(self) -> str:

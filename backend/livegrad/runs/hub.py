@@ -1,5 +1,4 @@
-"""Manages all runs: creates, continues, commands and deletes them, and connects trainers, log and
-viewers.
+"""Creates, continues, commands and deletes runs; connects trainers, log and viewers.
 
 Knows neither HTTP nor torch.
 """
@@ -76,9 +75,7 @@ class Hub:
     # -- opening and closing
 
     async def open(self) -> None:
-        """Load every run of the log, start the committer, and create the default run if the log is
-        empty.
-        """
+        """Load every run and start the committer; create the default run in an empty log."""
         for entry in reversed(await asyncio.to_thread(self.log.runs)):
             newest = await asyncio.to_thread(self.log.frame, entry.id, entry.last_step)
             self._add(LiveRun(entry, newest))

@@ -60,9 +60,7 @@ class Ingest:
             self.note_trouble(run)
 
     def note_trouble(self, run: LiveRun) -> None:
-        """Answer the commands that can be answered while the log cannot be written, and fail the
-        others.
-        """
+        """Answer the commands that need no log while it cannot be written, and fail the others."""
         if (trouble := self._committer.trouble) is not None:
             run.commands.while_unlogged(unlogged(trouble))
 

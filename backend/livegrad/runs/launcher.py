@@ -76,9 +76,7 @@ class Launcher:
         self.warm_failure: str | None = None  # why the last attempt to load torch failed
 
     async def warm_up(self) -> None:
-        """Load torch in a separate process while the server goes on; keep the reason if it
-        fails.
-        """
+        """Load torch in a separate process; keep the reason if it fails."""
         with contextlib.suppress(CannotLoad, NotStarted):  # each start tries again and reports it
             await self._with_retries(lambda source: source.warm_up())
 

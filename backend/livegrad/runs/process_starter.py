@@ -1,5 +1,4 @@
-"""Starts processes that have torch loaded: forked from a forkserver, or spawned with one kept
-ready.
+"""Starts processes with torch loaded: forked from a forkserver, or spawned in advance.
 
 Never imports torch. Nothing here blocks the event loop: every answer is awaited, and every wait is
 bounded.

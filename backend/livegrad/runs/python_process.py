@@ -49,9 +49,7 @@ async def start(module: str, hides_devices: bool) -> Process:
 
 
 def flags() -> list[str]:
-    """Return the interpreter's flags: this interpreter's own, and no imports from the working
-    folder.
-    """
+    """Return this interpreter's flags, and -P: no imports from the working folder."""
     found = ["-P"]
     if sys.flags.ignore_environment:
         found.append("-E")
@@ -61,8 +59,7 @@ def flags() -> list[str]:
 
 
 def import_path() -> str:
-    """Return PYTHONPATH for a process: the absolute entries of this one's, and the folder of this
-    livegrad.
+    """Return PYTHONPATH for a process: this one's absolute entries, and livegrad's folder.
 
     A relative or empty entry means the working folder, whose files may have names like random.py or
     torch.py. Installed packages are found without PYTHONPATH, and must not come before the standard

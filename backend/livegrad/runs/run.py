@@ -255,9 +255,7 @@ class LiveRun:
             self.loss, self.validation_loss = _known(status.loss, self.step), status.validation_loss
 
     def forget_phase(self) -> None:
-        """Return to the boundary between two iterations, since the trainer that was inside one is
-        gone.
-        """
+        """Return to the boundary between iterations, because the trainer inside one is gone."""
         self.phase, self.picture = "step", None
         self.grad_states = self._grad_states_between()
         if self.newest is not None:

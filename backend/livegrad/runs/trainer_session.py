@@ -1,5 +1,4 @@
-"""The server's end of one trainer's connection: its outgoing messages, and how many received bytes
-are not logged yet.
+"""The server's end of one trainer's connection: outgoing messages and unlogged bytes.
 
 Knows nothing of sockets: `api.trainers` sends what `next` returns. Commands are never dropped; of
 acknowledgements only the newest is sent.
@@ -57,8 +56,9 @@ class TrainerSession:
     # -- to the trainer
 
     def welcome(self, step: int, seq: int) -> None:
-        """Tell the trainer what is logged: it continues from there, and its messages are counted
-        from there.
+        """Tell the trainer what is logged.
+
+        It continues, and its messages are counted, from there.
         """
         self._number = seq
         self._acknowledged = self._told = (step, seq)
@@ -81,9 +81,7 @@ class TrainerSession:
         return self.unanswered_pings <= UNANSWERED_PINGS
 
     def acknowledge(self, step: int, seq: int) -> None:
-        """Tell the trainer that every record up to `step` and every message up to `seq` is
-        logged.
-        """
+        """Acknowledge that records up to `step` and messages up to `seq` are logged."""
         self._acknowledged = max(self._acknowledged, (step, seq))
         self._changed.set()
 

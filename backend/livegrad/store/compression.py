@@ -1,5 +1,4 @@
-"""Packs records without loss: the differences from step to step, byte plane by byte plane, through
-Zstandard. PURE.
+"""Packs records without loss, as differences from step to step, with Zstandard. PURE.
 
 Most numbers change little from one step to the next, so as integers their bits differ by little
 too, and the upper bytes of the differences are nearly all zero. docs/decisions/0007 has the

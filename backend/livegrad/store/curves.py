@@ -1,5 +1,4 @@
-"""Builds series for charts from summaries where there are many steps, and from records where there
-are few.
+"""Builds series for charts: from summaries for many steps, from records for few.
 
 Every point is a recorded step with its value. Minima, maxima and the first NaN between points are
 kept. This module knows neither SQL nor the web.
@@ -94,8 +93,9 @@ class Reading:
         self._found: dict[str, list[Point]] = {name: [] for name in wanted}
 
     def take_summaries(self, first: int, last: int, size: int) -> None:
-        """Collect the points of these steps from summaries of `size` steps; a `size` of 1 means
-        every kept record.
+        """Collect the points of these steps from summaries of `size` steps.
+
+        A `size` of 1 means every kept record.
         """
         if size == 1:
             self._take_records(self._readers, first, last)

@@ -59,8 +59,9 @@ def summarize(rows: Rows, columns: Sequence[Column], first: int, block: int) -> 
 
 
 def fold(summaries: Summaries, size: int, block: int) -> bytes:
-    """Return the summary of consecutive blocks of `size` steps as one block, which begins at step
-    `block`.
+    """Return the summaries of consecutive blocks as one.
+
+    The blocks are `size` steps long; the result begins at step `block`.
     """
     return _packed(folded(unpacked(summaries, size, slice(None))), block)
 

@@ -206,9 +206,7 @@ class History:
         return self.log.frames(self.run, first, last)
 
     def summaries(self, size: int, first: int, last: int) -> list[bytes]:
-        """Return the summaries of all blocks of `size` steps that contain any of the steps, in
-        order.
-        """
+        """Return the summaries, in order, of all blocks of `size` steps with any of the steps."""
         rows = self.log.rows(
             "SELECT payload FROM summaries WHERE run = ? AND size = ? AND first > ? "
             "AND first <= ? ORDER BY first",

@@ -1,6 +1,4 @@
-"""Checks that the run log's files are still the files that were opened, and restricts who may read
-them. Knows no SQL.
-"""
+"""Checks that the run log's files were not moved, and restricts access. Knows no SQL."""
 
 import contextlib
 import os
@@ -67,9 +65,7 @@ def make_file(path: Path) -> None:
 
 
 def keep_from_others(path: Path) -> None:
-    """Remove the permissions of group and others, where the system has them and we may change
-    them.
-    """
+    """Remove the permissions of group and others, as far as the system allows it."""
     if os.name == "nt":
         return  # on Windows the folder's permissions apply
     with contextlib.suppress(OSError):

@@ -63,8 +63,9 @@ def _norm(column: Column) -> Reader:
 
 
 def element_offset(name: str, columns: Sequence[Column]) -> int | None:
-    """Return the offset of the element `name` in a record, in floats; None if `name` is no
-    element's name.
+    """Return the offset of the element `name` in a record, in floats.
+
+    Return None if `name` is no element's name.
 
     Raises UnknownThing for an element of an unknown parameter or outside its shape.
     """

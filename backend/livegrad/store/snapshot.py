@@ -122,9 +122,7 @@ class Snapshot:
         return file.getvalue()
 
     def as_csv(self) -> str:
-        """Return one line per element: its PyTorch name, its value and its gradient (empty if
-        None).
-        """
+        """Return one line per element: PyTorch's name, value, gradient (empty if None)."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["name", "value", "grad"])

@@ -1,5 +1,6 @@
-"""Summarizes blocks of steps: lowest, highest and last value and first NaN of every scalar and
-norm. PURE; no log.
+"""Summarizes blocks of steps per scalar and norm. PURE; no log.
+
+A summary holds the lowest, the highest and the last value, and the first NaN.
 
 A summary describes one block: for each series of `names` a cell of FIELDS doubles, in which each
 value stands beside its step. Blocks are SIZES steps long; a larger one is folded from FOLD of the
@@ -52,9 +53,7 @@ def summarize(rows: Rows, columns: Sequence[Column], first: int) -> bytes:
 
 
 def summed_up(values: Values | Rows, first: int) -> Cells:
-    """Return the cells of one block, shape (series, FIELDS), from its values, shape (steps,
-    series).
-    """
+    """Return a block's cells, shape (series, FIELDS), from values of shape (steps, series)."""
     absent = np.isnan(values)
     cells = np.full((values.shape[1], FIELDS), -1.0)
     for at_step, at_value, worst in ((LOW_STEP, LOW, np.inf), (HIGH_STEP, HIGH, -np.inf)):
@@ -97,9 +96,7 @@ def fold(payloads: Sequence[bytes], columns: Sequence[Column]) -> bytes:
 
 
 def folded(blocks: Cells) -> Cells:
-    """Return the cells of several consecutive blocks as those of one block, shape (series,
-    FIELDS).
-    """
+    """Return the cells of consecutive blocks as those of one, shape (series, FIELDS)."""
     cells: Cells = blocks[-1].copy()
     lows = np.where(blocks[:, :, LOW_STEP] < 0, np.inf, blocks[:, :, LOW])
     highs = np.where(blocks[:, :, HIGH_STEP] < 0, -np.inf, blocks[:, :, HIGH])

@@ -151,8 +151,7 @@ Result = Standing | Appended | Broken | None
 
 
 def apply(db: sqlite3.Connection, writes: Sequence[Write]) -> list[Result]:
-    """Carry out all writes within the open transaction; an error in one write affects only that
-    one.
+    """Carry out all writes in the open transaction; an error affects only its own write.
 
     Raises sqlite3.Error when the log as a whole cannot be written.
     """

@@ -118,9 +118,7 @@ class Connection:
         self._selector.select(secs)
 
     def close(self) -> None:
-        """Send the close frame, wait briefly until the server has read everything, and close the
-        socket.
-        """
+        """Send the close frame, wait briefly for the server, and close the socket."""
         end = time.monotonic() + CLOSE_SECS
         with contextlib.suppress(Lost, InvalidState):
             self._protocol.send_close(1000)

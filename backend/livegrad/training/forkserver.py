@@ -1,5 +1,4 @@
-"""The forkserver: one single-threaded process with torch loaded, from which others are forked in
-milliseconds.
+"""The forkserver: a single-threaded process with torch loaded, forked in milliseconds.
 
 It reads Start messages from standard input and reports on standard output how each process fared.
 When the server is gone, it takes no new work and ends after its last process. Knows nothing of

@@ -36,8 +36,7 @@ Message = dict[str, Any]
 
 
 class Link:
-    """Carries the training thread's messages to the server, and the server's commands to
-    `on_message`.
+    """Carries messages to the server, and the server's commands to `on_message`.
 
     `greeting` is the hello message, which is repeated after every reconnect. `on_end()` is called
     when the server is gone for good, or refuses this trainer.
@@ -114,9 +113,7 @@ class Link:
         return event.is_set()
 
     def close(self, timeout: float) -> None:
-        """Send the rest, wait until it is acknowledged (at most `timeout` seconds), and
-        disconnect.
-        """
+        """Send the rest, wait `timeout` seconds at most for its acknowledgement, and disconnect."""
         self._closing = True
         end = time.monotonic() + timeout
         while not self._is_empty() and not self._has_ended and time.monotonic() < end:

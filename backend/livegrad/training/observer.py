@@ -35,8 +35,7 @@ _NOTHING: dict[str, Any] = {}
 
 
 class Ring:
-    """A bounded buffer of records between the observer, which adds them, and the link, which
-    removes them.
+    """A bounded buffer of records: the observer adds them, the link removes them.
 
     The training thread lets the link make room before the next step. One thread may add while
     another removes.

@@ -25,8 +25,9 @@ def build(config: RunConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
 
 
 def slots(config: RunConfig) -> list[Slot]:
-    """Return the state that the optimizer of `config` keeps per parameter, found by one real update
-    of a trial optimizer.
+    """Return the state that the optimizer of `config` keeps per parameter.
+
+    It is found by one real update of a trial optimizer.
     """
     parameter = nn.Parameter(torch.zeros(2))
     parameter.grad = torch.ones(2)

@@ -1,5 +1,4 @@
-"""A trainer's entry point: builds the objects that the configuration describes, and runs the
-observed loop.
+"""A trainer's entry point: builds what the configuration describes, and runs the loop.
 
 Knows nothing of the server but its address.
 """
@@ -178,8 +177,7 @@ def _in_words(error: Exception) -> str:
 def restore(
     model: nn.Module, optimizer: torch.optim.Optimizer, columns: tuple[Column, ...], origin: Origin
 ) -> None:
-    """Restore parameters, gradients, optimizer state and learning rate from the record, bit for
-    bit.
+    """Restore parameters, gradients, optimizer state and learning rate bit for bit.
 
     `columns` are those of the new run. If its optimizer keeps other state than the record's did, it
     starts without state.
@@ -217,8 +215,9 @@ def _has_state(record: torch.Tensor, columns: tuple[Column, ...]) -> bool:
 
 
 def warm_up() -> None:
-    """Take one observed step with each optimizer, so that a process forked from here starts in
-    milliseconds.
+    """Take one observed step with each optimizer.
+
+    A process forked from here then starts in milliseconds.
     """
     torch.set_num_threads(1)
     for kind in optimizers.KINDS:

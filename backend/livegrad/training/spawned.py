@@ -18,8 +18,9 @@ PIECE_BYTES = 65536
 
 
 class Requests:
-    """Reads the one request in a thread and goes on reading, since the end of the pipe means that
-    the server is gone.
+    """Reads the one request in a thread, then watches for the end of the pipe.
+
+    The end of the pipe means that the server is gone.
 
     A trainer continues then: its link finds the next server or gives up. Any other task ends at
     once.

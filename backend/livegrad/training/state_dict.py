@@ -14,8 +14,7 @@ from livegrad.training import network
 
 
 def state_dict(config: str, values: Mapping[str, bytes]) -> bytes:
-    """Return the bytes that `torch.save(model.state_dict())` writes for the run's model with its
-    parameters set to `values`.
+    """Return the file of `torch.save(model.state_dict())` with parameters set to `values`.
 
     `values` are float32 bytes by name. Raises RuntimeError when they do not match the model.
     """

@@ -39,8 +39,7 @@ TROUBLE_WORDS = (
 
 
 def settle() -> tuple[int, int]:
-    """Make this process independent of where it was started; return descriptors to read from and to
-    write to.
+    """Detach this process from its origin; return descriptors to read from and to write to.
 
     Standard input becomes empty, and printed text goes to standard error, because the pipes carry
     messages only.
@@ -135,9 +134,7 @@ def _result(task: Task) -> bytes:
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Return whether the error was caused by the system (such as no memory) and not by the training
-    code.
-    """
+    """Return whether the system (such as no memory) caused the error, not the training code."""
     if isinstance(error, MemoryError) or (
         isinstance(error, OSError) and error.errno in TROUBLE_ERRNOS
     ):

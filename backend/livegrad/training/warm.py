@@ -1,5 +1,4 @@
-"""Loads torch and warms this process up once, and finds out whether processes may be forked from
-it.
+"""Loads torch, warms the process up, and finds out whether it may be forked.
 
 From its first backward(), PyTorch's autograd keeps a thread for each device other than the CPU, and
 threads do not survive a fork. Beside a GPU or an Apple chip, a process that has run backward() must
