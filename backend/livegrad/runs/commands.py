@@ -45,7 +45,7 @@ class Commands:
     def add(self, command: dict[str, Any]) -> Waiting:
         """Add a command. Raises Forbidden when too many are waiting."""
         if len(self._waiting) >= WAITING:
-            raise Forbidden(f"{WAITING} commands already wait for this run's trainer")
+            raise Forbidden(f"{WAITING} commands are already waiting for this run's trainer")
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         waiting = Waiting(secrets.token_hex(8), command, future)
         self._waiting[waiting.id] = waiting
