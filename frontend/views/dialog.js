@@ -6,7 +6,7 @@ import { element } from "./dom.js";
 let styled = null;
 
 function loadStyle() {
-  const link = element("link", { rel: "stylesheet", href: "dialogs.css" });
+  const link = element("link", { rel: "stylesheet", href: "css/dialogs.css" });
   const loaded = new Promise((resolve) =>
     ["load", "error"].forEach((kind) => link.addEventListener(kind, resolve)),
   );

@@ -26,7 +26,7 @@ export function openExport(state) {
     ...section(`Step ${stepText(state)}, every parameter and .grad`, ofStep(state), leaving.signal),
     ...section("The whole run", ofRun(state), leaving.signal),
   );
-  document.head.append(element("link", { rel: "stylesheet", href: "export.css" }));
+  document.head.append(element("link", { rel: "stylesheet", href: "css/export.css" }));
   void present(dialog);
 }
 
