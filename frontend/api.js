@@ -1,7 +1,7 @@
 // The server's HTTP interface, one function a call. Refusals are thrown as Refusal, whatever went wrong.
 // Knows nothing about the page or the stream.
 
-/** @import { Listing, Problem, Run, RunConfig, RunData } from "./types.js" */
+/** @import { LoopSource, Problem, Run, RunConfig, RunData } from "./types.js" */
 
 /** A call that was answered with a problem, or not at all (status 0). */
 export class Refusal extends Error {
@@ -65,7 +65,7 @@ const runPath = (id) => `api/runs/${encodeURIComponent(id)}`;
 export const api = {
   /** @returns {Promise<{status: string, torch?: "loading"|"ready"|"failed"}>} */
   health: () => get("api/health"),
-  /** @returns {Promise<Listing>} */
+  /** @returns {Promise<LoopSource>} */
   loop: () => get("api/loop"),
   /** @returns {Promise<any>} */
   schema: () => get("openapi.json"),

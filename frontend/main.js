@@ -10,23 +10,23 @@ import { connect } from "./stream/connection.js";
 import { gentlerRate } from "./texts.js";
 import { createTheme } from "./theme.js";
 import { shown } from "./time/shown_moment.js";
-import { createLooking, timeKeys } from "./time/time_commands.js";
+import { createTimeCommands, timeKeys } from "./time/time_commands.js";
 import * as bar from "./views/bar.js";
 import * as code from "./views/code.js";
 import * as controls from "./views/controls.js";
 import * as exporting from "./views/export.js";
 import * as fit from "./views/fit.js";
 import * as inspector from "./views/inspector.js";
-import * as awaited from "./views/lazy_card.js";
+import * as lazyCard from "./views/lazy_card.js";
 import * as network from "./views/network.js";
 import * as notice from "./views/notice.js";
 import { setTheme } from "./views/palette.js";
 import * as parameters from "./views/parameters.js";
-import * as when from "./views/step_badge.js";
+import * as stepBadge from "./views/step_badge.js";
 import * as timeline from "./views/timeline.js";
 
 /** @import { Connection } from "./stream/connection.js" */
-/** @import { Travel } from "./time/step_loader.js" */
+/** @import { StepLoader } from "./time/step_loader.js" */
 /** @import { Problem, Run, RunConfig, View } from "./types.js" */
 
 /** Nobody reads numbers or charts faster than this; the drawing and the fit follow every frame. */
@@ -34,15 +34,15 @@ const READ_MS = 100;
 const CHART_MS = 200;
 const RETRY_MS = 1000;
 
-/** The way to past steps is fetched when someone first looks back. @type {Travel|null} */
-let travel = null;
+/** The way to past steps is fetched when someone first looks back. @type {StepLoader|null} */
+let stepLoader = null;
 /** @type {Promise<void>|null} */
-let packing = null;
+let loadingSteps = null;
 
 /** What is laid over the charts is fetched by a module that comes with the first of it. @type {{follow: () => void}|null} */
-let overlaying = null;
+let overlayLoader = null;
 /** @type {Promise<void>|null} */
-let unfolding = null;
+let loadingOverlays = null;
 
 const stats = createStats();
 const clock = createClock(stats);
@@ -52,10 +52,10 @@ const store = createStore((hurry) => {
   lookBeside();
 });
 const send = createSend(store, api);
-const looking = createLooking(store, send);
+const timeCommands = createTimeCommands(store, send);
 const theme = createTheme(({ dark, reducedMotion }) => {
   setTheme(dark);
-  store.dispatch({ type: "surroundings", dark, reducedMotion });
+  store.dispatch({ type: "appearance", dark, reducedMotion });
 });
 
 /** @type {Connection|null} */
@@ -64,39 +64,39 @@ let connection = null;
 /** Relative to the page, as every address is: it may stand below a prefix, behind a proxy. */
 const socketOf = (/** @type {string} */ path) =>
   new WebSocket(new URL(path, document.baseURI.replace(/^http/, "ws")));
-const later = (/** @type {() => void} */ callback, /** @type {number} */ ms) =>
+const setTimer = (/** @type {() => void} */ callback, /** @type {number} */ ms) =>
   setTimeout(callback, ms);
 
 function lookBack() {
-  if (travel !== null) travel.follow();
-  else if (store.state.then !== null) packing ??= pack();
+  if (stepLoader !== null) stepLoader.follow();
+  else if (store.state.visited !== null) loadingSteps ??= loadSteps();
 }
 
-async function pack() {
-  const [{ createTravel }, { httpSource }] = await Promise.all([
+async function loadSteps() {
+  const [{ createStepLoader }, { httpSource }] = await Promise.all([
     import("./time/step_loader.js"),
     import("./time/http_source.js"),
   ]);
   const nextFrame = (/** @type {(now: number) => void} */ callback) =>
     requestAnimationFrame(callback);
-  travel = createTravel({
+  stepLoader = createStepLoader({
     store,
     sourceOf: (id, layout) => httpSource(id, api, layout),
     nextFrame,
-    later,
+    setTimer,
   });
-  travel.follow();
+  stepLoader.follow();
 }
 
 function lookBeside() {
-  if (overlaying !== null) overlaying.follow();
-  else if (store.state.laid.length > 0) unfolding ??= unfold();
+  if (overlayLoader !== null) overlayLoader.follow();
+  else if (store.state.overlaid.length > 0) loadingOverlays ??= loadOverlays();
 }
 
-async function unfold() {
-  const { createOverlaying } = await import("./compare/overlay_loader.js");
-  overlaying = createOverlaying({ store, api, later });
-  overlaying.follow();
+async function loadOverlays() {
+  const { createOverlayLoader } = await import("./compare/overlay_loader.js");
+  overlayLoader = createOverlayLoader({ store, api, setTimer });
+  overlayLoader.follow();
 }
 
 /** The run that the address names. */
@@ -107,7 +107,7 @@ function follow(id) {
   if (id === null || id === store.state.opened) return;
   connection?.close();
   store.dispatch({ type: "open", id });
-  connection = connect(id, { store, api, stats, open: socketOf, later });
+  connection = connect(id, { store, api, stats, open: socketOf, setTimer });
 }
 
 /** @param {string} id */
@@ -184,7 +184,7 @@ const fresh = () =>
     openForm({
       fields: fieldsOf(schema, "RunConfig"),
       datasets,
-      create: (config) => told(() => create(config)),
+      create: (config) => problemFrom(() => create(config)),
     });
   });
 
@@ -192,7 +192,10 @@ const fresh = () =>
 const branch = () =>
   attempt(async () => {
     const { openBranch } = await import("./views/branch.js");
-    await openBranch(shown(store.state), { api, branch: (...from) => told(() => goOn(...from)) });
+    await openBranch(shown(store.state), {
+      api,
+      branch: (...from) => problemFrom(() => goOn(...from)),
+    });
   });
 
 const help = () => attempt(async () => (await import("./views/help.js")).openHelp());
@@ -215,7 +218,7 @@ const list = () =>
   });
 
 /** What is refused is answered, for the form that asked. @param {() => Promise<void>} act @returns {Promise<Problem|null>} */
-const told = (act) =>
+const problemFrom = (act) =>
   act().then(
     () => null,
     (error) => problemOf(error),
@@ -232,7 +235,7 @@ function openAt(id, step) {
   });
 }
 
-const doors = {
+const actions = {
   runs: () => void list(),
   fresh: () => void fresh(),
   help: () => void help(),
@@ -240,13 +243,13 @@ const doors = {
   parent: openAt,
 };
 
-const acts = {
-  runs: doors.runs,
-  new: doors.fresh,
+const noticeActions = {
+  runs: actions.runs,
+  new: actions.fresh,
   again: () => store.state.run !== null && void again(store.state.run),
   gentler: () => store.state.run !== null && void gentler(store.state.run),
   play: () => void toggle(store, send),
-  heard: () => store.dispatch({ type: "heard" }),
+  dismiss: () => store.dispatch({ type: "dismissNews" }),
 };
 
 /** @param {string} id @returns {HTMLElement} */
@@ -260,20 +263,20 @@ const card = (view, everyMs) => clock.add(() => view.draw(shown(store.state)), e
 
 /** uPlot, the heaviest part of the page, comes with the first steps. @param {string} id @param {string} heading @param {() => Promise<any>} fetch */
 const chart = (id, heading, fetch) =>
-  awaited.mount(place(id), store, {
+  lazyCard.mount(place(id), store, {
     heading,
     text: "Nothing yet: training has not begun.",
-    isDue: ({ history }) => history !== null && history.length > 1,
+    isDue: ({ rows }) => rows !== null && rows.length > 1,
     fetch,
   });
 
-show(bar.mount(place("bar"), store, doors), READ_MS);
+show(bar.mount(place("bar"), store, actions), READ_MS);
 show(exporting.mount(place("export"), store), READ_MS);
 show(controls.mount(place("transport"), store, send), READ_MS);
-show(notice.mount(place("notice"), store, acts), READ_MS);
+show(notice.mount(place("notice"), store, noticeActions), READ_MS);
 show(notice.mountToast(place("toast"), store));
 card(network.mount(place("network"), store));
-show(when.mount(place("network"), store));
+show(stepBadge.mount(place("network"), store));
 card(fit.mount(place("fit"), store));
 card(code.mount(place("code"), store), READ_MS);
 card(parameters.mount(place("parameters"), store), READ_MS);
@@ -286,18 +289,21 @@ card(
   chart("norms", "‖.grad‖ by parameter (log)", () => import("./views/norms.js")),
   CHART_MS,
 );
-const line = timeline.mount(place("timeline"), store, { looking, branch: () => void branch() });
+const line = timeline.mount(place("timeline"), store, {
+  timeCommands,
+  branch: () => void branch(),
+});
 show(line, READ_MS);
 clock.add(() => line.follow(store.state));
 clock.onDrawn(() => connection?.drawn());
 
 listen(document, {
-  ...timeKeys(looking),
-  toggle: () => void toggle(store, send),
+  ...timeKeys(timeCommands),
+  toggleTraining: () => void toggle(store, send),
   phase: () => void send({ kind: "phase" }),
-  help: doors.help,
+  help: actions.help,
 });
-document.addEventListener("keyup", looking.stand);
+document.addEventListener("keyup", timeCommands.keyReleased);
 
 addEventListener("hashchange", () => follow(addressed()));
 addEventListener("online", () => connection?.retry());
@@ -309,11 +315,11 @@ document.addEventListener(
 /** The list of runs and the loop's source, as soon as the server answers. */
 async function begin() {
   try {
-    store.dispatch({ type: "listing", listing: await api.loop() });
+    store.dispatch({ type: "loop", loop: await api.loop() });
     await Promise.all([refresh(), askTorch()]);
   } catch (error) {
     store.dispatch({ type: "problem", problem: problemOf(error) });
-    return void later(() => void begin(), RETRY_MS);
+    return void setTimer(() => void begin(), RETRY_MS);
   }
   const id = addressed();
   if (id !== null) open(id);
@@ -325,7 +331,7 @@ async function findRun() {
   const [newest] = store.state.runs;
   if (newest !== undefined && store.state.opened === undefined) return open(newest.id);
   if (newest === undefined) await refresh().catch(() => undefined); // a server that is away is said when it is needed
-  if (store.state.opened === undefined) later(() => void findRun(), RETRY_MS);
+  if (store.state.opened === undefined) setTimer(() => void findRun(), RETRY_MS);
 }
 
 async function askTorch() {
@@ -336,11 +342,13 @@ async function askTorch() {
 /** While a run waits for its trainer: whether it is PyTorch that is being waited for. What fails, the stream says. */
 async function watchTorch() {
   if (store.state.run?.state === "starting") await askTorch().catch(() => undefined);
-  later(() => void watchTorch(), RETRY_MS);
+  setTimer(() => void watchTorch(), RETRY_MS);
 }
 
 void begin();
 void watchTorch();
 
 /** For tests and benchmarks: what is on the screen, and what drawing costs. */
-Object.assign(window, { livegrad: { store, stats, archive: () => travel?.archive() ?? null } });
+Object.assign(window, {
+  livegrad: { store, stats, recordCache: () => stepLoader?.recordCache() ?? null },
+});

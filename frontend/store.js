@@ -1,10 +1,10 @@
 // message → reduce → state: the one place where what is shown changes.
 // Pure but for createStore's one variable; knows nothing about the socket or the page.
 
-import { changedPlaces, layOver, takeOff } from "./compare/overlay.js";
+import { addOverlay, removeOverlay, swapOverlay } from "./compare/overlay.js";
 import {
   appendRecords,
-  createHistory,
+  createChartRows,
   insertRecords,
   insertSeries,
   joinPast,
@@ -26,14 +26,14 @@ export function initialState() {
     data: null,
     moment: null,
     settled: null,
-    history: null,
+    rows: null,
     target: null,
     hovered: null,
     pin: null,
     pinned: false,
-    listing: null,
+    loop: null,
     stepsPerSec: 0,
-    marks: [],
+    rateSamples: [],
     busy: null,
     problem: null,
     reducedMotion: false,
@@ -42,11 +42,11 @@ export function initialState() {
     loaded: false,
     torch: "ready",
     missing: null,
-    then: null,
+    visited: null,
     exact: null,
     playback: { direction: 0, speed: null },
     news: { restarted: null, log: null },
-    laid: [],
+    overlaid: [],
     overlays: [],
   };
 }
@@ -56,7 +56,7 @@ function blank() {
   const {
     connection,
     runs,
-    listing,
+    loop,
     busy,
     problem,
     reducedMotion,
@@ -64,7 +64,7 @@ function blank() {
     loaded,
     torch,
     missing,
-    laid,
+    overlaid,
     overlays,
     ...own
   } = initialState();
@@ -79,7 +79,7 @@ const REDUCERS = {
     busy: null,
     missing: null,
     opened: id,
-    ...changedPlaces(state, id),
+    ...swapOverlay(state, id),
   }),
   close: () => ({ ...blank(), connection: "connecting", busy: null, opened: undefined }),
   missing: (_, { id }) => ({ ...blank(), missing: id }),
@@ -88,36 +88,37 @@ const REDUCERS = {
   state: (state, { run }) => follow(state, run),
   frame: (state, { frame }) =>
     frame.kind === "phase" ? halfDone(state, frame) : recorded(state, frame),
-  before: (state, { step, values }) => remember(state, step, values),
-  past: (state, { series }) => past(state, series),
-  missed: (state, found) => missed(state, found),
+  recordBefore: (state, { step, values }) => remember(state, step, values),
+  pastSeries: (state, { series }) => past(state, series),
+  backfill: (state, found) => missed(state, found),
   data: (_, { data }) => ({ data }),
   runs: (_, { runs }) => ({ runs, loaded: true }),
-  listing: (_, { listing }) => ({ listing }),
+  loop: (_, { loop }) => ({ loop }),
   health: (_, { torch }) => ({ torch }),
   visit: (state, { step, isMoving }) => visit(state, step, isMoving ?? false),
-  arrive: ({ then, layout }, record) =>
-    then === null || layout === null
+  visitedRecord: ({ visited, layout }, record) =>
+    visited === null || layout === null
       ? {}
-      : { then: { ...then, moment: recalled(then, layout, record) } },
-  thinned: ({ then }, { step, kept }) =>
-    then === null || then.step !== step ? {} : { then: { ...then, kept } },
-  kept: (_, { exact }) => ({ exact }),
-  stand: ({ then }) => (then === null ? {} : { then: { ...then, isMoving: false } }),
-  live: ({ playback }) => ({ then: null, playback: { ...playback, direction: 0 } }),
+      : { visited: { ...visited, moment: recalled(visited, layout, record) } },
+  visitedThinned: ({ visited }, { step, kept }) =>
+    visited === null || visited.step !== step ? {} : { visited: { ...visited, kept } },
+  exactRanges: (_, { exact }) => ({ exact }),
+  stopMoving: ({ visited }) =>
+    visited === null ? {} : { visited: { ...visited, isMoving: false } },
+  live: ({ playback }) => ({ visited: null, playback: { ...playback, direction: 0 } }),
   playback: (state, { direction, speed }) => playBack(state, direction, speed),
-  news: ({ news }, { title, detail }) => ({ news: told(news, title, detail) }),
-  heard: ({ news }) => ({ news: { ...news, restarted: null } }),
-  lay: (state, { id, isLaid }) => (isLaid ? layOver(state, id) : takeOff(state, id)),
-  overlaid: ({ laid }, { overlays }) => ({
-    overlays: overlays.filter((/** @type {Overlay} */ { run }) => laid.includes(run.id)),
+  news: ({ news }, { title, detail }) => ({ news: newsAfter(news, title, detail) }),
+  dismissNews: ({ news }) => ({ news: { ...news, restarted: null } }),
+  overlay: (state, { id, isShown }) => (isShown ? addOverlay(state, id) : removeOverlay(state, id)),
+  overlays: ({ overlaid }, { overlays }) => ({
+    overlays: overlays.filter((/** @type {Overlay} */ { run }) => overlaid.includes(run.id)),
   }),
   target: (state, { target }) => aim({ ...state, hovered: target }),
   pin: (state, { target }) => aim({ ...state, pin: isSame(state.pin, target) ? null : target }),
   busy: (_, { busy }) => ({ busy }),
   problem: (_, { problem }) => ({ problem }),
   resized: () => ({}),
-  surroundings: (_, { dark, reducedMotion }) => ({ dark, reducedMotion }),
+  appearance: (_, { dark, reducedMotion }) => ({ dark, reducedMotion }),
 };
 
 /** @param {State} state @param {Action} action @returns {State} */
@@ -137,7 +138,7 @@ export function createStore(invalidate) {
     /** @param {Action} action */
     dispatch(action) {
       store.state = reduce(store.state, action);
-      invalidate(action.type !== "frame" && !store.state.then?.isMoving); // dragged or played: nobody reads meanwhile
+      invalidate(action.type !== "frame" && !store.state.visited?.isMoving); // dragged or played: nobody reads meanwhile
     },
   };
   return store;
@@ -145,14 +146,14 @@ export function createStore(invalidate) {
 
 /** @param {State} state @param {Run} run @param {Layout|null} layout @returns {Partial<State>} */
 function greet(state, run, layout) {
-  const isKnown = layout !== null && state.history?.norms.length === layout.parameters.length;
-  const history =
-    layout === null ? null : isKnown ? state.history : createHistory(layout.parameters.length);
+  const isKnown = layout !== null && state.rows?.norms.length === layout.parameters.length;
+  const rows =
+    layout === null ? null : isKnown ? state.rows : createChartRows(layout.parameters.length);
   return {
     run,
     runs: replace(state.runs, run),
     layout,
-    history,
+    rows,
     connection: "open",
     missing: null,
   };
@@ -169,9 +170,9 @@ function follow(state, run) {
   const isHere = moment !== null && moment.step === run.step && run.state !== "running";
   const gradStates = run.grad_states.length > 0 ? run.grad_states : (moment?.gradStates ?? []);
   const stepsPerSec = run.state === "running" ? state.stepsPerSec : 0;
-  const marks = run.state === "running" ? state.marks : [];
+  const rateSamples = run.state === "running" ? state.rateSamples : [];
   const next = isHere ? { ...moment, phase: run.phase, gradStates } : moment;
-  return { run, runs: replace(state.runs, run), moment: next, stepsPerSec, marks };
+  return { run, runs: replace(state.runs, run), moment: next, stepsPerSec, rateSamples };
 }
 
 /** The inside of an iteration: the next record supersedes it. @param {State} state @param {Frame} frame @returns {Partial<State>} */
@@ -185,9 +186,9 @@ function halfDone(state, frame) {
 
 /** @param {State} state @param {Frame} frame @returns {Partial<State>} */
 function recorded(state, frame) {
-  const { layout, history, run } = state;
-  if (layout === null || history === null || run === null) return {};
-  appendRecords(history, layout, frame.first, frame.values);
+  const { layout, rows, run } = state;
+  if (layout === null || rows === null || run === null) return {};
+  appendRecords(rows, layout, frame.first, frame.values);
   const step = frame.first + frame.count - 1;
   const values = frame.values.slice((frame.count - 1) * layout.floats);
   const gradStates = gradStatesOf(layout, step, run);
@@ -259,12 +260,12 @@ function isFinite(layout, values) {
 }
 
 /** Steps per second by the trainer's own clock. @param {State} state @param {number} time @param {number} step */
-function rated({ marks }, time, step) {
-  const earlier = marks.filter((mark) => mark.step < step);
-  const recent = earlier.filter((mark) => time - mark.time <= RATE_WINDOW_SECS);
+function rated({ rateSamples }, time, step) {
+  const earlier = rateSamples.filter((sample) => sample.step < step);
+  const recent = earlier.filter((sample) => time - sample.time <= RATE_WINDOW_SECS);
   const kept = [...(recent.length > 0 ? recent : earlier.slice(-1)), { time, step }];
   const secs = time - kept[0].time;
-  return { marks: kept, stepsPerSec: secs > 0 ? (step - kept[0].step) / secs : 0 };
+  return { rateSamples: kept, stepsPerSec: secs > 0 ? (step - kept[0].step) / secs : 0 };
 }
 
 /** @param {State} state @param {number} step @param {Float32Array} values @returns {Partial<State>} */
@@ -278,15 +279,15 @@ function remember({ settled, moment }, step, values) {
 }
 
 /** Look at a step; the newest one is now. @param {State} state @param {number} wanted @param {boolean} isMoving @returns {Partial<State>} */
-function visit({ run, layout, then, playback }, wanted, isMoving) {
+function visit({ run, layout, visited, playback }, wanted, isMoving) {
   if (run === null || layout === null || !Number.isFinite(wanted)) return {};
   const step = Math.max(Math.round(wanted), run.first_step ?? 0);
-  if (step >= run.step) return { then: null, playback: { ...playback, direction: 0 } };
-  if (then?.step === step) return { then: { ...then, isMoving } };
-  return { then: { step, moment: then?.moment ?? null, isMoving, kept: null } };
+  if (step >= run.step) return { visited: null, playback: { ...playback, direction: 0 } };
+  if (visited?.step === step) return { visited: { ...visited, isMoving } };
+  return { visited: { step, moment: visited?.moment ?? null, isMoving, kept: null } };
 }
 
-/** @param {import("./types.js").Then} then @param {Layout} layout @param {Action} record @returns {Moment} */
+/** @param {import("./types.js").Visited} visited @param {Layout} layout @param {Action} record @returns {Moment} */
 function recalled({ moment }, layout, { step, values, before }) {
   if (moment !== null && moment.step === step && moment.before !== null) return moment;
   const gradStates = layout.parameters.map(
@@ -297,34 +298,34 @@ function recalled({ moment }, layout, { step, values, before }) {
 
 /** From now one goes back, or begins at the beginning. @param {State} state @param {-1|0|1|undefined} direction @param {number|undefined} speed @returns {Partial<State>} */
 function playBack(state, direction = state.playback.direction, speed) {
-  const { run, then } = state;
+  const { run, visited } = state;
   const playback = { direction, speed: speed ?? state.playback.speed };
   if (direction === 0)
-    return { playback, then: then === null ? null : { ...then, isMoving: false } };
-  const from = then?.step ?? (direction < 0 ? (run?.step ?? 0) - 1 : (run?.first_step ?? 0));
+    return { playback, visited: visited === null ? null : { ...visited, isMoving: false } };
+  const from = visited?.step ?? (direction < 0 ? (run?.step ?? 0) - 1 : (run?.first_step ?? 0));
   const start = visit({ ...state, playback }, from, true);
   return { playback, ...start };
 }
 
 /** @param {State["news"]} news @param {string} title @param {string} detail */
-function told(news, title, detail) {
+function newsAfter(news, title, detail) {
   if (title === "restarted") return { ...news, restarted: detail };
   return { ...news, log: title === "log" ? detail : null };
 }
 
 /** @param {State} state @param {any[]} series @returns {Partial<State>} */
-function past({ history, layout }, series) {
-  return history === null || layout === null ? {} : { history: joinPast(history, layout, series) };
+function past({ rows, layout }, series) {
+  return rows === null || layout === null ? {} : { rows: joinPast(rows, layout, series) };
 }
 
 /** What the stream left out: its records or, of a long stretch, series. @param {State} state @param {Action} found @returns {Partial<State>} */
-function missed({ history, layout }, { chunks, series, wanted }) {
-  if (history === null || layout === null) return {};
+function missed({ rows, layout }, { chunks, series, wanted }) {
+  if (rows === null || layout === null) return {};
   const isExact = chunks !== undefined;
   return {
-    history: isExact
-      ? insertRecords(history, layout, chunks, wanted)
-      : insertSeries(history, layout, series, wanted),
+    rows: isExact
+      ? insertRecords(rows, layout, chunks, wanted)
+      : insertSeries(rows, layout, series, wanted),
   };
 }
 

@@ -15,7 +15,7 @@ export function optimizerName({ optimizer }) {
 }
 
 /** @param {RunConfig} config @param {number} lr */
-export function configWords(config, lr) {
+export function configText(config, lr) {
   const layers = `1–${config.hidden}–1 ${config.activation === "none" ? "linear" : config.activation}`;
   const momentum = config.optimizer.momentum ? `, momentum ${config.optimizer.momentum}` : "";
   const batch = config.batch_size === null ? "full batch" : `batches of ${config.batch_size}`;
@@ -30,7 +30,7 @@ export function plain(value) {
 }
 
 /** @param {State} state @returns {{text: string, mood: "good"|"wait"|"bad"|"calm"}} */
-export function stateWords({ run, connection, diverged, missing, loaded, opened }) {
+export function stateText({ run, connection, diverged, missing, loaded, opened }) {
   if (missing !== null || (loaded && opened === undefined)) return { text: "no run", mood: "wait" };
   if (connection === "lost") return { text: "connection lost", mood: "bad" };
   if (run === null) return { text: "connecting", mood: "wait" };
@@ -87,13 +87,13 @@ const PHASE_SENTENCES = {
     return `Every \`.grad\` is now filled: how the loss would change if that number grew.${sum} No parameter has moved yet.`;
   },
   step: (run) =>
-    `Update ${run.step} is done: ${stepWords(run.config)} \`.grad\` is still there, from before the move.`,
+    `Update ${run.step} is done: ${updateText(run.config)} \`.grad\` is still there, from before the move.`,
 };
 
 const STALE_SENTENCE = "`.grad` is stale: left over from an earlier iteration.";
 
 /** How the optimizer moved each parameter. @param {RunConfig} config */
-function stepWords(config) {
+function updateText(config) {
   const { kind, momentum, weight_decay: decay } = config.optimizer;
   const pulled = decay ? " and pulled it towards zero" : "";
   if (kind === "sgd") {
@@ -180,7 +180,7 @@ const logNotice = (trouble) => ({
   act: null,
 });
 
-/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|"heard"|null, label?: string}} Notice */
+/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|"dismiss"|null, label?: string}} Notice */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
@@ -216,7 +216,7 @@ function runNotice(state, run) {
       mood: "calm",
       title: "Started again",
       text: sentence(state.news.restarted),
-      act: "heard",
+      act: "dismiss",
     };
   }
   if (run.state === "paused" && run.step === 0 && run.phase === "step") {

@@ -3,7 +3,7 @@
 
 const KEY = "livegrad-theme";
 
-/** @param {(surroundings: {dark: boolean, reducedMotion: boolean}) => void} changed */
+/** @param {(appearance: {dark: boolean, reducedMotion: boolean}) => void} changed */
 export function createTheme(changed) {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const still = matchMedia("(prefers-reduced-motion: reduce)");

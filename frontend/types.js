@@ -105,12 +105,12 @@
 
 /**
  * The training loop's source and which of its lines is which phase (`GET /api/loop`).
- * @typedef {{lines: string[], phases: Record<Phase, number>}} Listing lines are numbered from 0
+ * @typedef {{lines: string[], phases: Record<Phase, number>}} LoopSource lines are numbered from 0
  */
 
 /**
  * Series for the charts, one typed array per line, in step order.
- * @typedef {Object} History
+ * @typedef {Object} ChartRows
  * @property {Float64Array} steps
  * @property {Float64Array} loss
  * @property {Float64Array} validation
@@ -120,7 +120,7 @@
 
 /**
  * A look back.
- * @typedef {Object} Then
+ * @typedef {Object} Visited
  * @property {number} step the one that was asked for
  * @property {Moment|null} moment what can be shown of it: its record, or until that is there the nearest one
  * @property {boolean} isMoving one is dragging or playing: there is no time for words
@@ -136,10 +136,10 @@
  * @property {Layout|null} layout
  * @property {RunData|null} data
  * @property {Moment|null} moment
- * @property {History|null} history
+ * @property {ChartRows|null} rows
  * @property {Target|null} target hovered or focused, else the pinned one
  * @property {boolean} pinned
- * @property {Listing|null} listing
+ * @property {LoopSource|null} loop
  * @property {number} stepsPerSec measured
  * @property {string|null} busy the command under way
  * @property {Problem|null} problem the last refusal, until dismissed
@@ -149,16 +149,16 @@
  * @property {Moment|null} settled the last whole record; the moment itself unless an iteration is half done
  * @property {Target|null} hovered what the cursor or the focus rests on now
  * @property {Target|null} pin what was clicked
- * @property {{time: number, step: number}[]} marks when which step was finished, in the last moments
+ * @property {{time: number, step: number}[]} rateSamples when which step was finished, in the last moments
  * @property {"loading"|"ready"|"failed"} torch whether the server's warm trainer has imported it
  * @property {string|null} missing the run that was asked for and is not there
  * @property {string} [opened] id of the run on the screen, or about to be
- * @property {Then|null} then null: the screen shows now
+ * @property {Visited|null} visited null: the screen shows now
  * @property {[number, number][]|null} exact stretches of which every step is kept; null: not asked yet
  * @property {{direction: -1|0|1, speed: number|null}} playback speed in steps a second; null: a whole run in a while
  * @property {{restarted: string|null, log: string|null}} news what happened to the run, until it is over
  * @property {boolean} loaded the list of runs has been answered once
- * @property {string[]} laid ids of the runs that are laid over the charts
+ * @property {string[]} overlaid ids of the runs that are laid over the charts
  * @property {Overlay[]} overlays what is known of them so far
  */
 
@@ -168,7 +168,7 @@
  * @property {Run} run
  * @property {import("./time/record_cache.js").Series[]} series in the order of overlay.js's SERIES
  * @property {string|undefined} base the run on the screen when it was asked where the two part
- * @property {import("./compare/run_tree.js").Divergence|null} parting
+ * @property {import("./compare/run_tree.js").Divergence|null} divergence
  */
 
 /** RFC 9457. @typedef {{type: string, title: string, status: number, detail: string, errors?: any[], nearest?: number[]}} Problem nearest: kept steps, where one was thinned out */

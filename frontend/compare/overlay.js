@@ -2,10 +2,10 @@
 
 import { numberOf } from "../stream/protocol.js";
 /** @import { Series } from "../time/record_cache.js" */
-/** @import { Line, Rows } from "../views/chart.js" */
+/** @import { Line, PlotRows } from "../views/chart.js" */
 /** @import { Run, State } from "../types.js" */
 
-export const MOST = 4; // runs beside the one on the screen: more lines than that are a tangle
+export const MAX_OVERLAYS = 4; // runs beside the one on the screen: more lines than that are a tangle
 const DASHES = [undefined, [2, 3], [9, 3, 2, 3], [7, 4], [4, 6]]; // the first beside it unlike validation's
 
 /** As named layers are called; the server knows numbered ones by these names too. */
@@ -31,16 +31,16 @@ export function distinct(runs) {
   );
 }
 
-/** One axis of steps for all; where a series has no value there is NaN. @param {Series[]} series @returns {Rows} */
+/** One axis of steps for all; where a series has no value there is NaN. @param {Series[]} series @returns {PlotRows} */
 export function overlay(series) {
-  return laidOver({ steps: [], lines: [], length: 0 }, series);
+  return withOverlays({ steps: [], lines: [], length: 0 }, series);
 }
 
 /**
  * These rows with the series behind their lines, on one axis of steps; where a line has no value there is NaN.
- * @param {Rows} rows @param {Series[]} series @returns {Rows}
+ * @param {PlotRows} rows @param {Series[]} series @returns {PlotRows}
  */
-export function laidOver({ steps, lines, length }, series) {
+export function withOverlays({ steps, lines, length }, series) {
   if (series.length === 0) return { steps, lines, length };
   const own = Array.prototype.slice.call(steps, 0, length);
   const all = [...new Set([...own, ...series.flatMap((one) => one.steps)])].sort((a, b) => a - b);
@@ -70,20 +70,24 @@ export function valueAt({ steps, values }, step) {
 }
 
 /** @param {State} state @param {string} id @returns {Partial<State>} */
-export function layOver({ laid, opened }, id) {
-  return id === opened || laid.includes(id) || laid.length >= MOST ? {} : { laid: [...laid, id] };
+export function addOverlay({ overlaid, opened }, id) {
+  return id === opened || overlaid.includes(id) || overlaid.length >= MAX_OVERLAYS
+    ? {}
+    : { overlaid: [...overlaid, id] };
 }
 
 /** @param {State} state @param {string} id @returns {Partial<State>} */
-export function takeOff({ laid, overlays }, id) {
+export function removeOverlay({ overlaid, overlays }, id) {
   return {
-    laid: laid.filter((one) => one !== id),
+    overlaid: overlaid.filter((one) => one !== id),
     overlays: overlays.filter(({ run }) => run.id !== id),
   };
 }
 
 /** One that was laid over is opened: the one that was on the screen takes its place. @param {State} state @param {string} id @returns {Partial<State>} */
-export function changedPlaces({ laid, overlays, opened }, id) {
-  const places = laid.flatMap((one) => (one !== id ? [one] : opened === undefined ? [] : [opened]));
-  return { laid: places, overlays: overlays.filter(({ run }) => run.id !== id) };
+export function swapOverlay({ overlaid, overlays, opened }, id) {
+  const places = overlaid.flatMap((one) =>
+    one !== id ? [one] : opened === undefined ? [] : [opened],
+  );
+  return { overlaid: places, overlays: overlays.filter(({ run }) => run.id !== id) };
 }

@@ -13,16 +13,16 @@ const REFRESH_MS = 2000;
 const GROWTH = 1.25; // where runs part is looked for again once they have so many times the steps
 
 /**
- * @param {{store: Store, api: Pick<Api, "run"|"series"|"of">, later: (callback: () => void, ms: number) => unknown}} surroundings
+ * @param {{store: Store, api: Pick<Api, "run"|"series"|"of">, setTimer: (callback: () => void, ms: number) => unknown}} dependencies
  */
-export function createOverlaying({ store, api, later }) {
+export function createOverlayLoader({ store, api, setTimer }) {
   /** What is laid over what, and whether that trains, as it was last fetched for. */
   let wanted = "";
   let isFetching = false;
 
   function follow() {
-    const { laid, opened, run } = store.state;
-    const now = [opened, laid.length > 0 && run?.state === "running", ...laid].join(" ");
+    const { overlaid, opened, run } = store.state;
+    const now = [opened, overlaid.length > 0 && run?.state === "running", ...overlaid].join(" ");
     if (now === wanted) return;
     wanted = now;
     void refresh();
@@ -33,16 +33,16 @@ export function createOverlaying({ store, api, later }) {
     if (isFetching) return;
     isFetching = true;
     const asked = wanted;
-    const found = await fetchAll(store.state.laid, store.state.opened);
+    const found = await fetchAll(store.state.overlaid, store.state.opened);
     isFetching = false;
     if (asked !== wanted) return void refresh();
-    store.dispatch({ type: "overlaid", overlays: found });
-    const { run, laid } = store.state;
+    store.dispatch({ type: "overlays", overlays: found });
+    const { run, overlaid } = store.state;
     if (
-      laid.length > 0 &&
+      overlaid.length > 0 &&
       [run, ...found.map((one) => one.run)].some((one) => one?.state === "running")
     ) {
-      later(() => asked === wanted && void refresh(), REFRESH_MS);
+      setTimer(() => asked === wanted && void refresh(), REFRESH_MS);
     }
   }
 
@@ -66,19 +66,19 @@ export function createOverlaying({ store, api, later }) {
       known !== undefined && isSettled(known, run)
         ? known.series
         : await api.series(id, SERIES, POINTS);
-    return { run, series, base, parting: await parting(run, base, known) };
+    return { run, series, base, divergence: await divergence(run, base, known) };
   }
 
   /** Deleted: it is taken off. Else it stays as it was. @param {string} id @param {unknown} error @param {Overlay|undefined} known */
   function failed(id, error, known) {
-    if (problemOf(error).status === 404) store.dispatch({ type: "lay", id, isLaid: false });
+    if (problemOf(error).status === 404) store.dispatch({ type: "overlay", id, isShown: false });
     return known;
   }
 
   /** @param {Run} run @param {string|undefined} base @param {Overlay|undefined} known @returns {Promise<Divergence|null>} */
-  async function parting(run, base, known) {
+  async function divergence(run, base, known) {
     if (base === undefined) return null;
-    const last = known?.base === base ? known.parting : null;
+    const last = known?.base === base ? known.divergence : null;
     if (last !== null && !isOutgrown(last, run)) return last;
     return api.of(base, `divergence?other=${encodeURIComponent(run.id)}`);
   }

@@ -31,7 +31,11 @@ export function treeOf(runs) {
  */
 
 /** @param {string} one @param {string} other @param {Divergence} divergence @returns {string} */
-export function partingWords(one, other, { comparable, first, last, step, parameter, difference }) {
+export function divergenceText(
+  one,
+  other,
+  { comparable, first, last, step, parameter, difference },
+) {
   const both = `“${one}” and “${other}”`;
   if (first === null || last === null) return `${both} have no step in common.`;
   if (!comparable)
@@ -50,7 +54,7 @@ export function partingWords(one, other, { comparable, first, last, step, parame
 }
 
 /** The same in few words, for a key. @param {Divergence} divergence */
-export function partingNote({ comparable, first, last, step, difference }) {
+export function divergenceNote({ comparable, first, last, step, difference }) {
   if (first === null || last === null) return "no step in common";
   if (!comparable) return "other shapes";
   if (step === null) return "the same, bit for bit";

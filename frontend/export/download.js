@@ -2,8 +2,8 @@
 
 /** Pieces of this size are handed to the browser, which keeps them outside the page's memory. */
 const PIECE_BYTES = 8 * 1024 * 1024;
-const TELL_MS = 100;
-const ASK_MS = 300;
+const PROGRESS_MS = 100;
+const POLL_MS = 300;
 const NEWLINE = 10;
 
 /**
@@ -13,15 +13,15 @@ const NEWLINE = 10;
  * @property {number|null} total rows that will come, at most; null: not known
  */
 
-/** What the server says of an export under way. @typedef {{state: string, rows_done: number, rows: number|null, detail: string|null}} Told */
+/** What the server says of an export under way. @typedef {{state: string, rows_done: number, rows: number|null, detail: string|null}} ExportProgress */
 
 /**
  * Fetch a file, telling how far it has come.
  * @param {string} url
- * @param {{tell: (progress: Progress) => void, signal: AbortSignal}} options
+ * @param {{onProgress: (progress: Progress) => void, signal: AbortSignal}} options
  * @returns {Promise<{blob: Blob, name: string}>} Throws an Error in the server's own words.
  */
-export async function fetchFile(url, { tell, signal }) {
+export async function fetchFile(url, { onProgress, signal }) {
   const answer = await fetch(url, { signal }).catch(broken);
   if (!answer.ok) throw new Error(await refusal(answer));
   const kind = answer.headers.get("content-type") ?? "";
@@ -29,18 +29,18 @@ export async function fetchFile(url, { tell, signal }) {
   const announced = Number(answer.headers.get("livegrad-rows"));
   const isText = kind.startsWith("text/csv");
   const progress = { bytes: 0, rows: 0, total: isText && announced > 0 ? announced : null };
-  let told = -Infinity;
+  let reportedAt = -Infinity;
   let lines = 0;
   for await (const chunk of chunksOf(answer)) {
     pieces.add(chunk);
     progress.bytes += chunk.byteLength;
     if (isText) lines += linesIn(chunk);
     progress.rows = Math.max(0, lines - 1); // the first one has the names
-    if (performance.now() - told < TELL_MS) continue;
-    told = performance.now();
-    tell({ ...progress });
+    if (performance.now() - reportedAt < PROGRESS_MS) continue;
+    reportedAt = performance.now();
+    onProgress({ ...progress });
   }
-  tell({ ...progress });
+  onProgress({ ...progress });
   return { blob: pieces.blob(), name: nameIn(answer) };
 }
 
@@ -48,27 +48,28 @@ export async function fetchFile(url, { tell, signal }) {
  * Fetch a file that takes the server long to make, asking it meanwhile how far it is.
  * @param {string} path without a query
  * @param {string} run where the server tells of it: the run's own path
- * @param {{tell: (progress: Progress) => void, signal: AbortSignal}} options
+ * @param {{onProgress: (progress: Progress) => void, signal: AbortSignal}} options
  * @returns {Promise<{blob: Blob, name: string}>} Throws an Error in the server's own words.
  */
-export async function fetchLong(path, run, { tell, signal }) {
+export async function fetchLong(path, run, { onProgress, signal }) {
   const token = randomToken();
   const place = `${run}/progress/${token}`;
   const done = new AbortController();
   let latest = /** @type {Progress} */ ({ bytes: 0, rows: 0, total: null });
-  const note = (/** @type {Partial<Progress>} */ news) => tell((latest = { ...latest, ...news }));
+  const update = (/** @type {Partial<Progress>} */ news) =>
+    onProgress((latest = { ...latest, ...news }));
   let isCounted = false; // by what came: a table of text is
-  const heard = (/** @type {Progress} */ { bytes, rows, total }) => {
+  const onBytes = (/** @type {Progress} */ { bytes, rows, total }) => {
     isCounted = total !== null;
-    note(isCounted ? { bytes, rows, total } : { bytes });
+    update(isCounted ? { bytes, rows, total } : { bytes });
   };
-  const answered = (/** @type {Told} */ { rows_done, rows }) => {
-    if (!isCounted) note({ rows: rows_done, total: rows });
+  const onServerProgress = (/** @type {ExportProgress} */ { rows_done, rows }) => {
+    if (!isCounted) update({ rows: rows_done, total: rows });
   };
-  void follow(place, answered, AbortSignal.any([signal, done.signal]));
+  void follow(place, onServerProgress, AbortSignal.any([signal, done.signal]));
   try {
-    const file = await fetchFile(`${path}?progress=${token}`, { tell: heard, signal });
-    if (!isCounted && latest.total !== null) note({ rows: latest.total });
+    const file = await fetchFile(`${path}?progress=${token}`, { onProgress: onBytes, signal });
+    if (!isCounted && latest.total !== null) update({ rows: latest.total });
     return file;
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
@@ -79,18 +80,18 @@ export async function fetchLong(path, run, { tell, signal }) {
   }
 }
 
-/** @param {string} place @param {(told: Told) => void} tell @param {AbortSignal} signal */
-async function follow(place, tell, signal) {
+/** @param {string} place @param {(progress: ExportProgress) => void} onProgress @param {AbortSignal} signal */
+async function follow(place, onProgress, signal) {
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     if (signal.aborted) return;
-    const told = await ask(place, signal).catch(() => null); // nothing told is no failure: the file itself may still come
+    const progress = await ask(place, signal).catch(() => null); // nothing told is no failure: the file itself may still come
     if (signal.aborted) return;
-    if (told !== null) tell(told);
+    if (progress !== null) onProgress(progress);
   }
 }
 
-/** @param {string} place @param {AbortSignal} signal @returns {Promise<Told|null>} */
+/** @param {string} place @param {AbortSignal} signal @returns {Promise<ExportProgress|null>} */
 async function ask(place, signal) {
   const answer = await fetch(place, { signal });
   return answer.ok ? answer.json() : null;
@@ -181,7 +182,7 @@ function nameIn(answer) {
 }
 
 /** @param {Blob} blob @param {string} name */
-export function keep(blob, name) {
+export function save(blob, name) {
   const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = url;

@@ -1,7 +1,7 @@
 // The top bar of a replay: which run this was, which step is shown, and what of it is here.
 // Knows nothing about the timeline.
 
-import { configWords } from "../texts.js";
+import { configText } from "../texts.js";
 import { element, keepFocus, set, whenChanged, write } from "../views/dom.js";
 /** @import { Facts } from "./recording.js" */
 /** @import { Run, View } from "../types.js" */
@@ -35,7 +35,7 @@ export function mount(root, { run, steps, size_bytes }, kept, turnTheme) {
     theme,
   );
   const drawRun = whenChanged((/** @type {Run|null} */ shown) => {
-    write(config, configWords(run.config, shown?.lr ?? run.lr));
+    write(config, configText(run.config, shown?.lr ?? run.lr));
     write(
       step,
       `step ${(shown?.step ?? run.step).toLocaleString("en")} / ${run.step.toLocaleString("en")}`,

@@ -1,9 +1,9 @@
-// The run within this very file: its facts, and its records as a source for the archive.
+// The run within this very file: its facts, and its records as a source for the recordCache.
 // Knows nothing about views.
 
 import { layoutOf } from "../stream/protocol.js";
 /** @import { Chunk, Series, Source } from "../time/record_cache.js" */
-/** @import { Layout, Listing, Run, RunData } from "../types.js" */
+/** @import { Layout, LoopSource, Run, RunData } from "../types.js" */
 
 /**
  * @typedef {Object} Facts
@@ -11,7 +11,7 @@ import { layoutOf } from "../stream/protocol.js";
  * @property {RunData} data
  * @property {import("../types.js").Column[]} columns
  * @property {number} record_bytes
- * @property {Listing} listing
+ * @property {LoopSource} loop
  * @property {Series[]} series
  * @property {[first: number, count: number][]} stretches consecutive steps that are here, in order
  * @property {number} steps that the run had

@@ -7,11 +7,11 @@
  */
 
 /**
- * @typedef {Object} Errand
+ * @typedef {Object} BackfillOptions
  * @property {(stretch: Stretch) => Promise<void>} exact every record, merged into what is there
  * @property {(stretch: Stretch) => Promise<void>} thinned for stretches that are too long for that
  * @property {() => boolean} isAtRest training stands
- * @property {(callback: () => void, ms: number) => unknown} later
+ * @property {(callback: () => void, ms: number) => unknown} setTimer
  */
 
 export const MOST_STEPS = 4096; // fetched exactly at once
@@ -34,8 +34,8 @@ export function cut(known, step) {
 /** @param {Stretch} stretch */
 export const isShort = ({ from, to }) => to - from < MOST_STEPS;
 
-/** @param {Errand} errand */
-export function createCatchUp({ exact, thinned, isAtRest, later }) {
+/** @param {BackfillOptions} options */
+export function createBackfill({ exact, thinned, isAtRest, setTimer }) {
   /** Newest step that was received; null before the first. @type {number|null} */
   let newest = null;
   /** @type {Stretch|null} */
@@ -68,7 +68,7 @@ export function createCatchUp({ exact, thinned, isAtRest, later }) {
     under = null;
     isFetching = false;
     isResting = true;
-    later(() => ((isResting = false), look()), EVERY_MS);
+    setTimer(() => ((isResting = false), look()), EVERY_MS);
   }
 
   /** While training goes on, only a short stretch, now and then; a long one waits until it stands. */

@@ -5,53 +5,53 @@
 import { numberOf } from "./protocol.js";
 /** @import { Chunk, Series } from "../time/record_cache.js" */
 /** @import { Stretch } from "./backfill.js" */
-/** @import { History, Layout, Scalar } from "../types.js" */
+/** @import { ChartRows, Layout, Scalar } from "../types.js" */
 
 export const CAPACITY = 6144; // rows; a chart is some hundred pixels wide
 
-/** @param {number} parameters @param {number} [capacity] @returns {History} */
-export function createHistory(parameters, capacity = CAPACITY) {
+/** @param {number} parameters @param {number} [capacity] @returns {ChartRows} */
+export function createChartRows(parameters, capacity = CAPACITY) {
   const line = () => new Float64Array(capacity);
   const norms = Array.from({ length: parameters }, line);
   return { steps: line(), loss: line(), validation: line(), norms, length: 0 };
 }
 
-/** @param {History} history */
-function linesOf(history) {
-  return [history.loss, history.validation, ...history.norms];
+/** @param {ChartRows} rows */
+function linesOf(rows) {
+  return [rows.loss, rows.validation, ...rows.norms];
 }
 
 /**
  * Add the records of a frame.
- * @param {History} history
+ * @param {ChartRows} rows
  * @param {Layout} layout
  * @param {number} first step of the first record
  * @param {Float32Array} values
  */
-export function appendRecords(history, layout, first, values) {
+export function appendRecords(rows, layout, first, values) {
   const loss = layout.scalars.get("loss") ?? 0;
   const validation = layout.scalars.get("validation_loss");
   const count = values.length / layout.floats;
   for (let i = 0; i < count; i++) {
     const at = i * layout.floats;
-    const row = openRow(history, first + i);
-    history.loss[row] = values[at + loss];
-    history.validation[row] = validation === undefined ? NaN : values[at + validation];
+    const row = openRow(rows, first + i);
+    rows.loss[row] = values[at + loss];
+    rows.validation[row] = validation === undefined ? NaN : values[at + validation];
     layout.parameters.forEach(({ gradient, size }, p) => {
-      history.norms[p][row] = norm(values, at + gradient, size);
+      rows.norms[p][row] = norm(values, at + gradient, size);
     });
   }
 }
 
 /**
  * Make room for one row, after all rows of smaller steps: a run that goes on from an older step rewrites its future.
- * @param {History} history @param {number} step @returns {number} its place
+ * @param {ChartRows} rows @param {number} step @returns {number} its place
  */
-function openRow(history, step) {
-  while (history.length > 0 && history.steps[history.length - 1] >= step) history.length--;
-  if (history.length === history.steps.length) thin(history);
-  history.steps[history.length] = step;
-  return history.length++;
+function openRow(rows, step) {
+  while (rows.length > 0 && rows.steps[rows.length - 1] >= step) rows.length--;
+  if (rows.length === rows.steps.length) thin(rows);
+  rows.steps[rows.length] = step;
+  return rows.length++;
 }
 
 /** Euclidean norm; NaN when the gradient is None. @param {ArrayLike<number>} values @param {number} from @param {number} size */
@@ -63,23 +63,23 @@ export function norm(values, from, size) {
 
 /**
  * Leave out at least half of the rows: stretches of equally many steps keep equally many, every line's extremes first.
- * @param {History} history
+ * @param {ChartRows} rows
  */
-export function thin(history) {
-  const lines = linesOf(history);
+export function thin(rows) {
+  const lines = linesOf(rows);
   const most = 2 * lines.length + 1; // rows of a stretch that stay
-  const stretches = Math.max(1, Math.floor(history.steps.length / 2 / most));
-  const begin = history.steps[0];
-  const span = (history.steps[history.length - 1] + 1 - begin) / stretches;
+  const stretches = Math.max(1, Math.floor(rows.steps.length / 2 / most));
+  const begin = rows.steps[0];
+  const span = (rows.steps[rows.length - 1] + 1 - begin) / stretches;
   let kept = 0;
-  for (let from = 0; from < history.length; ) {
-    const stretch = Math.floor((history.steps[from] - begin) / span);
+  for (let from = 0; from < rows.length; ) {
+    const stretch = Math.floor((rows.steps[from] - begin) / span);
     let to = from + 1;
-    while (to < history.length && Math.floor((history.steps[to] - begin) / span) === stretch) to++;
-    for (const row of chosen(lines, from, to, most)) moveRow(history, lines, row, kept++);
+    while (to < rows.length && Math.floor((rows.steps[to] - begin) / span) === stretch) to++;
+    for (const row of chosen(lines, from, to, most)) moveRow(rows, lines, row, kept++);
     from = to;
   }
-  history.length = kept;
+  rows.length = kept;
 }
 
 /** @param {Float64Array[]} lines @param {number} from @param {number} to @param {number} most @returns {number[]} rows in order */
@@ -107,9 +107,9 @@ function extremes(lines, from, to) {
   return rows;
 }
 
-/** @param {History} history @param {Float64Array[]} lines @param {number} from @param {number} to */
-function moveRow(history, lines, from, to) {
-  history.steps[to] = history.steps[from];
+/** @param {ChartRows} rows @param {Float64Array[]} lines @param {number} from @param {number} to */
+function moveRow(rows, lines, from, to) {
+  rows.steps[to] = rows.steps[from];
   for (const line of lines) line[to] = line[from];
 }
 
@@ -127,13 +127,13 @@ export function seriesNames(layout) {
 
 /**
  * Take the past as `GET /series` answers it, and behind it what has been seen live since.
- * @param {History} live
+ * @param {ChartRows} live
  * @param {Layout} layout
  * @param {{name: string, steps: number[], values: Scalar[]}[]} series each thinned by itself, so with steps of its own
- * @returns {History}
+ * @returns {ChartRows}
  */
 export function joinPast(live, layout, series) {
-  const past = createHistory(layout.parameters.length, live.steps.length);
+  const past = createChartRows(layout.parameters.length, live.steps.length);
   const byName = new Map(series.map((line) => [line.name, line]));
   const steps = [...new Set(series.flatMap((line) => line.steps))].sort((a, b) => a - b);
   const lines = linesOf(past);
@@ -142,7 +142,7 @@ export function joinPast(live, layout, series) {
 }
 
 /**
- * @param {History} past @param {Float64Array} line
+ * @param {ChartRows} past @param {Float64Array} line
  * @param {{steps: number[], values: Scalar[]}|undefined} series @param {number[]} steps
  */
 function fill(past, line, series, steps) {
@@ -155,7 +155,7 @@ function fill(past, line, series, steps) {
   });
 }
 
-/** @param {History} target @param {History} source @param {number} after rows of later steps */
+/** @param {ChartRows} target @param {ChartRows} source @param {number} after rows of later steps */
 function appendRows(target, source, after) {
   const from = linesOf(source);
   const to = linesOf(target);
@@ -169,10 +169,10 @@ function appendRows(target, source, after) {
 
 /**
  * What was missed, in its place: one history of both, in step order. Where both have a step, a number of either.
- * @param {History} live @param {History} found @returns {History}
+ * @param {ChartRows} live @param {ChartRows} found @returns {ChartRows}
  */
 export function merge(live, found) {
-  const merged = createHistory(live.norms.length, live.steps.length);
+  const merged = createChartRows(live.norms.length, live.steps.length);
   const [lines, mine, theirs] = [merged, live, found].map(linesOf);
   for (let a = 0, b = 0; a < live.length || b < found.length; ) {
     const one = a < live.length ? live.steps[a] : Infinity;
@@ -189,10 +189,10 @@ export function merge(live, found) {
   return merged;
 }
 
-/** Records that were missed, each a row. @param {History} live @param {Layout} layout @param {Chunk[]} chunks @param {Stretch} wanted */
+/** Records that were missed, each a row. @param {ChartRows} live @param {Layout} layout @param {Chunk[]} chunks @param {Stretch} wanted */
 export function insertRecords(live, layout, chunks, { from, to }) {
-  const rows = chunks.reduce((sum, { values }) => sum + values.length / layout.floats, 0);
-  const found = createHistory(layout.parameters.length, Math.max(rows, 1));
+  const count = chunks.reduce((sum, { values }) => sum + values.length / layout.floats, 0);
+  const found = createChartRows(layout.parameters.length, Math.max(count, 1));
   for (const { first, values } of chunks) {
     const [begin, end] = [Math.max(from - first, 0), Math.max(to + 1 - first, 0)];
     appendRecords(
@@ -205,10 +205,10 @@ export function insertRecords(live, layout, chunks, { from, to }) {
   return merge(live, found);
 }
 
-/** A thinned stretch, between what is there. @param {History} live @param {Layout} layout @param {Series[]} series @param {Stretch} wanted */
+/** A thinned stretch, between what is there. @param {ChartRows} live @param {Layout} layout @param {Series[]} series @param {Stretch} wanted */
 export function insertSeries(live, layout, series, { to }) {
   const found = joinPast(
-    createHistory(layout.parameters.length, live.steps.length),
+    createChartRows(layout.parameters.length, live.steps.length),
     layout,
     series,
   );

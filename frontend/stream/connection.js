@@ -2,7 +2,7 @@
 // Knows nothing about views; it turns what arrives into actions.
 
 import { problemOf } from "../api.js";
-import { createCatchUp } from "./backfill.js";
+import { createBackfill } from "./backfill.js";
 import { seriesNames } from "./chart_rows.js";
 import { decodeFrame, decodeMessage } from "./protocol.js";
 
@@ -15,18 +15,18 @@ const POINTS = 800; // of each series of the past
 
 /**
  * The world around a connection; tests bring their own.
- * @typedef {Object} Surroundings
+ * @typedef {Object} Dependencies
  * @property {Store} store
  * @property {Pick<Api, "run"|"series"|"data"|"records"|"of">} api
  * @property {Stats} stats
  * @property {(path: string) => WebSocket} open
- * @property {(callback: () => void, ms: number) => unknown} later
+ * @property {(callback: () => void, ms: number) => unknown} setTimer
  */
 
 /** @typedef {{drawn: () => void, retry: () => void, close: () => void}} Connection */
 
-/** @param {string} id @param {Surroundings} surroundings @returns {Connection} */
-export function connect(id, { store, api, stats, open, later }) {
+/** @param {string} id @param {Dependencies} dependencies @returns {Connection} */
+export function connect(id, { store, api, stats, open, setTimer }) {
   /** @type {WebSocket|null} */
   let socket = null;
   /** @type {Layout|null} */
@@ -55,7 +55,7 @@ export function connect(id, { store, api, stats, open, later }) {
     if (isClosed) return;
     store.dispatch({ type: "connection", connection: "lost" });
     const ms = Math.min(RETRY_MS.first * 2 ** failures++, RETRY_MS.most);
-    later(attach, ms * (0.75 + Math.random() / 2));
+    setTimer(attach, ms * (0.75 + Math.random() / 2));
     if (failures > 1) void api.run(id).catch(giveUpOn);
   }
 
@@ -105,8 +105,8 @@ export function connect(id, { store, api, stats, open, later }) {
     if (layout === null) return; // the trainer is still starting: it will greet again
     if (store.state.data === null) void load(api.data(id), (data) => ({ type: "data", data }));
     const isNew = hello.run.step <= (hello.run.first_step ?? 0);
-    if (hasPast) catchUp.greeted(hello.run.step);
-    else void catchUp.begun(hello.run.step, isNew ? Promise.resolve() : loadPast(layout));
+    if (hasPast) backfill.greeted(hello.run.step);
+    else void backfill.begun(hello.run.step, isNew ? Promise.resolve() : loadPast(layout));
     hasPast ||= isNew;
     if (!isNew) void load(api.of(id, "kept"), keptOf);
   }
@@ -119,11 +119,11 @@ export function connect(id, { store, api, stats, open, later }) {
   function loadPast(of) {
     return load(api.series(id, seriesNames(of), POINTS), (series) => {
       hasPast = true;
-      return { type: "past", series };
+      return { type: "pastSeries", series };
     });
   }
 
-  const catchUp = createCatchUp({
+  const backfill = createBackfill({
     async exact({ from, to }) {
       const [{ chunksOf }, buffer] = await Promise.all([
         import("../time/http_source.js"),
@@ -136,13 +136,13 @@ export function connect(id, { store, api, stats, open, later }) {
         fill({ series: await api.series(id, seriesNames(layout), POINTS, range) });
     },
     isAtRest: () => store.state.run?.state !== "running",
-    later,
+    setTimer,
   });
 
   /** What was written anew meanwhile is not wanted any more. @param {{chunks?: any[], series?: any[]}} found */
   function fill(found) {
-    const wanted = catchUp.wanted();
-    if (!isClosed && wanted !== null) store.dispatch({ type: "missed", ...found, wanted });
+    const wanted = backfill.wanted();
+    if (!isClosed && wanted !== null) store.dispatch({ type: "backfill", ...found, wanted });
   }
 
   /** @template T @param {Promise<T>} answer @param {(value: T) => import("../types.js").Action} actionOf */
@@ -158,7 +158,7 @@ export function connect(id, { store, api, stats, open, later }) {
   /** @param {ArrayBuffer} buffer */
   function take(buffer) {
     const frame = decodeFrame(buffer, layout);
-    if (frame.kind === "records") catchUp.took(frame);
+    if (frame.kind === "records") backfill.took(frame);
     store.dispatch({ type: "frame", frame });
     stats.stamped(frame.time);
     undrawn.push(frame.first + frame.count - 1);
@@ -168,7 +168,7 @@ export function connect(id, { store, api, stats, open, later }) {
     for (const step of undrawn) socket?.send(JSON.stringify({ kind: "ack", step }));
     undrawn = [];
     if (store.state.run?.state !== "running") fetchBefore();
-    if (!isClosed) catchUp.look();
+    if (!isClosed) backfill.look();
   }
 
   /** The change Δ of the record on the screen needs the one before; while training runs the stream brings it. */
@@ -180,7 +180,7 @@ export function connect(id, { store, api, stats, open, later }) {
     if (askedBefore === step) return;
     askedBefore = step;
     void load(api.records(id, step, step), (buffer) => ({
-      type: "before",
+      type: "recordBefore",
       step,
       values: decodeFrame(buffer, layout).values.slice(),
     }));
@@ -198,7 +198,7 @@ export function connect(id, { store, api, stats, open, later }) {
 }
 
 /** @param {{exact: [number, number][]}} answer */
-const keptOf = ({ exact }) => ({ type: "kept", exact });
+const keptOf = ({ exact }) => ({ type: "exactRanges", exact });
 
 /** Events of the run's that are told beside it until they are over; the rest are problems. */
 const NEWS = ["restarted", "log", "log-again"];

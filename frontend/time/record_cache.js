@@ -23,7 +23,7 @@ export const SPAN = 64; // steps of one range
 const PATIENCE_MS = 120; // a fetch that nobody waits for any more may take so long
 const AHEAD = 3; // ranges fetched before they are asked for
 
-export class Archive {
+export class RecordCache {
   /** By block number, the one used longest ago first. @type {Map<number, Range>} */
   #ranges = new Map();
   /** @type {Fetching|null} */

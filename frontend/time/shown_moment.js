@@ -14,18 +14,19 @@ const last = { of: null, made: null };
  * @param {State} state @returns {State}
  */
 export function shown(state) {
-  const moment = state.then?.moment;
+  const moment = state.visited?.moment;
   if (moment == null || state.run === null || state.layout === null) return state;
   const { of, made } = last;
-  const isSame = of !== null && of.then === state.then && of.run === state.run && made !== null;
-  const run = isSame ? made.run : runThen(state.run, state.layout, moment);
+  const isSame =
+    of !== null && of.visited === state.visited && of.run === state.run && made !== null;
+  const run = isSame ? made.run : visitedRun(state.run, state.layout, moment);
   last.of = state;
   last.made = { ...state, run, moment, settled: moment, diverged: false };
   return last.made;
 }
 
 /** @param {Run} run @param {Layout} layout @param {Moment} moment @returns {Run} */
-function runThen(run, layout, { step, values, gradStates }) {
+function visitedRun(run, layout, { step, values, gradStates }) {
   const scalar = (/** @type {string} */ name) => values[layout.scalars.get(name) ?? -1] ?? null;
   const [loss, validation_loss] =
     step === 0 ? [null, null] : [scalar("loss"), scalar("validation_loss")];
@@ -46,7 +47,7 @@ function runThen(run, layout, { step, values, gradStates }) {
 export const hasPast = (run) => run !== null && run.step > (run.first_step ?? 0);
 
 /** Loss of the moment on the screen. @param {State} state */
-export const lossThen = (state) => numberOf(shown(state).run?.loss);
+export const shownLoss = (state) => numberOf(shown(state).run?.loss);
 
 /** Steps a second. @param {State} state */
 export function playbackSpeed({ playback, run }) {

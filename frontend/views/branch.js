@@ -14,12 +14,12 @@ import { openForm } from "./form.js";
 const KEPT = ["hidden", "named_layers"];
 
 /**
- * @typedef {Object} Deed
+ * @typedef {Object} BranchOptions
  * @property {Pick<Api, "schema"|"datasets">} api
  * @property {(id: string, step: number, changes: Record<string, any>) => Promise<Problem|null>} branch null: it was made
  */
 
-/** @param {State} state as it is shown: then or now @param {Deed} deed */
+/** @param {State} state as it is shown: then or now @param {BranchOptions} deed */
 export async function openBranch({ run, settled }, { api, branch }) {
   if (run === null) return;
   const [schema, datasets] = await Promise.all([api.schema(), api.datasets()]);

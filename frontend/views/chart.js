@@ -19,7 +19,7 @@ import { colour } from "./palette.js";
  * @property {boolean} [isQuiet] drawn, but not in the key
  */
 
-/** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} Rows */
+/** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} PlotRows */
 /** The step on the screen, when it is not the newest, and each line's value there. @typedef {{step: number, values: number[]}} Mark */
 
 /** @param {HTMLElement} root @param {string} heading @param {Line[]} lines @param {(step: number) => void} pick a step was clicked @param {boolean} [isNamed] each line's name at its end */
@@ -34,7 +34,7 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
     box,
     empty,
   );
-  /** @type {Rows} */
+  /** @type {PlotRows} */
   let rows = { steps: [], lines: lines.map(() => []), length: 0 };
   /** @type {Mark|null} */
   let mark = null;
@@ -70,13 +70,13 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
   );
   watch.observe(box);
   return {
-    /** @param {Mark|null} then */
-    mark(then) {
-      mark = then;
+    /** @param {Mark|null} visited */
+    mark(visited) {
+      mark = visited;
       place(plot);
       readout.show(rows, plot.cursor.idx ?? null, mark);
     },
-    /** @param {Rows} newest */
+    /** @param {PlotRows} newest */
     draw(newest) {
       rows = newest;
       set(empty, "hidden", rows.length > 1);
@@ -94,7 +94,7 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
   };
 }
 
-/** What a log axis can show; the rest are gaps. The first line is drawn last, over the others. @param {Rows} rows @returns {uPlot.AlignedData} */
+/** What a log axis can show; the rest are gaps. The first line is drawn last, over the others. @param {PlotRows} rows @returns {uPlot.AlignedData} */
 function dataOf({ steps, lines, length }) {
   const positive = lines.map((line) => {
     const made = new Array(length);
@@ -197,7 +197,7 @@ function createReadout(lines, isLast) {
   return {
     at,
     root: element("div", { class: "readout" }, ...rows),
-    /** @param {Rows} shown @param {number|null} cursor @param {Mark|null} mark */
+    /** @param {PlotRows} shown @param {number|null} cursor @param {Mark|null} mark */
     show(shown, cursor, mark) {
       if (cursor === null && mark !== null) {
         write(at, `step ${mark.step.toLocaleString("en")}`);

@@ -4,7 +4,7 @@
 import { PHASES, phaseSentence } from "../texts.js";
 import { element, prose, set, whenChanged } from "./dom.js";
 
-/** @import { Listing, Phase, Store, View } from "../types.js" */
+/** @import { LoopSource, Phase, Store, View } from "../types.js" */
 
 const TOKENS = /(#.*)|\b(for|in|if|with|def|return|not|and|None|True|False)\b/;
 
@@ -15,12 +15,10 @@ export function mount(root, _store) {
   root.append(element("h2", {}, "The loop, where it stands"), list, sentence);
   /** @type {Partial<Record<Phase, HTMLElement>>} */
   let lineOf = {};
-  const drawListing = whenChanged((/** @type {Listing|null} */ listing) => {
-    const lines = (listing?.lines ?? []).map((line) => element("li", {}, ...colour(line)));
+  const drawLoop = whenChanged((/** @type {LoopSource|null} */ loop) => {
+    const lines = (loop?.lines ?? []).map((line) => element("li", {}, ...colour(line)));
     list.replaceChildren(...lines);
-    lineOf = Object.fromEntries(
-      PHASES.map((phase) => [phase, lines[listing?.phases[phase] ?? -1]]),
-    );
+    lineOf = Object.fromEntries(PHASES.map((phase) => [phase, lines[loop?.phases[phase] ?? -1]]));
   });
   const drawLine = whenChanged(
     (
@@ -46,10 +44,10 @@ export function mount(root, _store) {
   );
   return {
     draw(state) {
-      const { moment, run, listing } = state;
+      const { moment, run, loop } = state;
       const isAtStart = moment === null || (moment.step === 0 && moment.phase === "step");
-      drawListing(listing);
-      drawLine(isAtStart ? null : moment.phase, run?.state === "running", listing);
+      drawLoop(loop);
+      drawLine(isAtStart ? null : moment.phase, run?.state === "running", loop);
       drawSentence(phaseSentence(state));
     },
     unmount: () => root.replaceChildren(),

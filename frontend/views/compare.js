@@ -2,7 +2,7 @@
 // Knows nothing about how runs are chosen.
 
 import { distinct, lookOf, overlay, PARAMETERS } from "../compare/overlay.js";
-import { partingWords } from "../compare/run_tree.js";
+import { divergenceText } from "../compare/run_tree.js";
 import { format } from "../lib/format.js";
 import { numberOf } from "../stream/protocol.js";
 import { stepText } from "../time/shown_moment.js";
@@ -33,7 +33,7 @@ export async function openCompare(runs, api) {
     class: "dialog wide comparing",
     "aria-labelledby": "compare-title",
   });
-  const words = element("ul", { class: "partings", role: "status" });
+  const words = element("ul", { class: "divergences", role: "status" });
   const cards = CHARTS.map(() => element("section", { class: "chart-card" }));
   dialog.append(
     head(dialog, `${runs.length} runs, laid over each other`, "compare-title"),
@@ -64,7 +64,7 @@ async function refresh(runs, api, charts, words, dialog) {
   const found = await Promise.all(runs.map(({ id }) => api.series(id, names, POINTS)));
   if (!dialog.open) return;
   charts.forEach((chart, i) => chart.draw(overlay(found.map((series) => series[i]))));
-  const texts = await Promise.all(fresh.slice(1).map((run) => parting(fresh[0], run, api)));
+  const texts = await Promise.all(fresh.slice(1).map((run) => divergence(fresh[0], run, api)));
   words.replaceChildren(...texts.map((text) => element("li", {}, text)));
   if (fresh.every(({ state }) => state !== "running")) return;
   setTimeout(
@@ -74,10 +74,10 @@ async function refresh(runs, api, charts, words, dialog) {
 }
 
 /** Where two part, and what has become of it. @param {Run} one @param {Run} other @param {Pick<Api, "series"|"of">} api */
-async function parting(one, other, api) {
+async function divergence(one, other, api) {
   /** @type {Divergence} */
   const found = await api.of(one.id, `divergence?other=${encodeURIComponent(other.id)}`);
-  const words = partingWords(one.name, other.name, found);
+  const words = divergenceText(one.name, other.name, found);
   if (found.step === null || found.last === null || found.last === 0) return words;
   const at = { from: found.last, to: found.last };
   const [mine, theirs] = await Promise.all(

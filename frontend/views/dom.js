@@ -59,9 +59,9 @@ export function write(target, text) {
 /**
  * A function that calls `then` only when one of the values it is given differs from last time.
  * @template {any[]} T
- * @param {(...values: T) => void} then
+ * @param {(...values: T) => void} call
  */
-export function whenChanged(then) {
+export function whenChanged(call) {
   /** @type {any[]|null} */
   let last = null;
   return (/** @type {T} */ ...values) => {
@@ -72,7 +72,7 @@ export function whenChanged(then) {
     )
       return;
     last = values;
-    then(...values);
+    call(...values);
   };
 }
 

@@ -154,7 +154,7 @@ function drawGrad(grad, moment, target, at) {
 }
 
 /** @param {Fact} change @param {HTMLElement} note @param {State} state @param {number} valueAt @param {number} gradientAt_ */
-function drawChange(change, note, { settled, run, then }, valueAt, gradientAt_) {
+function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt_) {
   if (settled === null || settled.step === 0 || run === null) {
     change("none", "no update yet", "");
     return write(note, "");
@@ -167,7 +167,7 @@ function drawChange(change, note, { settled, run, then }, valueAt, gradientAt_) 
     );
   }
   if (settled.before === null)
-    return change(then === null ? "…" : "not kept", `of update ${settled.step}`, "");
+    return change(visited === null ? "…" : "not kept", `of update ${settled.step}`, "");
   const delta = settled.values[valueAt] - settled.before[valueAt];
   change(
     delta > 0 ? `+${format(delta)}` : format(delta),

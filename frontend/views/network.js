@@ -111,7 +111,7 @@ class Drawing {
     const { width, height } = /** @type {{width: number, height: number}} */ (this.#size);
     this.#scene = new Scene(this.svg, this.#picture, state, width, height, this.id);
     this.#made = { run: run?.id, layout, data, hidden: undefined };
-    if (hadFocus) this.#scene.rove.stop.node.focus();
+    if (hadFocus) this.#scene.rovingFocus.stop.node.focus();
     return this.#scene;
   }
 
@@ -167,7 +167,7 @@ class Drawing {
   /** @param {Target|null} target */
   #pin(target) {
     if (target === null) return;
-    this.#scene?.rove.follow(target);
+    this.#scene?.rovingFocus.follow(target);
     this.store.dispatch({ type: "pin", target });
   }
 
@@ -185,7 +185,7 @@ class Drawing {
   #press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || this.#scene === null) return;
     if (event.key === "Enter") this.#pin(this.#scene.targetAt(event.target));
-    else if (!this.#scene.rove.press(event.key)) return;
+    else if (!this.#scene.rovingFocus.press(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
   }

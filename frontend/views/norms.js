@@ -1,13 +1,13 @@
 // The norm of each parameter's gradient, on a log axis, over those of the runs laid over. Knows nothing about where rows
 // come from.
 
-import { laidOver } from "../compare/overlay.js";
+import { withOverlays } from "../compare/overlay.js";
 import { norm } from "../stream/chart_rows.js";
-import { laidKey, quietLines } from "./chart/laid.js";
+import { overlayKey, quietOverlayLines } from "./chart/overlay_lines.js";
 import { createChart } from "./chart.js";
 import { whenChanged } from "./dom.js";
 
-/** @import { History, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
+/** @import { ChartRows, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
 
 /** One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale. */
 const STYLES = [
@@ -40,21 +40,21 @@ export function mount(root, store) {
     chart?.unmount();
     const names = layout?.parameters.map(({ name }) => name) ?? [];
     const own = names.map((name, i) => ({ ...spelt(name), ...STYLES[i % STYLES.length] }));
-    const others = quietLines(store.state.overlays, "var(--gradient)");
+    const others = quietOverlayLines(store.state.overlays, "var(--gradient)");
     chart = createChart(root, "‖.grad‖ by parameter (log)", [...own, ...others], pick);
   });
   const draw = whenChanged(
     (
       /** @type {unknown} */ _chart,
-      /** @type {History|null} */ history,
+      /** @type {ChartRows|null} */ rows,
       /** @type {number} */ length,
       /** @type {number} */ _newest,
       /** @type {Overlay[]} */ overlays,
     ) => {
-      const rows = { steps: history?.steps ?? [], lines: history?.norms ?? [], length };
+      const plotted = { steps: rows?.steps ?? [], lines: rows?.norms ?? [], length };
       chart?.draw(
-        laidOver(
-          rows,
+        withOverlays(
+          plotted,
           overlays.flatMap(({ series }) => series.slice(1)),
         ),
       );
@@ -63,27 +63,21 @@ export function mount(root, store) {
   const mark = whenChanged(
     (
       /** @type {unknown} */ _chart,
-      /** @type {State["then"]} */ then,
+      /** @type {State["visited"]} */ visited,
       /** @type {Moment|null} */ moment,
       /** @type {Layout|null} */ layout,
     ) =>
       chart?.mark(
-        then === null || moment === null || layout === null ? null : markOf(moment, layout),
+        visited === null || moment === null || layout === null ? null : markOf(moment, layout),
       ),
   );
   const recolour = whenChanged((/** @type {boolean} */ _) => chart?.recolour());
   return {
-    draw({ history, layout, dark, then, moment, overlays }) {
-      build(layout, laidKey(overlays));
-      mark(chart, then, then && moment, layout);
+    draw({ rows, layout, dark, visited, moment, overlays }) {
+      build(layout, overlayKey(overlays));
+      mark(chart, visited, visited && moment, layout);
       recolour(dark);
-      draw(
-        chart,
-        history,
-        history?.length ?? 0,
-        history?.steps[history.length - 1] ?? -1,
-        overlays,
-      );
+      draw(chart, rows, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1, overlays);
     },
     unmount: () => chart?.unmount(),
   };

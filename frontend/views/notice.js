@@ -7,21 +7,21 @@ import { element, keepFocus, whenChanged } from "./dom.js";
 /** @import { Notice } from "../texts.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
-/** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play"|"heard", () => void>} Acts */
+/** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play"|"dismiss", () => void>} Actions */
 const LABELS = {
   runs: "See the runs",
   new: "New run",
   again: "Start again",
   gentler: "Start again",
   play: "▶ Train",
-  heard: "OK",
+  dismiss: "OK",
 };
 
-/** @param {HTMLElement} root @param {Store} _store @param {Acts} acts @returns {View} */
-export function mount(root, _store, acts) {
+/** @param {HTMLElement} root @param {Store} _store @param {Actions} actions @returns {View} */
+export function mount(root, _store, actions) {
   const draw = whenChanged((/** @type {string} */ text) => {
     const notice = /** @type {Notice|null} */ (JSON.parse(text));
-    root.replaceChildren(...(notice === null ? [] : [strip(notice, acts)]));
+    root.replaceChildren(...(notice === null ? [] : [strip(notice, actions)]));
   });
   return {
     draw: (state) => draw(JSON.stringify(noticeOf(state))),
@@ -29,15 +29,15 @@ export function mount(root, _store, acts) {
   };
 }
 
-/** @param {Notice} notice @param {Acts} acts */
-function strip({ mood, title, text, act, label }, acts) {
+/** @param {Notice} notice @param {Actions} actions */
+function strip({ mood, title, text, act, label }, actions) {
   const words = element("p", {}, element("strong", {}, title), " ", text);
   const made = element("div", { class: "notice", "data-mood": mood }, words);
   if (act !== null)
     made.append(
       element(
         "button",
-        { type: "button", onclick: acts[act], onmousedown: keepFocus },
+        { type: "button", onclick: actions[act], onmousedown: keepFocus },
         label ?? LABELS[act],
       ),
     );

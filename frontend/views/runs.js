@@ -1,17 +1,17 @@
 // The dialog with the list of runs: open, start again, delete. Knows nothing about how these are done.
 
-import { MOST } from "../compare/overlay.js";
+import { MAX_OVERLAYS } from "../compare/overlay.js";
 import { treeOf } from "../compare/run_tree.js";
 import { format } from "../lib/format.js";
 import { numberOf } from "../stream/protocol.js";
-import { configWords } from "../texts.js";
+import { configText } from "../texts.js";
 import { head, present } from "./dialog.js";
 import { element, set } from "./dom.js";
 
 /** @import { Run, State, Store } from "../types.js" */
 
 /**
- * @typedef {Object} Doors
+ * @typedef {Object} Actions
  * @property {(id: string) => void} open
  * @property {(run: Run) => unknown} again same configuration, same seed: the same initial weights
  * @property {(id: string) => Promise<void>} remove
@@ -22,13 +22,13 @@ import { element, set } from "./dom.js";
 
 const REFRESH_MS = 2000;
 
-/** @param {Store} store @param {Doors} doors */
-export function openRuns(store, doors) {
+/** @param {Store} store @param {Actions} actions */
+export function openRuns(store, actions) {
   const dialog = element("dialog", { class: "dialog wide", "aria-labelledby": "runs-title" });
   const list = element("ul", { class: "runs" });
   const fresh = element(
     "button",
-    { type: "button", class: "primary", onclick: () => (dialog.close(), doors.fresh()) },
+    { type: "button", class: "primary", onclick: () => (dialog.close(), actions.fresh()) },
     "New run",
   );
   const hint = element("p", { class: "about" });
@@ -38,29 +38,32 @@ export function openRuns(store, doors) {
     title: "Each chart large, and in whole sentences where they part",
   });
   const shown = () =>
-    store.state.runs.filter(({ id }) => id === store.state.opened || store.state.laid.includes(id));
+    store.state.runs.filter(
+      ({ id }) => id === store.state.opened || store.state.overlaid.includes(id),
+    );
   compare.addEventListener(
     "click",
-    () => (dialog.close(), doors.compare(baseFirst(shown(), store.state.opened))),
+    () => (dialog.close(), actions.compare(baseFirst(shown(), store.state.opened))),
   );
   const count = () => {
-    const { laid, runs } = store.state;
-    if (laid.length === 0) compare.remove();
+    const { overlaid, runs } = store.state;
+    if (overlaid.length === 0) compare.remove();
     else if (!compare.isConnected) fresh.before(compare);
     compare.textContent = `Compare ${shown().length} runs in large`;
     hint.textContent =
       runs.length < 2
         ? ""
-        : laid.length < MOST
+        : overlaid.length < MAX_OVERLAYS
           ? "Tick runs to lay them over the charts."
-          : `${MOST} at most lie over the charts.`;
+          : `${MAX_OVERLAYS} at most lie over the charts.`;
     for (const tick of list.querySelectorAll("input"))
-      tick.disabled = tick.value === store.state.opened || (!tick.checked && laid.length >= MOST);
+      tick.disabled =
+        tick.value === store.state.opened || (!tick.checked && overlaid.length >= MAX_OVERLAYS);
   };
   count();
   list.addEventListener("change", ({ target }) => {
     if (!(target instanceof HTMLInputElement)) return;
-    store.dispatch({ type: "lay", id: target.value, isLaid: target.checked });
+    store.dispatch({ type: "overlay", id: target.value, isShown: target.checked });
     count();
   });
   dialog.append(
@@ -69,10 +72,10 @@ export function openRuns(store, doors) {
     element("div", { class: "dialog-foot" }, hint, fresh),
   );
   const refresh = async () => {
-    await doors.refresh();
+    await actions.refresh();
     const focused = document.activeElement?.id;
     if (list.querySelector(".asking") === null) {
-      list.replaceChildren(...rows(store.state, doors, dialog, refresh));
+      list.replaceChildren(...rows(store.state, actions, dialog, refresh));
       count();
     }
     if (focused) document.getElementById(focused)?.focus();
@@ -89,26 +92,26 @@ function baseFirst(runs, opened) {
   return [...runs.filter(({ id }) => id === opened), ...others];
 }
 
-/** @param {State} state @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
-function rows({ runs, run, laid }, doors, dialog, refresh) {
+/** @param {State} state @param {Actions} actions @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
+function rows({ runs, run, overlaid }, actions, dialog, refresh) {
   if (runs.length === 0) return [element("li", { class: "none" }, "No runs yet.")];
   return treeOf(runs).map(({ run: one, depth }) => {
     const isHere = one.id === run?.id;
-    const row = rowOf(one, isHere, doors, dialog, refresh);
-    row.prepend(tickOf(one, isHere, laid.includes(one.id)));
+    const row = rowOf(one, isHere, actions, dialog, refresh);
+    row.prepend(tickOf(one, isHere, overlaid.includes(one.id)));
     row.style.setProperty("--depth", String(Math.min(depth, 6)));
     set(row, "data-child", depth > 0);
     return row;
   });
 }
 
-/** Whether its lines are in the charts: those of the run on the screen always are. @param {Run} run @param {boolean} isHere @param {boolean} isLaid */
-function tickOf({ id, name }, isHere, isLaid) {
+/** Whether its lines are in the charts: those of the run on the screen always are. @param {Run} run @param {boolean} isHere @param {boolean} isShown */
+function tickOf({ id, name }, isHere, isShown) {
   const tick = element("input", {
     type: "checkbox",
     id: `tick-${id}`,
     value: id,
-    checked: isLaid || isHere,
+    checked: isShown || isHere,
   });
   set(tick, "aria-label", isHere ? `${name} is on the screen` : `Lay ${name} over the charts`);
   set(tick, "title", isHere ? "On the screen" : "Lay it over the charts");
@@ -116,8 +119,8 @@ function tickOf({ id, name }, isHere, isLaid) {
   return tick;
 }
 
-/** @param {Run} run @param {boolean} isHere @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
-function rowOf(run, isHere, doors, dialog, refresh) {
+/** @param {Run} run @param {boolean} isHere @param {Actions} actions @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
+function rowOf(run, isHere, actions, dialog, refresh) {
   const and = (/** @type {() => void} */ act) => () => (dialog.close(), act());
   const loss = numberOf(run.loss);
   const origin = run.parent ? `from step ${run.parent.step.toLocaleString("en")} · ` : "";
@@ -129,14 +132,14 @@ function rowOf(run, isHere, doors, dialog, refresh) {
       class: "run-open",
       id: `run-${run.id}`,
       "aria-current": isHere ? "true" : null,
-      onclick: and(() => doors.open(run.id)),
+      onclick: and(() => actions.open(run.id)),
     },
     element("strong", {}, run.name),
     element("span", { class: "badge", "data-mood": moodOf(run) }, run.state),
     element(
       "span",
       { class: "run-config" },
-      configWords(run.config, run.lr ?? run.config.optimizer.lr),
+      configText(run.config, run.lr ?? run.config.optimizer.lr),
     ),
     element("span", { class: "run-facts" }, facts),
   );
@@ -145,7 +148,7 @@ function rowOf(run, isHere, doors, dialog, refresh) {
     {
       type: "button",
       title: "A new run with the same configuration and the same initial weights",
-      onclick: and(() => doors.again(run)),
+      onclick: and(() => actions.again(run)),
     },
     "Start again",
   );
@@ -166,7 +169,7 @@ function rowOf(run, isHere, doors, dialog, refresh) {
       return;
     }
     row.classList.remove("asking");
-    await doors.remove(run.id);
+    await actions.remove(run.id);
     await refresh();
     /** @type {HTMLElement|null} */ (dialog.querySelector(".run-open, .primary"))?.focus();
   });

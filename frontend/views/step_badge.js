@@ -18,19 +18,24 @@ export function mount(root, store) {
       /** @type {number[]|null} */ kept,
     ) => {
       set(badge, "hidden", step === null);
-      set(root, "data-then", step !== null);
+      set(root, "data-visited", step !== null);
       if (step !== null) badge.replaceChildren(...words(step, newest, drawn, kept, visit));
     },
   );
   return {
-    draw: ({ then, run }) =>
-      draw(then?.step ?? null, liveWords(run), then?.moment?.step ?? null, then?.kept ?? null),
+    draw: ({ visited, run }) =>
+      draw(
+        visited?.step ?? null,
+        liveText(run),
+        visited?.moment?.step ?? null,
+        visited?.kept ?? null,
+      ),
     unmount: () => badge.remove(),
   };
 }
 
 /** @param {State["run"]} run */
-function liveWords(run) {
+function liveText(run) {
   const step = stepText(run?.step ?? 0);
   return run?.state === "running" ? `live is at ${step}` : `the newest is ${step}`;
 }

@@ -5,36 +5,38 @@ import { parseCount, parseGrouped } from "../lib/number.js";
 import { hasPast, playbackSpeed, stepText } from "../time/shown_moment.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 import { createTrack } from "./timeline/track.js";
-/** @import { Looking } from "../time/time_commands.js" */
+/** @import { TimeCommands } from "../time/time_commands.js" */
 /** @import { State, Store, View } from "../types.js" */
 
 /**
- * @typedef {Object} Ways
- * @property {Looking} looking
+ * @typedef {Object} TimelineActions
+ * @property {TimeCommands} timeCommands
  * @property {() => void} branch continue from the step on the screen
  */
 
-/** @param {HTMLElement} root @param {Store} store @param {Ways} ways @returns {View & {follow: View["draw"]}} follow: a cheap draw, for every frame */
-export function mount(root, store, { looking, branch }) {
-  const play = createPlayback(store, looking);
+/** @param {HTMLElement} root @param {Store} store @param {TimelineActions} ways @returns {View & {follow: View["draw"]}} follow: a cheap draw, for every frame */
+export function mount(root, store, { timeCommands, branch }) {
+  const play = createPlayback(store, timeCommands);
   const track = createTrack(store);
   const place = createPlace(store);
   const from = button("continue", "Continue", "A new run that goes on from this step", branch);
   from.append(element("span", { class: "wide-only" }, " from here"));
-  const live = button("live", "Live", "Back to now (L or Esc)", looking.live);
+  const live = button("live", "Live", "Back to now (L or Esc)", timeCommands.live);
   root.append(play.root, track.root, place.root, from, live);
   return {
     draw(state) {
-      const { then, run } = state;
-      set(root, "data-then", then !== null);
+      const { visited, run } = state;
+      set(root, "data-visited", visited !== null);
       set(
         from,
         "disabled",
-        run === null || state.layout === null || (then !== null && then.moment?.step !== then.step),
+        run === null ||
+          state.layout === null ||
+          (visited !== null && visited.moment?.step !== visited.step),
       );
-      set(live, "disabled", then === null);
-      set(live, "data-live", then === null && run?.state === "running");
-      set(live, "class", then === null ? null : "primary");
+      set(live, "disabled", visited === null);
+      set(live, "data-live", visited === null && run?.state === "running");
+      set(live, "class", visited === null ? null : "primary");
       play.draw(state);
       place.draw(state);
       track.draw(state);
@@ -57,10 +59,15 @@ function button(id, text, title, act) {
   );
 }
 
-/** @param {Store} store @param {Looking} looking */
-function createPlayback(store, looking) {
-  const back = button("play-back", "◀", "Play history backwards (Shift+P)", looking.playBack);
-  const on = button("play-on", "▶", "Play history forwards (P)", looking.playOn);
+/** @param {Store} store @param {TimeCommands} timeCommands */
+function createPlayback(store, timeCommands) {
+  const back = button(
+    "play-back",
+    "◀",
+    "Play history backwards (Shift+P)",
+    timeCommands.playBackward,
+  );
+  const on = button("play-on", "▶", "Play history forwards (P)", timeCommands.playForward);
   const speed = element("input", {
     id: "playback-speed",
     inputmode: "decimal",
@@ -124,8 +131,8 @@ function createPlace(store) {
   });
   const end = element("span", { class: "number" });
   const restore = () => {
-    const { then, run } = store.state;
-    input.value = run === null ? "" : stepText(then?.step ?? run.step);
+    const { visited, run } = store.state;
+    input.value = run === null ? "" : stepText(visited?.step ?? run.step);
   };
   const go = () => {
     const step = parseCount(input.value);
@@ -142,14 +149,14 @@ function createPlace(store) {
   return {
     root: element("div", { class: "place" }, input, end),
     /** @param {State} state */
-    draw({ run, then, history }) {
+    draw({ run, visited, rows }) {
       if (document.activeElement !== input) restore();
       input.disabled = !hasPast(run);
       write(
         end,
-        run === null || history === null
+        run === null || rows === null
           ? ""
-          : `/ ${stepText(then === null ? run.config.max_steps : run.step)}`,
+          : `/ ${stepText(visited === null ? run.config.max_steps : run.step)}`,
       );
     },
   };

@@ -126,7 +126,7 @@ def test_start_again_goes_on_from_the_very_first_step(
 def lies_over_the_charts(server: Server, board: Dashboard, other: str, run: str, step: int) -> None:
     """The key of the loss names the other run, its loss at the step on the screen and where the two part."""
     truth: Any = server.get(f"/runs/{run}/divergence", params={"other": other})
-    row = board.page.locator("#loss .readout-row", has=board.page.locator(".take-off"))
+    row = board.page.locator("#loss .readout-row", has=board.page.locator(".remove-overlay"))
     expect(row).to_have_count(1)
     expect(row).to_contain_text(f"parts at {truth['step']} by {truth['difference']:.3g}")
     name = server.get(f"/runs/{other}")["name"]
@@ -157,8 +157,8 @@ def test_the_list_is_a_tree_and_ticked_runs_are_laid_over_each_other(
     expect(compare).to_have_text("Compare 2 runs in large")
     compare.click()
     overlay = page.locator("dialog.comparing")
-    expect(overlay.locator(".partings li")).to_have_count(1)
-    words = overlay.locator(".partings li").inner_text()
+    expect(overlay.locator(".divergences li")).to_have_count(1)
+    words = overlay.locator(".divergences li").inner_text()
     truth: Any = server.get(f"/runs/{child}/divergence", params={"other": parent})
     assert truth["step"] == 41
     assert (
@@ -192,5 +192,5 @@ def test_what_lies_over_the_charts_stays_when_runs_change_places_and_is_taken_of
     off.focus()
     page.keyboard.press("Enter")
     expect(off).to_have_count(0)
-    assert page.evaluate("window.livegrad.store.state.laid") == []
+    assert page.evaluate("window.livegrad.store.state.overlaid") == []
     server.client.delete(f"/api/runs/{child}")

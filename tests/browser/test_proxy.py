@@ -70,10 +70,10 @@ def test_a_whole_session_stays_below_the_prefix(
     visitor.click("#train")
     server.wait(run, "paused")
     visitor.reload()
-    board.wait("() => livegrad.store.state.history?.length > 20 && framesDue === 0")
+    board.wait("() => livegrad.store.state.rows?.length > 20 && framesDue === 0")
     visitor.keyboard.press("ArrowLeft")
     board.wait(
-        "() => livegrad.store.state.then?.moment?.step === livegrad.store.state.run.step - 1"
+        "() => livegrad.store.state.visited?.moment?.step === livegrad.store.state.run.step - 1"
     )
     visitor.keyboard.press("End")
     visitor.click("#open-form")

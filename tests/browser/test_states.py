@@ -150,8 +150,8 @@ def test_a_run_that_diverged_says_what_happened_and_what_to_try(
     screen = dashboard.stands_at(60)
     assert "diverged" in screen.raw["badge"]
     assert "Diverged: the loss is nan" in screen.raw["notice"]
-    assert {strand.value for strand in screen.strands.values()} == {"nan"}
-    assert {strand.sign for strand in screen.strands.values()} == {"nan"}
+    assert {mark.value for mark in screen.parameter_marks.values()} == {"nan"}
+    assert {mark.sign for mark in screen.parameter_marks.values()} == {"nan"}
     assert "nan" in dashboard.page.locator("#network .note").all_text_contents()
     paths = dashboard.page.locator("#network path").evaluate_all(
         "(all) => all.map((path) => path.getAttribute('d'))"
@@ -175,16 +175,16 @@ def test_a_lost_connection_says_so_and_comes_back_by_itself(
         dashboard = open_page(server, run)
         dashboard.stands_at(0)
         server.command(run, "step", count=3)
-        values = {name: strand.value for name, strand in dashboard.stands_at(3).strands.items()}
+        values = {name: mark.value for name, mark in dashboard.stands_at(3).parameter_marks.items()}
         assert server.stop() == 0
         expect(badge(dashboard)).to_have_text("connection lost")
         expect(notice(dashboard)).to_contain_text("Connection lost")
         expect(dashboard.page.locator("#train")).to_be_disabled()
-        assert {name: strand.value for name, strand in dashboard.read().strands.items()} == values
+        assert {name: mark.value for name, mark in dashboard.read().parameter_marks.items()} == values
     with serving(tmp_path / "data", "--port", str(server.port)) as again:
         expect(badge(dashboard)).to_have_text("interrupted")
         assert {
-            name: strand.value for name, strand in dashboard.stands_at(3).strands.items()
+            name: mark.value for name, mark in dashboard.stands_at(3).parameter_marks.items()
         } == values
         assert again.get(f"/runs/{run}")["step"] == 3
         dashboard.page.close()
@@ -244,10 +244,10 @@ def test_a_server_started_again_with_another_folder_leaves_no_blank_page(
         dashboard = open_page(server, first)
         dashboard.stands_at(30)
         dashboard.page.evaluate(
-            "(id) => livegrad.store.dispatch({ type: 'lay', id, isLaid: true })", other
+            "(id) => livegrad.store.dispatch({ type: 'overlay', id, isShown: true })", other
         )
         dashboard.page.keyboard.press("ArrowLeft")  # looks back, with another run beside it
-        dashboard.wait("() => livegrad.store.state.then?.moment?.step === 29")
+        dashboard.wait("() => livegrad.store.state.visited?.moment?.step === 29")
         server.stop()
     with serving(tmp_path / "two", port=server.port) as successor:
         new = first_run(successor)
@@ -259,7 +259,7 @@ def test_a_server_started_again_with_another_folder_leaves_no_blank_page(
         dashboard.page.locator("dialog[open] .run-open").first.click()
         dashboard.wait("(id) => livegrad.store.state.run?.id === id && framesDue === 0", new)
         expect(dashboard.page.locator("#network svg")).to_be_visible()
-        assert dashboard.page.evaluate("() => livegrad.store.state.laid.length") == 0
+        assert dashboard.page.evaluate("() => livegrad.store.state.overlaid.length") == 0
 
 
 def test_a_run_that_is_deleted_elsewhere_while_it_is_on_the_screen_is_said_to_be_gone(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   appendRecords,
-  createHistory,
+  createChartRows,
   insertRecords,
   insertSeries,
   joinPast,
@@ -17,18 +17,18 @@ const layout = /** @type {import("../../frontend/types.js").Layout} */ (
   layoutOf(columns(), FLOATS * 4)
 );
 
-/** @param {import("../../frontend/types.js").History} history @param {number} first @param {number} count */
-function append(history, first, count) {
-  appendRecords(history, layout, first, decodeFrame(frame({ first, count }), layout).values);
+/** @param {import("../../frontend/types.js").ChartRows} rows @param {number} first @param {number} count */
+function append(rows, first, count) {
+  appendRecords(rows, layout, first, decodeFrame(frame({ first, count }), layout).values);
 }
 
 test("each record is a row: loss, validation loss and a norm for each gradient", () => {
-  const history = createHistory(4, 16);
-  append(history, 0, 3);
-  assert.deepEqual([...history.steps.subarray(0, 3)], [0, 1, 2]);
-  assert.equal(history.loss[1], 50);
-  assert.equal(history.norms[0][2], Math.hypot(2, 2));
-  assert.equal(history.norms[3][2], 2);
+  const rows = createChartRows(4, 16);
+  append(rows, 0, 3);
+  assert.deepEqual([...rows.steps.subarray(0, 3)], [0, 1, 2]);
+  assert.equal(rows.loss[1], 50);
+  assert.equal(rows.norms[0][2], Math.hypot(2, 2));
+  assert.equal(rows.norms[3][2], 2);
 });
 
 test("a None gradient has the norm NaN", () => {
@@ -36,43 +36,43 @@ test("a None gradient has the norm NaN", () => {
 });
 
 test("a run that goes on from an older step rewrites its future", () => {
-  const history = createHistory(4, 16);
-  append(history, 0, 6);
-  append(history, 3, 2);
-  assert.deepEqual([...history.steps.subarray(0, history.length)], [0, 1, 2, 3, 4]);
+  const rows = createChartRows(4, 16);
+  append(rows, 0, 6);
+  append(rows, 3, 2);
+  assert.deepEqual([...rows.steps.subarray(0, rows.length)], [0, 1, 2, 3, 4]);
 });
 
-test("a long history stays bounded and keeps every spike, at its own step", () => {
-  const history = createHistory(4, 600);
+test("a long rows stays bounded and keeps every spike, at its own step", () => {
+  const rows = createChartRows(4, 600);
   const spikes = [777, 5003, 9990];
   for (let step = 0; step < 10_000; step++) {
     const values = decodeFrame(frame({ first: step }), layout).values;
     if (spikes.includes(step)) values[0] = 1e6 + step;
     if (step === 4444)
       values.fill(1e9, layout.parameters[1].gradient, layout.parameters[1].gradient + 2);
-    appendRecords(history, layout, step, values);
+    appendRecords(rows, layout, step, values);
   }
-  assert.ok(history.length <= 600);
-  const rows = [...history.steps.subarray(0, history.length)];
+  assert.ok(rows.length <= 600);
+  const steps = [...rows.steps.subarray(0, rows.length)];
   assert.deepEqual(
-    rows,
-    [...rows].sort((a, b) => a - b),
+    steps,
+    [...steps].sort((a, b) => a - b),
   );
-  assert.ok(rows.filter((step) => step < 5000).length > 100, "the old half keeps its share");
-  for (const step of spikes) assert.equal(history.loss[rows.indexOf(step)], 1e6 + step);
-  assert.ok(history.norms[1][rows.indexOf(4444)] > 1e9);
+  assert.ok(steps.filter((step) => step < 5000).length > 100, "the old half keeps its share");
+  for (const step of spikes) assert.equal(rows.loss[steps.indexOf(step)], 1e6 + step);
+  assert.ok(rows.norms[1][steps.indexOf(4444)] > 1e9);
 });
 
 test("thinning halves what it is given", () => {
-  const history = createHistory(4, 480);
-  append(history, 0, 480);
-  thin(history);
-  assert.ok(history.length <= 240);
-  assert.equal(history.steps[0], 0);
+  const rows = createChartRows(4, 480);
+  append(rows, 0, 480);
+  thin(rows);
+  assert.ok(rows.length <= 240);
+  assert.equal(rows.steps[0], 0);
 });
 
 test("the past, each series with steps of its own, fills what was missed; what came since stays behind it", () => {
-  const live = createHistory(4);
+  const live = createChartRows(4);
   append(live, 3, 1);
   append(live, 50, 3);
   const [loss, validation, first] = seriesNames(layout);
@@ -89,7 +89,7 @@ test("the past, each series with steps of its own, fills what was missed; what c
 });
 
 test("missed records stand in their places, only the wanted ones, every line of them", () => {
-  const live = createHistory(4);
+  const live = createChartRows(4);
   append(live, 0, 3);
   append(live, 8, 2);
   const chunks = [
@@ -97,7 +97,7 @@ test("missed records stand in their places, only the wanted ones, every line of 
     { first: 5, values: decodeFrame(frame({ first: 5, count: 6 }), layout).values },
   ];
   const whole = insertRecords(live, layout, chunks, { from: 3, to: 7 });
-  const straight = createHistory(4);
+  const straight = createChartRows(4);
   append(straight, 0, 10);
   assert.deepEqual(whole, straight);
   const part = insertRecords(live, layout, chunks, { from: 3, to: 4 });
@@ -105,7 +105,7 @@ test("missed records stand in their places, only the wanted ones, every line of 
 });
 
 test("a thinned stretch leaves what was seen live as it is", () => {
-  const live = createHistory(4);
+  const live = createChartRows(4);
   append(live, 0, 2);
   append(live, 100, 2);
   const [loss, , norms] = seriesNames(layout);

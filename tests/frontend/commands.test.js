@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Refusal } from "../../frontend/api.js";
 import { createSend, permitted, toggle } from "../../frontend/commands.js";
-import { meaningOf } from "../../frontend/keys.js";
+import { handlerOf } from "../../frontend/keys.js";
 import { createStore } from "../../frontend/store.js";
 import { run } from "./frames.js";
 
@@ -77,26 +77,26 @@ const focusOn = (/** @type {string} */ kind) => ({
 
 test("keys mean the same everywhere", () => {
   assert.deepEqual(
-    [" ", "ArrowRight", ".", "?", "Escape", "x"].map((name) => meaningOf(key(name), null)),
-    ["toggle", "later", "phase", "help", "free", null],
+    [" ", "ArrowRight", ".", "?", "Escape", "x"].map((name) => handlerOf(key(name), null)),
+    ["toggleTraining", "nextStep", "phase", "help", "escape", null],
   );
   assert.deepEqual(
     ["ArrowLeft", "ArrowRight", "ArrowUp", "P", "?", "<", ">"].map((name) =>
-      meaningOf(key(name, { shiftKey: true }), null),
+      handlerOf(key(name, { shiftKey: true }), null),
     ),
-    ["muchEarlier", "muchLater", "farLater", "playBack", "help", "slower", "faster"],
+    ["back10", "forward10", "forward100", "playBackward", "help", "slower", "faster"],
   );
   assert.deepEqual(
-    ["ArrowLeft", "Home", "End", "l", "p", "ArrowUp"].map((name) => meaningOf(key(name), null)),
-    ["earlier", "first", "live", "live", "playOn", null],
+    ["ArrowLeft", "Home", "End", "l", "p", "ArrowUp"].map((name) => handlerOf(key(name), null)),
+    ["previousStep", "firstStep", "live", "live", "playForward", null],
   );
 });
 
 test("keys are never taken from who is typing, from shortcuts, or from a button's Space", () => {
   for (const kind of ["input", "textarea", "select"])
-    assert.equal(meaningOf(key("."), focusOn(kind)), null);
-  assert.equal(meaningOf(key(" "), focusOn("button")), null);
-  assert.equal(meaningOf(key("ArrowRight"), focusOn("button")), "later");
-  assert.equal(meaningOf(key(".", { ctrlKey: true }), null), null);
-  assert.equal(meaningOf(key("ArrowRight", { defaultPrevented: true }), null), null);
+    assert.equal(handlerOf(key("."), focusOn(kind)), null);
+  assert.equal(handlerOf(key(" "), focusOn("button")), null);
+  assert.equal(handlerOf(key("ArrowRight"), focusOn("button")), "nextStep");
+  assert.equal(handlerOf(key(".", { ctrlKey: true }), null), null);
+  assert.equal(handlerOf(key("ArrowRight", { defaultPrevented: true }), null), null);
 });

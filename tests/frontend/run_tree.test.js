@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { partingWords, treeOf } from "../../frontend/compare/run_tree.js";
+import { divergenceText, treeOf } from "../../frontend/compare/run_tree.js";
 import { changesOf, startOf } from "../../frontend/views/branch.js";
 import { run } from "./frames.js";
 
@@ -30,7 +30,7 @@ test("where two runs part is said in words, whatever the answer", () => {
     parameter: null,
     difference: null,
   };
-  const words = (/** @type {any} */ more) => partingWords("x", "y", { ...none, ...more });
+  const words = (/** @type {any} */ more) => divergenceText("x", "y", { ...none, ...more });
   assert.match(words({}), /the same, bit for bit, from step 10 to 90\.$/);
   assert.match(words({ last: 10 }), /at step 10, the only one that both have/);
   assert.match(

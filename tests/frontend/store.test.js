@@ -38,15 +38,15 @@ test("in a frame of many the one before is in the frame", () => {
   const state = after([hello(), framed({ first: 5, count: 4 })]);
   assert.equal(state.moment?.step, 8);
   assert.equal(state.moment?.before?.[3], 7);
-  assert.equal(state.history?.length, 4);
+  assert.equal(state.rows?.length, 4);
 });
 
 test("after skipped steps the one before is unknown until it is fetched", () => {
   const gap = after([hello(), framed({ first: 0 }), framed({ first: 9, skipped: 8 })]);
   assert.equal(gap.moment?.before, null);
-  const fetched = reduce(gap, { type: "before", step: 8, values: new Float32Array([8]) });
+  const fetched = reduce(gap, { type: "recordBefore", step: 8, values: new Float32Array([8]) });
   assert.equal(fetched.moment?.before?.[0], 8);
-  const late = reduce(gap, { type: "before", step: 7, values: new Float32Array([7]) });
+  const late = reduce(gap, { type: "recordBefore", step: 7, values: new Float32Array([7]) });
   assert.equal(late.moment?.before, null);
 });
 
@@ -162,12 +162,12 @@ test("another run begins with a blank page, but keeps the list", () => {
     { type: "open", id: "b" },
   ]);
   assert.deepEqual(
-    [state.run, state.moment, state.history, state.opened, state.runs.length],
+    [state.run, state.moment, state.rows, state.opened, state.runs.length],
     [null, null, null, "b", 1],
   );
 });
 
-test("a reconnect to the same run keeps its history", () => {
+test("a reconnect to the same run keeps its rows", () => {
   const state = after([
     hello(),
     framed({ first: 1, count: 5 }),
@@ -175,7 +175,7 @@ test("a reconnect to the same run keeps its history", () => {
     hello({ step: 5 }),
   ]);
   assert.equal(state.connection, "open");
-  assert.equal(state.history?.length, 5);
+  assert.equal(state.rows?.length, 5);
 });
 
 test("a dispatch invalidates; what a person does hurries, what the stream brings does not", () => {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { initialState } from "../../frontend/store.js";
 import {
-  configWords,
+  configText,
   disagreement,
   gentlerRate,
   noticeOf,
   phaseSentence,
   plain,
-  stateWords,
+  stateText,
 } from "../../frontend/texts.js";
 import { run } from "./frames.js";
 
@@ -41,7 +41,7 @@ const grad = (/** @type {string} */ kind) => ({ grad_states: [kind, kind, kind, 
 
 test("a configuration is one line", () => {
   assert.equal(
-    configWords(run().config, Math.fround(0.1)),
+    configText(run().config, Math.fround(0.1)),
     "temperature · 1–2–1 tanh · SGD, lr 0.1, momentum 0.9 · full batch",
   );
 });
@@ -54,14 +54,14 @@ test("a float32 is written as a person would have typed it", () => {
 });
 
 test("the state's words tell between from inside, and divergence", () => {
-  assert.equal(stateWords(state({})).text, "paused");
-  assert.equal(stateWords(state({ step: 240, phase: "backward" })).text, "paused in step 241");
-  assert.equal(stateWords(state({ state: "running" })).text, "training");
+  assert.equal(stateText(state({})).text, "paused");
+  assert.equal(stateText(state({ step: 240, phase: "backward" })).text, "paused in step 241");
+  assert.equal(stateText(state({ state: "running" })).text, "training");
   assert.equal(
-    stateWords(state({ state: "running" }, { diverged: true })).text,
+    stateText(state({ state: "running" }, { diverged: true })).text,
     "running, diverged",
   );
-  assert.equal(stateWords(state({}, { connection: "lost" })).text, "connection lost");
+  assert.equal(stateText(state({}, { connection: "lost" })).text, "connection lost");
 });
 
 test("each phase has its one true sentence about .grad", () => {

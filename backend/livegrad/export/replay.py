@@ -135,7 +135,7 @@ def _page(
         "data": recording.data,
         "columns": [column.as_json() for column in recording.columns],
         "record_bytes": record_bytes(recording.columns),
-        "listing": asdict(loop_source()),
+        "loop": asdict(loop_source()),
         "series": series,
         "stretches": stretches,
         "steps": recording.kept[-1][1] - recording.kept[0][0] + 1,

@@ -22,14 +22,14 @@ export class Flow {
     const last = this.#last;
     this.#last = moment;
     if (last === null || last.phase === moment.phase) return;
-    const still = state.reducedMotion || state.run?.state === "running" || state.then !== null;
+    const still = state.reducedMotion || state.run?.state === "running" || state.visited !== null;
     const moving = moment.phase === "forward" || moment.phase === "backward";
-    if (moving && !still) this.#lay();
+    if (moving && !still) this.#drawPaths();
     this.group.set("data-flow", moving && !still ? moment.phase : null);
   }
 
   /** Most runs are never stepped by phase, so the paths are made when the first one is. */
-  #lay() {
+  #drawPaths() {
     if (this.isDrawn) return;
     this.isDrawn = true;
     const edges = /** @type {const} */ ([

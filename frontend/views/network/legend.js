@@ -74,10 +74,10 @@ export class Legend {
     this.gradients.scale(picture.gradients);
     this.changes.scale(picture.changes);
     this.gradients.say(
-      gradientWords(picture.gradStates),
+      gradientText(picture.gradStates),
       picture.gradStates.includes("stale") ? "stale" : "fresh",
     );
-    this.changes.say(changeWords(picture.hasChanges, picture.disagreements), "fresh");
+    this.changes.say(changeText(picture.hasChanges, picture.disagreements), "fresh");
   }
 }
 
@@ -133,14 +133,14 @@ class Ends {
 }
 
 /** @param {GradState[]} gradStates */
-export function gradientWords(gradStates) {
+export function gradientText(gradStates) {
   if (gradStates.every((state) => state === "none")) return ".grad is None: no backward() yet";
   if (gradStates.includes("stale")) return "pale: stale, of an earlier backward()";
   return "↑ makes the number larger, ↓ smaller";
 }
 
 /** @param {boolean} hasChanges @param {number} disagreements */
-export function changeWords(hasChanges, disagreements) {
+export function changeText(hasChanges, disagreements) {
   if (!hasChanges) return "shown once step() is done";
   return disagreements === 0 ? "none against its −.grad" : `≠ against its −.grad: ${disagreements}`;
 }

@@ -11,7 +11,7 @@ import { Mark } from "./mark.js";
 /** @import { ArrowPaths } from "./arrows.js" */
 /** @import { Picture } from "./picture.js" */
 
-export class Strand {
+export class ParameterMark {
   /** Last drawn; what is Object.is-equal is not written again. @type {number|undefined} */
   #value = undefined;
 

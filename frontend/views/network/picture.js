@@ -97,7 +97,7 @@ export class Picture {
 }
 
 /** Nothing runs, nobody drags. @param {State} state */
-export const isAtRest = ({ run, then }) => run?.state !== "running" && !then?.isMoving;
+export const isAtRest = ({ run, visited }) => run?.state !== "running" && !visited?.isMoving;
 
 /** In named_parameters() of linear layers weight and bias take turns. @param {number} parameter */
 const isBias = (parameter) => parameter % 2 === 1;

@@ -14,7 +14,7 @@ const MOVES = {
   End: (column, _, rows) => [column, rows - 1],
 };
 
-export class Rove {
+export class RovingFocus {
   #column = 0;
   /** Kept while passing the input and the output, which have one row only. */
   #row = 0;

@@ -9,7 +9,7 @@ import { Halo } from "./halo.js";
 import { drawHeadings } from "./headings.js";
 import { Legend } from "./legend.js";
 import { Mark } from "./mark.js";
-import { Rove } from "./roving_focus.js";
+import { RovingFocus } from "./roving_focus.js";
 import { Input, inputRange, Output, Unit, UnitRange } from "./units.js";
 
 /** @import { Moment, State, Target } from "../../types.js" */
@@ -68,7 +68,7 @@ export class Scene {
       `${id}-ramp`,
     );
     for (const { target, node } of this.columns.flat()) this.targets.set(node, target);
-    this.rove = new Rove(/** @type {Stop[][]} */ (this.columns));
+    this.rovingFocus = new RovingFocus(/** @type {Stop[][]} */ (this.columns));
   }
 
   /** In reading order, which is painting order too. @param {State} state @param {ArrowPaths} paths @param {string} id @returns {Element[][]} */
@@ -81,7 +81,7 @@ export class Scene {
     ) => {
       const group = layer("edges");
       return places.map((place, j) =>
-        strand(new Edge(group, picture, plan, place, paths, parameter, j)),
+        parameterMark(new Edge(group, picture, plan, place, paths, parameter, j)),
       );
     };
     const input = [whole(new Input(layer("ends"), plan, state.data))];
@@ -90,11 +90,13 @@ export class Scene {
     const middle = layer("units");
     const units = plan.units.map((node, j) => whole(new Unit(middle, plan, node, j, this.ranges)));
     const chips = plan.units.map(({ bias }, j) =>
-      strand(new Chip(middle, picture, plan, bias, paths, HIDDEN_BIAS, j)),
+      parameterMark(new Chip(middle, picture, plan, bias, paths, HIDDEN_BIAS, j)),
     );
     const end = layer("ends");
     const output = [whole(new Output(end, plan, state.data, this.activation, `${id}-clip`))];
-    const last = [strand(new Chip(end, picture, plan, plan.output.bias, paths, OUTPUT_BIAS, 0))];
+    const last = [
+      parameterMark(new Chip(end, picture, plan, plan.output.bias, paths, OUTPUT_BIAS, 0)),
+    ];
     return [input, incoming, chips, units, outgoing, last, output];
   }
 
@@ -150,9 +152,9 @@ function isSame(one, other) {
 }
 
 /** @param {Edge|Chip} made @returns {Element} */
-const strand = (made) => ({
+const parameterMark = (made) => ({
   target: made.target,
-  node: made.strand.group.node,
+  node: made.parameterMark.group.node,
   draw: (picture) => made.draw(picture),
 });
 

@@ -1,6 +1,6 @@
 // A run's loss as one outline on a log axis, spikes kept; and how many steps the timeline is long. Pure.
 
-/** @import { History } from "../../types.js" */
+/** @import { ChartRows } from "../../types.js" */
 
 const COLUMNS = 500;
 const WIDTH = 1000;
@@ -28,7 +28,7 @@ export function thinned(exact, begin) {
   return gaps.filter(([from, to]) => to - from > 1);
 }
 
-/** The largest loss of each column, from step `begin` to `end`. @param {History} history @param {number} begin @param {number} end */
+/** The largest loss of each column, from step `begin` to `end`. @param {ChartRows} rows @param {number} begin @param {number} end */
 export function outline({ steps, loss, length }, begin, end) {
   const columns = new Float64Array(COLUMNS + 1);
   let [low, high] = [Infinity, 0];

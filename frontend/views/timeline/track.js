@@ -2,10 +2,10 @@
 // Knows nothing about how a step is fetched.
 
 import { format } from "../../lib/format.js";
-import { hasPast, lossThen, stepText } from "../../time/shown_moment.js";
+import { hasPast, shownLoss, stepText } from "../../time/shown_moment.js";
 import { element, set, svg, whenChanged, write } from "../dom.js";
 import { outline, reach, thinned } from "./silhouette.js";
-/** @import { History, State, Store } from "../../types.js" */
+/** @import { ChartRows, State, Store } from "../../types.js" */
 
 /** @param {Store} store */
 export function createTrack(store) {
@@ -39,30 +39,30 @@ export function createTrack(store) {
   listenTo(root, store, stepAt, (step, x) => say(store.state, step, x));
 
   /** What is under the cursor. @param {State} state @param {number|null} step @param {number} x */
-  function say({ history, run }, step, x) {
+  function say({ rows, run }, step, x) {
     set(bubble, "hidden", step === null || run === null);
     if (step === null || run === null) return;
     bubble.style.left = `${Math.min(Math.max(x - around.left, 60), around.width - 60)}px`;
     const within = Math.min(Math.max(step, begin), run.step);
-    write(bubble, `step ${stepText(within)}${lossNear(history, within)}`);
+    write(bubble, `step ${stepText(within)}${lossNear(rows, within)}`);
   }
 
   const drawShape = whenChanged(
     (
-      /** @type {History|null} */ history,
+      /** @type {ChartRows|null} */ rows,
       /** @type {number} */ from,
       /** @type {number} */ to,
       /** @type {number} */ _,
       /** @type {number} */ __,
     ) => {
-      set(shape, "d", history === null ? "" : outline(history, from, to));
+      set(shape, "d", rows === null ? "" : outline(rows, from, to));
     },
   );
   const drawMarks = whenChanged(
     (
       /** @type {number} */ step,
       /** @type {number} */ newest,
-      /** @type {boolean} */ isThen,
+      /** @type {boolean} */ isVisiting,
       /** @type {number} */ _,
       /** @type {number} */ __,
     ) => {
@@ -71,8 +71,8 @@ export function createTrack(store) {
       at(ahead, newest);
       at(since, step);
       since.style.width = `${((share(newest) - share(step)) * 100).toFixed(3)}%`;
-      set(live, "hidden", !isThen);
-      set(since, "hidden", !isThen);
+      set(live, "hidden", !isVisiting);
+      set(since, "hidden", !isVisiting);
     },
   );
   const drawGaps = whenChanged(
@@ -94,28 +94,22 @@ export function createTrack(store) {
     root,
     /** @param {State} state */
     draw(state) {
-      const { run, then, history, exact } = state;
+      const { run, visited, rows, exact } = state;
       begin = run?.first_step ?? 0;
       end = run === null ? 1 : reach(begin, run.step, run.config.max_steps);
       const newest = run?.step ?? 0;
-      drawShape(
-        history,
-        begin,
-        end,
-        history?.length ?? 0,
-        history?.steps[history.length - 1] ?? -1,
-      );
+      drawShape(rows, begin, end, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1);
       drawGaps(exact, begin, end);
-      drawMarks(then?.step ?? newest, newest, then !== null, begin, end);
+      drawMarks(visited?.step ?? newest, newest, visited !== null, begin, end);
       set(root, "aria-valuemin", begin);
       set(root, "aria-valuemax", newest);
-      set(root, "aria-valuenow", then?.step ?? newest);
+      set(root, "aria-valuenow", visited?.step ?? newest);
       set(root, "aria-valuetext", valueText(state));
       set(root, "aria-disabled", !hasPast(run));
     },
     /** The hand alone, in every frame of a look back. @param {State} state */
-    follow({ run, then }) {
-      if (then !== null && run !== null) drawMarks(then.step, run.step, true, begin, end);
+    follow({ run, visited }) {
+      if (visited !== null && run !== null) drawMarks(visited.step, run.step, true, begin, end);
     },
     unmount() {
       box.end();
@@ -145,23 +139,23 @@ function measured(element, entered) {
 
 /** @param {State} state */
 function valueText(state) {
-  const { run, then } = state;
+  const { run, visited } = state;
   if (run === null) return "no run";
-  if (then === null) return `step ${stepText(run.step)}, live`;
-  const loss = lossThen(state);
-  return `step ${stepText(then.step)} of ${stepText(run.step)}, then${Number.isNaN(loss) ? "" : `, loss ${format(loss, 3)}`}`;
+  if (visited === null) return `step ${stepText(run.step)}, live`;
+  const loss = shownLoss(state);
+  return `step ${stepText(visited.step)} of ${stepText(run.step)}, then${Number.isNaN(loss) ? "" : `, loss ${format(loss, 3)}`}`;
 }
 
-/** The loss of the record drawn nearest to a step. @param {History|null} history @param {number} step */
-function lossNear(history, step) {
-  if (history === null || history.length === 0) return "";
-  let [low, high] = [0, history.length - 1];
+/** The loss of the record drawn nearest to a step. @param {ChartRows|null} rows @param {number} step */
+function lossNear(rows, step) {
+  if (rows === null || rows.length === 0) return "";
+  let [low, high] = [0, rows.length - 1];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (history.steps[middle] < step) low = middle + 1;
+    if (rows.steps[middle] < step) low = middle + 1;
     else high = middle;
   }
-  const loss = history.loss[low];
+  const loss = rows.loss[low];
   return Number.isNaN(loss) ? "" : ` · loss ${format(loss, 3)}`;
 }
 
@@ -187,7 +181,7 @@ function listenTo(root, store, stepAt, say) {
     say(step, event.clientX);
   });
   const end = () => {
-    if (isDragging) store.dispatch({ type: "stand" });
+    if (isDragging) store.dispatch({ type: "stopMoving" });
     isDragging = false;
   };
   root.addEventListener("pointerup", end);
@@ -195,9 +189,9 @@ function listenTo(root, store, stepAt, say) {
   root.addEventListener("pointerleave", () => say(null, 0));
   root.addEventListener("keydown", (event) => {
     const steps = { PageUp: 100, PageDown: -100, ArrowUp: 1, ArrowDown: -1 }[event.key];
-    const { run, then } = store.state;
+    const { run, visited } = store.state;
     if (steps === undefined || run === null || event.shiftKey) return;
     event.preventDefault();
-    visit((then?.step ?? run.step) + steps);
+    visit((visited?.step ?? run.step) + steps);
   });
 }

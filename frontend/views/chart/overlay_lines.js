@@ -1,7 +1,7 @@
 // The lines of the runs laid over a chart, and what its key says of each. Knows nothing about how they are drawn.
 
 import { distinct, lookOf, PARAMETERS } from "../../compare/overlay.js";
-import { partingNote, partingWords } from "../../compare/run_tree.js";
+import { divergenceNote, divergenceText } from "../../compare/run_tree.js";
 import { element, keepFocus, set, write } from "../dom.js";
 
 /** @import { Line } from "../chart.js" */
@@ -10,13 +10,14 @@ import { element, keepFocus, set, write } from "../dom.js";
 const WIDTH = 1.3;
 
 /** The runs whose lines there are, as one value: when it changes, the chart is another. @param {Overlay[]} overlays */
-export const laidKey = (overlays) => overlays.map(({ run }) => `${run.id} ${run.name}`).join("\n");
+export const overlayKey = (overlays) =>
+  overlays.map(({ run }) => `${run.id} ${run.name}`).join("\n");
 
 /**
  * One line of each run, with its name, where it parts from the one on the screen, and a way to take it off.
  * @param {Overlay[]} overlays @param {Store} store @param {string} colour
  */
-export function namedLines(overlays, store, colour) {
+export function namedOverlayLines(overlays, store, colour) {
   const tails = overlays.map(({ run }) => createTail(run, store));
   const names = distinct(overlays.map(({ run }) => run)).map(({ name }) => name);
   /** @type {Line[]} */
@@ -34,7 +35,7 @@ export function namedLines(overlays, store, colour) {
 }
 
 /** All gradient norms of each run: the key of the loss tells which is whose. @param {Overlay[]} overlays @param {string} colour @returns {Line[]} */
-export function quietLines(overlays, colour) {
+export function quietOverlayLines(overlays, colour) {
   return overlays.flatMap((_, i) =>
     PARAMETERS.map((label) => ({ label, ...lookOf(colour, i + 1), width: WIDTH, isQuiet: true })),
   );
@@ -42,32 +43,32 @@ export function quietLines(overlays, colour) {
 
 /** @param {Run} run @param {Store} store */
 function createTail(run, store) {
-  const note = element("span", { class: "laid-note" });
+  const note = element("span", { class: "overlay-note" });
   const off = element(
     "button",
     {
       ...{
         type: "button",
-        class: "take-off",
+        class: "remove-overlay",
         title: "Take it off the charts",
         "aria-label": `Take ${run.name} off the charts`,
       },
       ...{
-        onclick: () => store.dispatch({ type: "lay", id: run.id, isLaid: false }),
+        onclick: () => store.dispatch({ type: "overlay", id: run.id, isShown: false }),
         onmousedown: keepFocus,
       },
     },
     "×",
   );
   return {
-    root: element("span", { class: "laid-tail" }, note, off),
+    root: element("span", { class: "overlay-tail" }, note, off),
     /** @param {Overlay} overlay @param {Run|null} base */
-    say({ run: { name }, parting }, base) {
-      write(note, parting === null ? "" : partingNote(parting));
+    say({ run: { name }, divergence }, base) {
+      write(note, divergence === null ? "" : divergenceNote(divergence));
       set(
         note,
         "title",
-        parting === null || base === null ? null : partingWords(base.name, name, parting),
+        divergence === null || base === null ? null : divergenceText(base.name, name, divergence),
       );
     },
   };
