@@ -1,9 +1,8 @@
 // Other runs laid over the charts of this one: their lines on one axis of steps. Pure.
 
-import { numberOf } from "../stream/protocol.js";
-/** @import { Series } from "../time/record_cache.js" */
+import { numberOf } from "../lib/number.js";
 /** @import { Line, PlotRows } from "../views/chart.js" */
-/** @import { Run, State } from "../types.js" */
+/** @import { Run, Series, State } from "../types.js" */
 
 export const MAX_OVERLAYS = 4; // runs beside the one on the screen: more lines than that are a tangle
 const DASHES = [undefined, [2, 3], [9, 3, 2, 3], [7, 4], [4, 6]]; // the first beside it unlike validation's

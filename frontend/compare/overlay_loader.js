@@ -5,8 +5,7 @@ import { problemOf } from "../api.js";
 import { SERIES } from "./overlay.js";
 
 /** @import { Api } from "../api.js" */
-/** @import { Divergence } from "./run_tree.js" */
-/** @import { Overlay, Run, Store } from "../types.js" */
+/** @import { Divergence, Overlay, Run, Store } from "../types.js" */
 
 const POINTS = 1200;
 const REFRESH_MS = 2000;

@@ -1,9 +1,8 @@
 // Runs as a tree of what continues what, and in words where two of them part. Pure.
 
-import { format } from "../lib/format.js";
-import { numberOf } from "../stream/protocol.js";
-import { stepText } from "../time/shown_moment.js";
-/** @import { Run, Scalar } from "../types.js" */
+import { format, stepText } from "../lib/format.js";
+import { numberOf } from "../lib/number.js";
+/** @import { Divergence, Run } from "../types.js" */
 
 /** @typedef {{run: Run, depth: number}} Place */
 
@@ -24,11 +23,6 @@ export function treeOf(runs) {
     (children.get(above) ?? []).flatMap((run) => [{ run, depth }, ...under(run.id, depth + 1)]);
   return under(null, 0);
 }
-
-/**
- * How `GET /divergence` answers.
- * @typedef {{comparable: boolean, first: number|null, last: number|null, step: number|null, parameter: string|null, difference: Scalar}} Divergence
- */
 
 /** @param {string} one @param {string} other @param {Divergence} divergence @returns {string} */
 export function divergenceText(

@@ -70,3 +70,6 @@ export function subscripts(shape, flat) {
 
 /** As PyTorch prints a shape: "[13, 1]". @param {number[]} shape */
 export const shapeText = (shape) => `[${shape.join(", ")}]`;
+
+/** A step with commas between its thousands: "12,000". @param {number} step */
+export const stepText = (step) => step.toLocaleString("en");

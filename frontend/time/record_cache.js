@@ -1,8 +1,7 @@
 // A run's history by step: exact records from any source, in a bounded cache of ranges.
 // Knows nothing about HTTP, the page or who asks; sources.js has the HTTP one, a replay brings its own.
 
-/** Consecutive records. @typedef {{first: number, values: Float32Array}} Chunk */
-/** @typedef {{name: string, steps: number[], values: import("../types.js").Scalar[]}} Series */
+/** @import { Chunk, Series } from "../types.js" */
 
 /**
  * Where history comes from. Both ends of a range are included; what is not kept is left out of the answer.

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStore, initialState, reduce } from "../../frontend/store.js";
-import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
+import { decodeFrame, decodeFrames, layoutOf } from "../../frontend/stream/protocol.js";
 import { noticeOf } from "../../frontend/texts.js";
-import { chunksOf } from "../../frontend/time/http_source.js";
 import { otherSpeed, playbackSpeed, shown } from "../../frontend/time/shown_moment.js";
 import { createTimeCommands } from "../../frontend/time/time_commands.js";
 import { outline, reach, thinned } from "../../frontend/views/timeline/silhouette.js";
@@ -148,7 +147,7 @@ test("an answer of several frames is as many chunks; a broken one is refused", (
   const buffer = /** @type {ArrayBuffer} */ (
     bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
   );
-  const chunks = chunksOf(buffer, layout);
+  const chunks = decodeFrames(buffer, layout);
   assert.deepEqual(
     chunks.map(({ first, values }) => [first, values.length / FLOATS]),
     [
@@ -156,9 +155,9 @@ test("an answer of several frames is as many chunks; a broken one is refused", (
       [9, 1],
     ],
   );
-  assert.deepEqual(chunksOf(new ArrayBuffer(0), layout), []);
-  assert.throws(() => chunksOf(buffer.slice(0, buffer.byteLength - 4), layout));
-  assert.throws(() => chunksOf(buffer.slice(0, 20), layout));
+  assert.deepEqual(decodeFrames(new ArrayBuffer(0), layout), []);
+  assert.throws(() => decodeFrames(buffer.slice(0, buffer.byteLength - 4), layout));
+  assert.throws(() => decodeFrames(buffer.slice(0, 20), layout));
 });
 
 test("the timeline reaches a little further than now, and to a round step", () => {

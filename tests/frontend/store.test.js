@@ -140,7 +140,7 @@ test("the cursor's target goes before the pinned one; a second click frees it", 
     { type: "pin", target: one },
     { type: "target", target: other },
   ]);
-  assert.deepEqual([pinned.target, pinned.pinned], [other, true]);
+  assert.deepEqual([pinned.target, pinned.pin], [other, one]);
   assert.deepEqual(reduce(pinned, { type: "target", target: null }).target, one);
   assert.equal(
     after(
@@ -176,6 +176,30 @@ test("a reconnect to the same run keeps its rows", () => {
   ]);
   assert.equal(state.connection, "open");
   assert.equal(state.rows?.length, 5);
+});
+
+test("reduce leaves the state that it was given as it was", () => {
+  const actions = /** @type {Action[]} */ ([
+    framed({ first: 3, count: 4 }),
+    framed({ first: 2, kind: 2 }),
+    { type: "state", run: run({ step: 2, phase: "loss" }) },
+    { type: "recordBefore", step: 1, values: new Float32Array(FLOATS) },
+    { type: "pastSeries", series: [{ name: "loss", steps: [0, 1], values: [9, 8] }] },
+    { type: "visit", step: 1 },
+    { type: "playback", direction: -1 },
+    { type: "news", title: "restarted", detail: "x" },
+    { type: "overlay", id: "b", isShown: true },
+    { type: "pin", target: { kind: "output" } },
+    { type: "open", id: "b" },
+  ]);
+  const state = after([hello({ state: "running" }), framed({ first: 0 }), framed({ first: 2 })]);
+  const rows = () => [...(state.rows?.steps.subarray(0, state.rows.length) ?? [])];
+  const copy = structuredClone({ ...state, rows: rows() });
+  for (const action of actions) {
+    reduce(state, action);
+    reduce(state, action);
+    assert.deepEqual({ ...state, rows: rows() }, copy, action.type);
+  }
 });
 
 test("a dispatch invalidates; what a person does hurries, what the stream brings does not", () => {
