@@ -2,7 +2,7 @@
 // Pure: knows nothing about elements. `code` in backticks.
 
 import { format } from "./lib/format.js";
-import { numberOf } from "./stream/protocol.js";
+import { numberOf } from "./lib/number.js";
 /** @import { Run, RunConfig, State } from "./types.js" */
 
 export const PHASES = /** @type {const} */ (["zero_grad", "forward", "loss", "backward", "step"]);
@@ -159,7 +159,7 @@ export function noticeOf(state) {
       mood: "calm",
       title: "No runs yet",
       text: "Make one: a small network, a few points, and every number in view.",
-      act: "new",
+      act: "newRun",
     };
   }
   if (run === null)
@@ -180,7 +180,7 @@ const logNotice = (trouble) => ({
   act: null,
 });
 
-/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|"dismiss"|null, label?: string}} Notice */
+/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"newRun"|"again"|"gentler"|"play"|"dismiss"|null, label?: string}} Notice */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {

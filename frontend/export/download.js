@@ -31,7 +31,7 @@ export async function fetchFile(url, { onProgress, signal }) {
   const progress = { bytes: 0, rows: 0, total: isText && announced > 0 ? announced : null };
   let reportedAt = -Infinity;
   let lines = 0;
-  for await (const chunk of chunksOf(answer)) {
+  for await (const chunk of decodeFrames(answer)) {
     pieces.add(chunk);
     progress.bytes += chunk.byteLength;
     if (isText) lines += linesIn(chunk);
@@ -126,7 +126,7 @@ async function refusal(answer) {
 }
 
 /** @param {Response} answer @returns {AsyncGenerator<Uint8Array<ArrayBuffer>>} */
-async function* chunksOf(answer) {
+async function* decodeFrames(answer) {
   const reader = answer.body?.getReader();
   if (reader === undefined) return;
   for (;;) {

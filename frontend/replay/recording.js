@@ -2,8 +2,8 @@
 // Knows nothing about views.
 
 import { layoutOf } from "../stream/protocol.js";
-/** @import { Chunk, Series, Source } from "../time/record_cache.js" */
-/** @import { Layout, LoopSource, Run, RunData } from "../types.js" */
+/** @import { Source } from "../time/record_cache.js" */
+/** @import { Chunk, Layout, LoopSource, Run, RunData, Series } from "../types.js" */
 
 /**
  * @typedef {Object} Facts

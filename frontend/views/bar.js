@@ -8,7 +8,7 @@ import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 /**
  * @typedef {Object} Actions
  * @property {() => void} runs
- * @property {() => void} fresh a new run
+ * @property {() => void} newRun
  * @property {() => void} help
  * @property {() => void} theme
  * @property {(id: string, step: number) => void} parent open the run that this one continues, at that step
@@ -40,7 +40,7 @@ export function mount(root, _store, actions) {
     ),
     element(
       "button",
-      { type: "button", id: "open-form", onclick: actions.fresh, onmousedown: keepFocus },
+      { type: "button", id: "open-form", onclick: actions.newRun, onmousedown: keepFocus },
       "New run",
     ),
     element("span", { id: "export" }),

@@ -1,9 +1,9 @@
 // "Continue from here": the form of a new run, filled with what it continues; only what is changed is sent.
 // Knows nothing about how the run is made.
 
+import { stepText } from "../lib/format.js";
 import { fieldsOf } from "../lib/schema.js";
 import { plain } from "../texts.js";
-import { stepText } from "../time/shown_moment.js";
 import { openForm } from "./form.js";
 
 /** @import { Api } from "../api.js" */

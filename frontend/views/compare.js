@@ -3,17 +3,14 @@
 
 import { distinct, lookOf, overlay, PARAMETERS } from "../compare/overlay.js";
 import { divergenceText } from "../compare/run_tree.js";
-import { format } from "../lib/format.js";
-import { numberOf } from "../stream/protocol.js";
-import { stepText } from "../time/shown_moment.js";
+import { format, stepText } from "../lib/format.js";
+import { numberOf } from "../lib/number.js";
 import { createChart } from "./chart.js";
 import { head, present } from "./dialog.js";
 import { element } from "./dom.js";
 
 /** @import { Api } from "../api.js" */
-/** @import { Series } from "../time/record_cache.js" */
-/** @import { Divergence } from "../compare/run_tree.js" */
-/** @import { Run } from "../types.js" */
+/** @import { Divergence, Run, Series } from "../types.js" */
 
 const CHARTS = [
   { series: "loss", heading: "Loss (log)", colour: "var(--loss)" },

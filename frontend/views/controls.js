@@ -3,8 +3,7 @@
 
 import { permitted, toggle } from "../commands.js";
 import { format } from "../lib/format.js";
-import { parseDecimal } from "../lib/number.js";
-import { numberOf } from "../stream/protocol.js";
+import { numberOf, parseDecimal } from "../lib/number.js";
 import { PHASES, plain } from "../texts.js";
 import { shown } from "../time/shown_moment.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";

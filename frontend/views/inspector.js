@@ -9,7 +9,7 @@ import {
   unitFormula,
   updateRule,
 } from "../lib/formula.js";
-import { isSame } from "../store.js";
+import { isSame } from "../lib/target.js";
 import { disagreement, optimizerName } from "../texts.js";
 import { element, prose, set, whenChanged, write } from "./dom.js";
 /** @import { Symbol } from "../lib/formula.js" */

@@ -2,7 +2,7 @@
 // rows come from.
 
 import { valueAt, withOverlays } from "../compare/overlay.js";
-import { numberOf } from "../stream/protocol.js";
+import { numberOf } from "../lib/number.js";
 import { namedOverlayLines, overlayKey } from "./chart/overlay_lines.js";
 import { createChart } from "./chart.js";
 import { whenChanged } from "./dom.js";

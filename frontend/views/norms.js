@@ -2,7 +2,7 @@
 // come from.
 
 import { withOverlays } from "../compare/overlay.js";
-import { norm } from "../stream/chart_rows.js";
+import { norm } from "../lib/number.js";
 import { overlayKey, quietOverlayLines } from "./chart/overlay_lines.js";
 import { createChart } from "./chart.js";
 import { whenChanged } from "./dom.js";

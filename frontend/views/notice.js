@@ -7,10 +7,10 @@ import { element, keepFocus, whenChanged } from "./dom.js";
 /** @import { Notice } from "../texts.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
-/** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play"|"dismiss", () => void>} Actions */
+/** @typedef {Record<"runs"|"newRun"|"again"|"gentler"|"play"|"dismiss", () => void>} Actions */
 const LABELS = {
   runs: "See the runs",
-  new: "New run",
+  newRun: "New run",
   again: "Start again",
   gentler: "Start again",
   play: "▶ Train",

@@ -3,7 +3,7 @@
 
 import { weightColour } from "../lib/colour.js";
 import { elementName, format, shapeText, subscripts } from "../lib/format.js";
-import { norm } from "../stream/chart_rows.js";
+import { norm } from "../lib/number.js";
 import { shown } from "../time/shown_moment.js";
 import { element, set, whenChanged, write } from "./dom.js";
 /** @import { GradState, Layout, Moment, ParameterColumn, State, Store, Target, View } from "../types.js" */

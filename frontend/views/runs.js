@@ -3,7 +3,7 @@
 import { MAX_OVERLAYS } from "../compare/overlay.js";
 import { treeOf } from "../compare/run_tree.js";
 import { format } from "../lib/format.js";
-import { numberOf } from "../stream/protocol.js";
+import { numberOf } from "../lib/number.js";
 import { configText } from "../texts.js";
 import { head, present } from "./dialog.js";
 import { element, set } from "./dom.js";
@@ -15,7 +15,7 @@ import { element, set } from "./dom.js";
  * @property {(id: string) => void} open
  * @property {(run: Run) => unknown} again same configuration, same seed: the same initial weights
  * @property {(id: string) => Promise<void>} remove
- * @property {() => unknown} fresh
+ * @property {() => unknown} newRun
  * @property {() => Promise<void>} refresh
  * @property {(runs: Run[]) => unknown} compare
  */
@@ -28,7 +28,7 @@ export function openRuns(store, actions) {
   const list = element("ul", { class: "runs" });
   const fresh = element(
     "button",
-    { type: "button", class: "primary", onclick: () => (dialog.close(), actions.fresh()) },
+    { type: "button", class: "primary", onclick: () => (dialog.close(), actions.newRun()) },
     "New run",
   );
   const hint = element("p", { class: "about" });

@@ -1,7 +1,7 @@
 // On the drawing's edge, whether it shows then or now; and what is there instead of a step that was thinned out.
 // Knows nothing about the timeline.
 
-import { stepText } from "../time/shown_moment.js";
+import { stepText } from "../lib/format.js";
 import { element, keepFocus, set, whenChanged } from "./dom.js";
 /** @import { State, Store, View } from "../types.js" */
 

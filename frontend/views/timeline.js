@@ -1,8 +1,9 @@
 // The whole run along the bottom: the ways through its steps, beside the track that they are on.
 // Knows nothing about how a step is fetched.
 
+import { stepText } from "../lib/format.js";
 import { parseCount, parseGrouped } from "../lib/number.js";
-import { hasPast, playbackSpeed, stepText } from "../time/shown_moment.js";
+import { hasPast, playbackSpeed } from "../time/shown_moment.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
 import { createTrack } from "./timeline/track.js";
 /** @import { TimeCommands } from "../time/time_commands.js" */

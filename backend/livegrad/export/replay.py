@@ -17,6 +17,7 @@ from livegrad.store.curves import Source, curves
 SERIES_POINTS = 1500  # of each chart's line
 FEWEST = 16  # steps that a replay is worth
 _PAGE, _ENTRY = "replay/replay.html", "replay/main.js"
+_DASHBOARD = "index.html"  # a replay looks as it does
 Told = Callable[[int, int], None]  # how many records were read, of how many
 Ranges = Sequence[tuple[int, int]]
 Series = list[dict[str, Any]]
@@ -145,7 +146,7 @@ def _page(
         Block("facts", "application/json", as_text(facts)),
         Block("records", "application/base64", b64encode(payload).decode()),
     ]
-    return pack(folder, _PAGE, _ENTRY, f"{recording.run['name']}, a replay", blocks)
+    return pack(folder, _PAGE, _DASHBOARD, _ENTRY, f"{recording.run['name']}, a replay", blocks)
 
 
 def _series_names(columns: Sequence[Column]) -> list[str]:

@@ -1,6 +1,7 @@
 // Everything that is drawn for one network in one size. Made anew when either changes; knows nothing about events.
 
 import { arrange } from "../../lib/geometry.js";
+import { isSame } from "../../lib/target.js";
 import { ArrowPaths } from "./arrows.js";
 import { Chip } from "./chips.js";
 import { Edge } from "./edges.js";
@@ -138,17 +139,6 @@ export class Scene {
     }
     return null;
   }
-}
-
-/** Targets come from other cards too, so they are compared by what they name. @param {Target} one @param {Target} other */
-function isSame(one, other) {
-  if (one.kind === "parameter" && other.kind === "parameter") {
-    return one.parameter === other.parameter && one.index === other.index;
-  }
-  return (
-    one.kind === other.kind &&
-    (one.kind !== "unit" || other.kind !== "unit" || one.unit === other.unit)
-  );
 }
 
 /** @param {Edge|Chip} made @returns {Element} */

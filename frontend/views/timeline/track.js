@@ -1,8 +1,8 @@
 // The track of the timeline: the loss as a silhouette, the step on the screen and now on it; drag anywhere.
 // Knows nothing about how a step is fetched.
 
-import { format } from "../../lib/format.js";
-import { hasPast, shownLoss, stepText } from "../../time/shown_moment.js";
+import { format, stepText } from "../../lib/format.js";
+import { hasPast, shownLoss } from "../../time/shown_moment.js";
 import { element, set, svg, whenChanged, write } from "../dom.js";
 import { outline, reach, thinned } from "./silhouette.js";
 /** @import { ChartRows, State, Store } from "../../types.js" */
