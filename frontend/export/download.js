@@ -56,8 +56,10 @@ export async function fetchLong(path, run, { onProgress, signal }) {
   const place = `${run}/progress/${token}`;
   const done = new AbortController();
   let latest = /** @type {Progress} */ ({ bytes: 0, rows: 0, total: null });
-  const update = (/** @type {Partial<Progress>} */ news) =>
-    onProgress((latest = { ...latest, ...news }));
+  const update = (/** @type {Partial<Progress>} */ news) => {
+    latest = { ...latest, ...news };
+    onProgress(latest);
+  };
   let isCounted = false; // by what came: a table of text is
   const onBytes = (/** @type {Progress} */ { bytes, rows, total }) => {
     isCounted = total !== null;

@@ -11,7 +11,7 @@
 const ACTIVATIONS = {
   tanh: Math.tanh,
   sigmoid: (z) => 1 / (1 + Math.exp(-z)),
-  // Not Math.max: a NaN must stay one, as it does in PyTorch.
+  // biome-ignore lint/complexity/useMathMinMax: a NaN must stay one, as it does in PyTorch
   relu: (z) => (z < 0 ? 0 : z),
   none: (z) => z,
 };

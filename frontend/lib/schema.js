@@ -99,7 +99,7 @@ function limits({
  * What a person typed, as the API wants it; the text itself when it is no number.
  * @param {Field} field @param {string} text
  */
-export function valueOf(field, text) {
+export function fieldValue(field, text) {
   const trimmed = text.trim();
   if (trimmed === "" && field.optional) return null;
   if (field.kind === "pair") return trimmed.split(",").map((part) => numberOr(part.trim()));

@@ -103,8 +103,12 @@ export function createStats() {
   let since = 0;
   const stats = {
     frames: 0,
-    received: (/** @type {number} */ spent) => void (waiting += spent),
-    stamped: (/** @type {number} */ time) => void (stamp = time),
+    received(/** @type {number} */ spent) {
+      waiting += spent;
+    },
+    stamped(/** @type {number} */ time) {
+      stamp = time;
+    },
     drew(/** @type {number} */ spent) {
       const slot = stats.frames++ % DRAWN;
       ms[slot] = spent + waiting;
@@ -117,7 +121,9 @@ export function createStats() {
       const slots = Array.from({ length: count }, (_, i) => (stats.frames - count + i) % DRAWN);
       return slots.map((slot) => ({ ms: ms[slot], latency: latency[slot] }));
     },
-    clear: () => void (since = stats.frames),
+    clear() {
+      since = stats.frames;
+    },
   };
   return stats;
 }

@@ -6,7 +6,7 @@ import { format } from "../lib/format.js";
 import { numberOf, parseDecimal } from "../lib/number.js";
 import { PHASES, plain } from "../texts.js";
 import { shown } from "../time/shown_moment.js";
-import { element, keepFocus, set, whenChanged, write } from "./dom.js";
+import { barButton, element, set, whenChanged, write } from "./dom.js";
 /** @import { Send } from "../commands.js" */
 /** @import { Phase, Run, State, Store, View } from "../types.js" */
 
@@ -47,29 +47,20 @@ function speedText(rate) {
       : rate.toFixed(1);
 }
 
-/** @param {string} id @param {string} title @param {() => void} act @param {string} text */
-function button(id, title, act, text) {
-  return element(
-    "button",
-    { type: "button", id, title, onclick: act, onmousedown: keepFocus },
-    text,
-  );
-}
-
 /** @param {Store} store @param {Send} send */
 function createButtons(store, send) {
-  const train = button("train", "Space", () => void toggle(store, send), "▶ Train");
-  const step = button(
+  const train = barButton("train", "▶ Train", "Space", () => void toggle(store, send));
+  const step = barButton(
     "step-once",
+    "Step ▸▸",
     "One step (→)",
     () => void send({ kind: "step", count: 1 }),
-    "Step ▸▸",
   );
-  const phase = button(
+  const phase = barButton(
     "phase-once",
+    "Phase ▸",
     "One phase of a step (.)",
     () => void send({ kind: "phase" }),
-    "Phase ▸",
   );
   train.classList.add("primary");
   /** @param {State} state */

@@ -84,5 +84,15 @@ export function prose(text) {
 /** For onmousedown: a click leaves the focus where it was, so that Space goes on meaning Train. @param {Event} event */
 export const keepFocus = (event) => event.preventDefault();
 
+/**
+ * A button of the page's own bars.
+ * @param {string} id
+ * @param {string} text
+ * @param {string} title
+ * @param {() => void} act
+ */
+export const barButton = (id, text, title, act) =>
+  element("button", { type: "button", id, title, onclick: act, onmousedown: keepFocus }, text);
+
 /** How much larger than on a small desk the page's letters are; what is drawn in pixels grows with them. */
 export const zoom = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;

@@ -1,6 +1,6 @@
 // The dialog for a new run, made from the API's own schema. Knows no field by heart but the name and the data set.
 
-import { placeOf, valueOf } from "../lib/schema.js";
+import { fieldValue, placeOf } from "../lib/schema.js";
 import { head, present } from "./dialog.js";
 import { element, set, svg, write } from "./dom.js";
 
@@ -128,7 +128,7 @@ function inputOf(field, value, path, datasets) {
 /** @param {Field} field @param {HTMLInputElement|HTMLSelectElement} control */
 function readOf(field, control) {
   if (control instanceof HTMLInputElement && control.type === "checkbox") return control.checked;
-  return valueOf(field, control.value);
+  return fieldValue(field, control.value);
 }
 
 /** @param {Field} field @param {any} value @param {string} id */

@@ -25,10 +25,11 @@ const REFRESH_MS = 2000;
 /** @param {Store} store @param {Actions} actions */
 export function openRuns(store, actions) {
   const dialog = element("dialog", { class: "dialog wide", "aria-labelledby": "runs-title" });
+  const and = closing(dialog);
   const list = element("ul", { class: "runs" });
   const fresh = element(
     "button",
-    { type: "button", class: "primary", onclick: () => (dialog.close(), actions.newRun()) },
+    { type: "button", class: "primary", onclick: and(actions.newRun) },
     "New run",
   );
   const hint = element("p", { class: "about" });
@@ -43,7 +44,7 @@ export function openRuns(store, actions) {
     );
   compare.addEventListener(
     "click",
-    () => (dialog.close(), actions.compare(baseFirst(shown(), store.state.opened))),
+    and(() => actions.compare(baseFirst(shown(), store.state.opened))),
   );
   const count = () => {
     const { overlaid, runs } = store.state;
@@ -86,6 +87,12 @@ export function openRuns(store, actions) {
   void refresh();
 }
 
+/** Close a dialog, then act. @param {HTMLDialogElement} dialog */
+const closing = (dialog) => (/** @type {() => unknown} */ act) => () => {
+  dialog.close();
+  act();
+};
+
 /** The run on the screen, then the others, the oldest first. @param {Run[]} runs @param {string|undefined} opened */
 function baseFirst(runs, opened) {
   const others = runs.filter(({ id }) => id !== opened).reverse();
@@ -121,7 +128,7 @@ function tickOf({ id, name }, isHere, isShown) {
 
 /** @param {Run} run @param {boolean} isHere @param {Actions} actions @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
 function rowOf(run, isHere, actions, dialog, refresh) {
-  const and = (/** @type {() => void} */ act) => () => (dialog.close(), act());
+  const and = closing(dialog);
   const loss = numberOf(run.loss);
   const origin = run.parent ? `from step ${run.parent.step.toLocaleString("en")} · ` : "";
   const facts = `${origin}step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}${run.loss == null ? "" : ` · loss ${format(loss, 3)}`} · ${when(run.created_at)}`;
@@ -161,7 +168,10 @@ function rowOf(run, isHere, actions, dialog, refresh) {
       label(remove, "Delete for good?", run);
       remove.addEventListener(
         "blur",
-        () => (row.classList.remove("asking"), label(remove, "Delete", run)),
+        () => {
+          row.classList.remove("asking");
+          label(remove, "Delete", run);
+        },
         {
           once: true,
         },

@@ -4,7 +4,7 @@
 import { stepText } from "../lib/format.js";
 import { parseCount, parseGrouped } from "../lib/number.js";
 import { hasPast, playbackSpeed } from "../time/shown_moment.js";
-import { element, keepFocus, set, whenChanged, write } from "./dom.js";
+import { barButton, element, set, whenChanged, write } from "./dom.js";
 import { createTrack } from "./timeline/track.js";
 /** @import { TimeCommands } from "../time/time_commands.js" */
 /** @import { State, Store, View } from "../types.js" */
@@ -20,9 +20,9 @@ export function mount(root, store, { timeCommands, branch }) {
   const play = createPlayback(store, timeCommands);
   const track = createTrack(store);
   const place = createPlace(store);
-  const from = button("continue", "Continue", "A new run that goes on from this step", branch);
+  const from = barButton("continue", "Continue", "A new run that goes on from this step", branch);
   from.append(element("span", { class: "wide-only" }, " from here"));
-  const live = button("live", "Live", "Back to now (L or Esc)", timeCommands.live);
+  const live = barButton("live", "Live", "Back to now (L or Esc)", timeCommands.live);
   root.append(play.root, track.root, place.root, from, live);
   return {
     draw(state) {
@@ -51,24 +51,15 @@ export function mount(root, store, { timeCommands, branch }) {
   };
 }
 
-/** @param {string} id @param {string} text @param {string} title @param {() => void} act */
-function button(id, text, title, act) {
-  return element(
-    "button",
-    { type: "button", id, title, onclick: act, onmousedown: keepFocus },
-    text,
-  );
-}
-
 /** @param {Store} store @param {TimeCommands} timeCommands */
 function createPlayback(store, timeCommands) {
-  const back = button(
+  const back = barButton(
     "play-back",
     "◀",
     "Play history backwards (Shift+P)",
     timeCommands.playBackward,
   );
-  const on = button("play-on", "▶", "Play history forwards (P)", timeCommands.playForward);
+  const on = barButton("play-on", "▶", "Play history forwards (P)", timeCommands.playForward);
   const speed = element("input", {
     id: "playback-speed",
     inputmode: "decimal",

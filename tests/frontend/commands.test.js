@@ -20,7 +20,11 @@ test("one command at a time, but Pause and a turned knob always go through", asy
   const finish = [];
   const { store, send } = open(
     {},
-    (_, { kind }) => new Promise((resolve) => (sent.push(kind), finish.push(() => resolve({})))),
+    (_, { kind }) =>
+      new Promise((resolve) => {
+        sent.push(kind);
+        finish.push(() => resolve({}));
+      }),
   );
   const first = send({ kind: "step", count: 1 });
   assert.equal(store.state.busy, "step");

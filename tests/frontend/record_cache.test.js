@@ -28,8 +28,14 @@ function source(answer = (from, to) => [chunk(from, to)]) {
           signal.addEventListener("abort", () => reject(new Error("aborted")));
           asked.push({
             ...{ from, to, signal },
-            answer: async () => (resolve(answer(from, to)), void (await turn())),
-            fail: async (error) => (reject(error), void (await turn())),
+            answer: async () => {
+              resolve(answer(from, to));
+              await turn();
+            },
+            fail: async (error) => {
+              reject(error);
+              await turn();
+            },
           });
         })
       );
@@ -46,9 +52,10 @@ function ready(answer = (from, to) => [chunk(from, to)]) {
     series: async () => [],
     nearest: async () => [],
     exact: async () => [],
-    records: async (/** @type {number} */ from, /** @type {number} */ to) => (
-      asked.push([from, to]), answer(from, to)
-    ),
+    async records(/** @type {number} */ from, /** @type {number} */ to) {
+      asked.push([from, to]);
+      return answer(from, to);
+    },
   };
 }
 

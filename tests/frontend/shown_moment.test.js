@@ -124,7 +124,10 @@ test("a held key stops at now instead of training on; pressed anew it trains", (
   Object.assign(store, { state: after([{ type: "visit", step: 48 }]) });
   /** @type {string[]} */
   const sent = [];
-  const timeCommands = createTimeCommands(store, async ({ kind }) => (sent.push(kind), true));
+  const timeCommands = createTimeCommands(store, async ({ kind }) => {
+    sent.push(kind);
+    return true;
+  });
   for (let i = 0; i < 5; i++) timeCommands.nextStep(true);
   assert.deepEqual([store.state.visited, sent], [null, []]);
   timeCommands.keyReleased();

@@ -3,7 +3,7 @@
 
 import { fetchFile, fetchLong, save } from "../../export/download.js";
 import { portray, rasterise } from "../../export/portrait.js";
-import { head, present } from "../dialog.js";
+import { head, loadStyle, present } from "../dialog.js";
 import { element, set, write } from "../dom.js";
 
 /** @import { Progress } from "../../export/download.js" */
@@ -26,7 +26,7 @@ export function openExport(state) {
     ...section(`Step ${stepText(state)}, every parameter and .grad`, ofStep(state), closing.signal),
     ...section("The whole run", ofRun(state), closing.signal),
   );
-  document.head.append(element("link", { rel: "stylesheet", href: "css/export.css" }));
+  void loadStyle("css/export.css");
   void present(dialog);
 }
 
