@@ -49,12 +49,21 @@ from livegrad.lifecycle.states import (
     Status,
     Trainer,
     Verdict,
+    allowed,
     judge,
 )
 
 KINDS: tuple[CommandKind, ...] = get_args(CommandKind)
 NEW = RunState(State.STARTING, 0, -1, lr=0.5)
 KILLED = Loss("its process was killed by SIGKILL")
+
+
+def test_what_is_allowed_is_what_is_not_refused() -> None:
+    for state in State:
+        refused = {kind for kind in KINDS if judge(state, kind) is Verdict.REFUSE}
+        assert set(allowed(state)) == set(KINDS) - refused
+    assert allowed(State.RUNNING) == ["play", "pause", "tune"]
+    assert allowed(State.FINISHED) == []
 
 
 def test_every_command_has_a_verdict_in_every_state() -> None:
