@@ -38,7 +38,11 @@ export function mountCards({ store, clock, timeCommands, branch, charts }) {
   const shown = createShown();
   /** A card that draws the newest state. @param {View} view @param {number} [everyMs] */
   const show = (view, everyMs) => clock.add(() => view.draw(store.state), everyMs);
-  /** A card that draws the visited step, if there is one. @param {View} view @param {number} [everyMs] */
+  /**
+   * A card that draws the visited step, if there is one.
+   * @param {View} view
+   * @param {number} [everyMs]
+   */
   const card = (view, everyMs) => clock.add(() => view.draw(shown(store.state)), everyMs);
 
   card(network.mount(place("network"), store));

@@ -8,7 +8,10 @@ import { problemOf } from "./api.js";
 
 /** @typedef {(command: Command) => Promise<boolean>} Send true when it was applied */
 
-/** Commands that wait for none before them: stopping, and turning a knob while a step or the trainer is awaited. */
+/**
+ * Commands that wait for none before them: stopping, and turning a knob while a step or the trainer
+ * is awaited.
+ */
 const FREE = ["pause", "tune"];
 
 /** @param {Store} store @param {Pick<Api, "command">} api @returns {Send} */

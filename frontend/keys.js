@@ -41,7 +41,10 @@ const KEYS = {
   ">": "faster",
 };
 
-/** What a key that is held down goes on with; everything else it does once. @type {(keyof KeyHandlers)[]} */
+/**
+ * What a key that is held down goes on with; everything else it does once.
+ * @type {(keyof KeyHandlers)[]}
+ */
 const REPEATABLE = [
   "nextStep",
   "previousStep",

@@ -180,7 +180,9 @@ const logNotice = (trouble) => ({
   act: null,
 });
 
-/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"newRun"|"again"|"gentler"|"play"|"dismiss"|null, label?: string}} Notice */
+/**
+ * @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"newRun"|"again"|"gentler"|"play"|"dismiss"|null, label?: string}} Notice
+ */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {

@@ -6,7 +6,10 @@
 /** @typedef {"zero_grad"|"forward"|"loss"|"backward"|"step"} Phase */
 /** @typedef {"none"|"fresh"|"stale"} GradState */
 /** @typedef {"starting"|"paused"|"running"|"finished"|"interrupted"|"failed"} RunState */
-/** A number, or the text of one that JSON cannot write. @typedef {number|null|"nan"|"inf"|"-inf"} Scalar */
+/**
+ * A number, or the text of one that JSON cannot write.
+ * @typedef {number|null|"nan"|"inf"|"-inf"} Scalar
+ */
 
 /**
  * One run, as the server describes it (`GET /api/runs/{id}`, `hello`, `state`).
@@ -105,7 +108,10 @@
 /** What the page sends over the stream. @typedef {{kind: "ack", step: number}} ViewerMessage */
 
 /** Consecutive records. @typedef {{first: number, values: Float32Array}} Chunk */
-/** One line of a chart (`GET /series`). @typedef {{name: string, steps: number[], values: Scalar[]}} Series */
+/**
+ * One line of a chart (`GET /series`).
+ * @typedef {{name: string, steps: number[], values: Scalar[]}} Series
+ */
 /** Steps from … to, both included. @typedef {{from: number, to: number}} StepRange */
 
 /**
@@ -202,7 +208,10 @@
 /** speed: steps a second; null: the whole run in about 20 s.
  * @typedef {{direction: -1|0|1, speed: number|null}} Playback */
 
-/** Events of the run, shown until they are over. @typedef {{restarted: string|null, log: string|null}} News */
+/**
+ * Events of the run, shown until they are over.
+ * @typedef {{restarted: string|null, log: string|null}} News
+ */
 
 /**
  * A run whose lines are laid over the charts.

@@ -16,7 +16,11 @@ export const PARAMETERS = [
 ];
 export const SERIES = ["loss", ...PARAMETERS.map((name) => `gradient_norm/${name}`)];
 
-/** The look of the i-th of several runs, in the colour of an idea: a dash, and a tone nearer to ink. @param {string} colour @param {number} i */
+/**
+ * The look of the i-th of several runs, in the colour of an idea: a dash, and a tone nearer to ink.
+ * @param {string} colour
+ * @param {number} i
+ */
 export const lookOf = (colour, i) => ({
   colour: `color-mix(in oklab, ${colour} ${100 - (i % 4) * 28}%, var(--ink))`,
   dash: DASHES[i % DASHES.length],
@@ -30,7 +34,11 @@ export function distinct(runs) {
   );
 }
 
-/** One axis of steps for all; where a series has no value there is NaN. @param {Series[]} series @returns {PlotRows} */
+/**
+ * One axis of steps for all; where a series has no value there is NaN.
+ * @param {Series[]} series
+ * @returns {PlotRows}
+ */
 export function overlay(series) {
   return withOverlays({ steps: [], lines: [], length: 0 }, series);
 }
@@ -57,7 +65,11 @@ export function withOverlays({ steps, lines, length }, series) {
   return { steps: all, lines: [...mine, ...others], length: all.length };
 }
 
-/** A series' value at a step, or at the nearest one before it that it has. @param {Series} series @param {number} step */
+/**
+ * A series' value at a step, or at the nearest one before it that it has.
+ * @param {Series} series
+ * @param {number} step
+ */
 export function valueAt({ steps, values }, step) {
   let [low, high] = [0, steps.length];
   while (low < high) {
@@ -83,7 +95,12 @@ export function removeOverlay({ overlaid, overlays }, id) {
   };
 }
 
-/** One that was laid over is opened: the one that was on the screen takes its place. @param {State} state @param {string} id @returns {Partial<State>} */
+/**
+ * One that was laid over is opened: the one that was on the screen takes its place.
+ * @param {State} state
+ * @param {string} id
+ * @returns {Partial<State>}
+ */
 export function swapOverlay({ overlaid, overlays, opened }, id) {
   const places = overlaid.flatMap((one) =>
     one !== id ? [one] : opened === undefined ? [] : [opened],

@@ -58,7 +58,12 @@ export function createOverlayLoader({ store, api, setTimer }) {
     return found;
   }
 
-  /** @param {string} id @param {string|undefined} base @param {Overlay|undefined} known @returns {Promise<Overlay>} */
+  /**
+   * @param {string} id
+   * @param {string|undefined} base
+   * @param {Overlay|undefined} known
+   * @returns {Promise<Overlay>}
+   */
   async function fetchOne(id, base, known) {
     const run = await api.run(id);
     const series =
@@ -68,13 +73,23 @@ export function createOverlayLoader({ store, api, setTimer }) {
     return { run, series, base, divergence: await divergence(run, base, known) };
   }
 
-  /** Deleted: it is taken off. Else it stays as it was. @param {string} id @param {unknown} error @param {Overlay|undefined} known */
+  /**
+   * Deleted: it is taken off. Else it stays as it was.
+   * @param {string} id
+   * @param {unknown} error
+   * @param {Overlay|undefined} known
+   */
   function failed(id, error, known) {
     if (problemOf(error).status === 404) store.dispatch({ type: "overlay", id, isShown: false });
     return known;
   }
 
-  /** @param {Run} run @param {string|undefined} base @param {Overlay|undefined} known @returns {Promise<Divergence|null>} */
+  /**
+   * @param {Run} run
+   * @param {string|undefined} base
+   * @param {Overlay|undefined} known
+   * @returns {Promise<Divergence|null>}
+   */
   async function divergence(run, base, known) {
     if (base === undefined) return null;
     const last = known?.base === base ? known.divergence : null;

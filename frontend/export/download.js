@@ -13,7 +13,10 @@ const NEWLINE = 10;
  * @property {number|null} total rows that will come, at most; null: not known
  */
 
-/** What the server says of an export under way. @typedef {{state: string, rows_done: number, rows: number|null, detail: string|null}} ExportProgress */
+/**
+ * What the server says of an export under way.
+ * @typedef {{state: string, rows_done: number, rows: number|null, detail: string|null}} ExportProgress
+ */
 
 /**
  * Fetch a file, telling how far it has come.
@@ -82,7 +85,11 @@ export async function fetchLong(path, run, { onProgress, signal }) {
   }
 }
 
-/** @param {string} place @param {(progress: ExportProgress) => void} onProgress @param {AbortSignal} signal */
+/**
+ * @param {string} place
+ * @param {(progress: ExportProgress) => void} onProgress
+ * @param {AbortSignal} signal
+ */
 async function follow(place, onProgress, signal) {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

@@ -119,7 +119,11 @@ function shape(tag, attributes) {
   return made;
 }
 
-/** A copy with its style in attributes. The outermost becomes a group. @param {Element} node @param {CSSStyleDeclaration|null} above */
+/**
+ * A copy with its style in attributes. The outermost becomes a group.
+ * @param {Element} node
+ * @param {CSSStyleDeclaration|null} above
+ */
 function pictured(node, above) {
   const style = getComputedStyle(node);
   const copy = document.createElementNS(SVG, above === null ? "g" : node.localName);
@@ -146,7 +150,11 @@ function isPictured(node) {
   return !node.matches(NOT_PICTURED) && (isPart || (display !== "none" && visibility !== "hidden"));
 }
 
-/** @param {Element} copy @param {CSSStyleDeclaration} style @param {CSSStyleDeclaration|null} above */
+/**
+ * @param {Element} copy
+ * @param {CSSStyleDeclaration} style
+ * @param {CSSStyleDeclaration|null} above
+ */
 function dress(copy, style, above) {
   for (const [name, initial] of Object.entries(INHERITED)) {
     const value = style.getPropertyValue(name);

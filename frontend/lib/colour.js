@@ -68,7 +68,10 @@ function mixed(from, to, share) {
     .join("")}`;
 }
 
-/** All colours of a theme, from −STEPS to STEPS. @param {{negative: string, zero: string, positive: string}} ends */
+/**
+ * All colours of a theme, from −STEPS to STEPS.
+ * @param {{negative: string, zero: string, positive: string}} ends
+ */
 function ramp(ends) {
   const zero = toOklab(parse(ends.zero));
   const sides = [toOklab(parse(ends.negative)), toOklab(parse(ends.positive))];

@@ -4,7 +4,11 @@
 
 const MINUS = "\u2212";
 
-/** What JSON and the page call a number that is none. @param {number} value @param {string} minus */
+/**
+ * What JSON and the page call a number that is none.
+ * @param {number} value
+ * @param {string} minus
+ */
 const unwritable = (value, minus) =>
   Number.isNaN(value) ? "nan" : value > 0 ? "inf" : `${minus}inf`;
 
@@ -58,7 +62,11 @@ export function elementName(layout, target) {
   return `${name}[${subscripts(shape, target.index).join(", ")}]`;
 }
 
-/** The index in each dimension of a flat, row-major one. @param {number[]} shape @param {number} flat */
+/**
+ * The index in each dimension of a flat, row-major one.
+ * @param {number[]} shape
+ * @param {number} flat
+ */
 export function subscripts(shape, flat) {
   const found = new Array(shape.length);
   for (let axis = shape.length - 1; axis >= 0; axis--) {

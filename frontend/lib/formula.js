@@ -7,7 +7,9 @@ import { forward, unit } from "./forward.js";
 /** @import { Activation } from "./forward.js" */
 
 /** @typedef {"gradient"|"loss"|"answer"|"data"|"weight"|"sum"} Idea */
-/** @typedef {{text: string, idea: Idea, sub?: string, sup?: string, means?: string}} Symbol means: in words */
+/**
+ * @typedef {{text: string, idea: Idea, sub?: string, sup?: string, means?: string}} Symbol means: in words
+ */
 
 /** Where a parameter stands in named_parameters(). */
 const PLACE = { hiddenWeight: 0, hiddenBias: 1, outputWeight: 2, outputBias: 3 };
@@ -42,7 +44,13 @@ export function gradientFormula({ parameter, index }, { activation }) {
   return [...left, ...error, ...chain(parameter, index, activation)];
 }
 
-/** What stands behind the error, by the chain rule. @param {number} parameter @param {number} j @param {Activation} activation @returns {Symbol[]} */
+/**
+ * What stands behind the error, by the chain rule.
+ * @param {number} parameter
+ * @param {number} j
+ * @param {Activation} activation
+ * @returns {Symbol[]}
+ */
 function chain(parameter, j, activation) {
   const times = symbol(" · ", "sum");
   const h = symbol("h", "answer", { sub: `${j},i`, means: `what unit ${j} answers` });
@@ -58,7 +66,12 @@ function chain(parameter, j, activation) {
   return parameter === PLACE.hiddenWeight ? [...inner, times, x] : inner;
 }
 
-/** The activation's derivative, in terms of what the unit answers. @param {Symbol} h @param {Activation} activation @returns {Symbol[]} */
+/**
+ * The activation's derivative, in terms of what the unit answers.
+ * @param {Symbol} h
+ * @param {Activation} activation
+ * @returns {Symbol[]}
+ */
 function slopeOf(h, activation) {
   const one = symbol("(1\u00a0−\u00a0", "sum");
   const end = symbol(")", "sum");
@@ -122,7 +135,14 @@ export function gradientAt(values, layout, activation, points, { parameter, inde
   return sum;
 }
 
-/** @param {Float32Array} values @param {Layout} layout @param {Activation} activation @param {number} x @param {number} parameter @param {number} j */
+/**
+ * @param {Float32Array} values
+ * @param {Layout} layout
+ * @param {Activation} activation
+ * @param {number} x
+ * @param {number} parameter
+ * @param {number} j
+ */
 function inner(values, layout, activation, x, parameter, j) {
   if (parameter === PLACE.outputBias) return 1;
   const h = unit(values, layout, activation, j, x);

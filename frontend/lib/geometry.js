@@ -18,7 +18,9 @@
  * @property {Box} cell what the cursor may hit
  */
 /** @typedef {{path: string, slots: Slots}} Edge */
-/** @typedef {{box: Box, plot: Box|null, bias: Slots}} Node a place that computes: hidden unit or output */
+/**
+ * @typedef {{box: Box, plot: Box|null, bias: Slots}} Node a place that computes: hidden unit or output
+ */
 /**
  * @typedef {Object} Plan
  * @property {number} width
@@ -125,7 +127,10 @@ export function arrange(width, height, hidden) {
   };
 }
 
-/** Everything that follows from the height: rows, type, arrows. @typedef {ReturnType<typeof measureFrame>} Frame */
+/**
+ * Everything that follows from the height: rows, type, arrows.
+ * @typedef {ReturnType<typeof measureFrame>} Frame
+ */
 /** @param {number} width @param {number} height @param {number} hidden */
 function measureFrame(width, height, hidden) {
   const narrow = width < 560;
@@ -211,7 +216,13 @@ function headingsOf({ narrow, scale, lane }, places) {
   return middles.map((x) => ({ x: round(x), y }));
 }
 
-/** @param {number} x @param {number} width @param {number} middle @param {number} height @returns {Box} */
+/**
+ * @param {number} x
+ * @param {number} width
+ * @param {number} middle
+ * @param {number} height
+ * @returns {Box}
+ */
 const around = (x, width, middle, height) => ({
   x: crisp(x),
   y: crisp(middle - height / 2),
@@ -219,7 +230,10 @@ const around = (x, width, middle, height) => ({
   height: Math.round(height),
 });
 
-/** Between a box's border and its chip, so that the chip is not taken for the edge's. @param {Frame} frame */
+/**
+ * Between a box's border and its chip, so that the chip is not taken for the edge's.
+ * @param {Frame} frame
+ */
 const chipInset = ({ roomy, scale }) => (roomy ? 4 * scale : 1);
 
 /**
@@ -238,7 +252,13 @@ function nodeAt(x, width, y, height, plotWidth, frame, j) {
   };
 }
 
-/** @param {number} laneX left end @param {number} y @param {Frame} frame @param {number} j whose turn it is @returns {Slots} */
+/**
+ * @param {number} laneX left end
+ * @param {number} y
+ * @param {Frame} frame
+ * @param {number} j whose turn it is
+ * @returns {Slots}
+ */
 function slotsAt(laneX, y, { sign, step, slots, pitch, stagger, roomy }, j) {
   const x = laneX + (j % stagger) * slots;
   const gradient = x + 2 * sign + 2 + step * 0.5;
@@ -262,7 +282,12 @@ function fan(portX, portY, bendX, y, endX) {
   return `M${round(portX)} ${round(portY)}C${half} ${round(portY)} ${half} ${y} ${round(bendX)} ${y}H${round(endX)}`;
 }
 
-/** Slots of a parameter by its place in named_parameters(). @param {Plan} plan @param {number} parameter @param {number} index */
+/**
+ * Slots of a parameter by its place in named_parameters().
+ * @param {Plan} plan
+ * @param {number} parameter
+ * @param {number} index
+ */
 export function slotsOf(plan, parameter, index) {
   if (parameter === 0) return plan.incoming[index].slots;
   if (parameter === 1) return plan.units[index].bias;

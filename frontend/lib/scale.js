@@ -1,6 +1,8 @@
 // Scales that stand still while the numbers move. Knows nothing about colours, pixels or time.
 
-/** How many updates in a row must fit a smaller scale before it shrinks: two seconds at 60 a second. */
+/**
+ * How many updates in a row must fit a smaller scale before it shrinks: two seconds at 60 a second.
+ */
 const PATIENCE = 120;
 
 /** Bounds that read well in a legend. */
@@ -75,7 +77,10 @@ export function steadyLogScale(decades = 5, patience = PATIENCE) {
       return scale.bound / 10 ** decades;
     },
     update: scale.update,
-    /** 0 at the floor to 1 at the bound; below the floor, and for what is no number, −1. @param {number} magnitude */
+    /**
+     * 0 at the floor to 1 at the bound; below the floor, and for what is no number, −1.
+     * @param {number} magnitude
+     */
     fraction(magnitude) {
       const share = 1 + Math.log10(magnitude / scale.bound) / decades;
       return share >= 0 ? Math.min(share, 1) : -1;

@@ -32,7 +32,12 @@ function properties(schema, schemas) {
   );
 }
 
-/** @param {string} name @param {Schema} property @param {Record<string, Schema>} schemas @returns {Field} */
+/**
+ * @param {string} name
+ * @param {Schema} property
+ * @param {Record<string, Schema>} schemas
+ * @returns {Field}
+ */
 function fieldOf(name, property, schemas) {
   const { present, isOptional } = resolve(property, schemas);
   const field = {
@@ -46,7 +51,11 @@ function fieldOf(name, property, schemas) {
   return { ...field, kind: kindOf(present), ...limits(present) };
 }
 
-/** Follow a $ref; take null out of a choice of types. @param {Schema} property @param {Record<string, Schema>} schemas */
+/**
+ * Follow a $ref; take null out of a choice of types.
+ * @param {Schema} property
+ * @param {Record<string, Schema>} schemas
+ */
 function resolve(property, schemas) {
   const parts = (property.anyOf ?? [property]).map((/** @type {Schema} */ part) =>
     part.$ref ? lookUp(part.$ref, schemas) : part,
@@ -109,7 +118,10 @@ export function fieldValue(field, text) {
   return text;
 }
 
-/** What is no number goes to the server as it is, which says so beside the field. @param {string} text */
+/**
+ * What is no number goes to the server as it is, which says so beside the field.
+ * @param {string} text
+ */
 function numberOr(text) {
   return parseDecimal(text) ?? text;
 }

@@ -6,7 +6,13 @@ import { element, keepFocus, set, whenChanged, write } from "../views/dom.js";
 /** @import { Facts } from "./recording.js" */
 /** @import { Run, View } from "../types.js" */
 
-/** @param {HTMLElement} root @param {Facts} facts @param {number} kept steps @param {() => void} turnTheme @returns {View} */
+/**
+ * @param {HTMLElement} root
+ * @param {Facts} facts
+ * @param {number} kept steps
+ * @param {() => void} turnTheme
+ * @returns {View}
+ */
 export function mount(root, { run, steps, size_bytes }, kept, turnTheme) {
   const config = element("span", { class: "run-config" });
   const step = element("span", { class: "step-number", id: "step" });

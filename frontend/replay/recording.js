@@ -18,7 +18,9 @@ import { layoutOf } from "../stream/protocol.js";
  * @property {number} size_bytes that the file was to have at most
  */
 
-/** @typedef {{facts: Facts, layout: Layout, source: Source, chunks: Chunk[], moments: number[]}} Recording */
+/**
+ * @typedef {{facts: Facts, layout: Layout, source: Source, chunks: Chunk[], moments: number[]}} Recording
+ */
 
 /** @param {Facts} facts @param {string} base64 @returns {Recording} */
 export function recordingOf(facts, base64) {
@@ -47,7 +49,10 @@ function floatsOf(base64) {
   return new Float32Array(bytes.buffer);
 }
 
-/** Steps that can be shown whole, with their change: the ones whose step before is here too. @param {Facts} facts */
+/**
+ * Steps that can be shown whole, with their change: the ones whose step before is here too.
+ * @param {Facts} facts
+ */
 function momentsOf({ stretches }) {
   return stretches.flatMap(([first, count], i) =>
     Array.from({ length: count }, (_, row) => first + row).slice(i === 0 || count === 1 ? 0 : 1),

@@ -87,7 +87,12 @@ export function appendRecords(rows, layout, first, values) {
   return finish(draft);
 }
 
-/** @param {Draft} draft @param {Layout} layout @param {number} first @param {Float32Array} values */
+/**
+ * @param {Draft} draft
+ * @param {Layout} layout
+ * @param {number} first
+ * @param {Float32Array} values
+ */
 function writeRecords(draft, layout, first, values) {
   const loss = layout.scalars.get("loss") ?? 0;
   const validation = layout.scalars.get("validation_loss");
@@ -233,7 +238,11 @@ function fill(past, line, series, steps) {
   });
 }
 
-/** @param {Draft} target @param {ChartRows} source @param {number} after only rows of later steps */
+/**
+ * @param {Draft} target
+ * @param {ChartRows} source
+ * @param {number} after only rows of later steps
+ */
 function writeRows(target, source, after) {
   const from = linesOf(source);
   for (let row = 0; row < source.length; row++) {

@@ -92,7 +92,9 @@ function drawPart(part, now) {
  * @property {() => void} clear
  */
 
-/** @typedef {{ms: number, latency: number}} Sample latency in seconds; NaN when the frame brought no new record */
+/**
+ * @typedef {{ms: number, latency: number}} Sample latency in seconds; NaN when the frame brought no new record
+ */
 
 /** @returns {Stats} */
 export function createStats() {

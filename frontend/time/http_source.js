@@ -7,7 +7,12 @@ import { decodeFrames } from "../stream/protocol.js";
 /** @import { Source } from "./record_cache.js" */
 /** @import { Chunk, Layout } from "../types.js" */
 
-/** @param {string} id @param {Pick<Api, "records"|"series"|"of">} api @param {Layout} layout @returns {Source} */
+/**
+ * @param {string} id
+ * @param {Pick<Api, "records"|"series"|"of">} api
+ * @param {Layout} layout
+ * @returns {Source}
+ */
 export function httpSource(id, api, layout) {
   return {
     records: async (from, to, signal) =>
@@ -19,7 +24,13 @@ export function httpSource(id, api, layout) {
   };
 }
 
-/** A step that was thinned out is refused with the ones around it. @param {string} id @param {Pick<Api, "of">} api @param {number} step @returns {Promise<number[]>} */
+/**
+ * A step that was thinned out is refused with the ones around it.
+ * @param {string} id
+ * @param {Pick<Api, "of">} api
+ * @param {number} step
+ * @returns {Promise<number[]>}
+ */
 function nearest(id, api, step) {
   return api.of(id, `parameters?step=${step}`).then(
     () => [step],

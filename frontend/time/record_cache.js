@@ -12,10 +12,20 @@
  * @property {(step: number) => Promise<number[]>} nearest kept steps around one that was thinned out, at most two
  */
 
-/** Record step, and the one before it for Δ; null when that is not kept. @typedef {{step: number, values: Float32Array, before: Float32Array|null}} Entry */
-/** Records from … to, as far as they are kept. @typedef {{from: number, to: number, chunks: Chunk[], bytes: number}} Range */
-/** @typedef {{step: number, done: (entry: Entry|null|undefined) => void, fail: (error: unknown) => void}} Wish */
-/** @typedef {{block: number, isAhead: boolean, since: number, control: AbortController}} Fetching */
+/**
+ * Record step, and the one before it for Δ; null when that is not kept.
+ * @typedef {{step: number, values: Float32Array, before: Float32Array|null}} Entry
+ */
+/**
+ * Records from … to, as far as they are kept.
+ * @typedef {{from: number, to: number, chunks: Chunk[], bytes: number}} Range
+ */
+/**
+ * @typedef {{step: number, done: (entry: Entry|null|undefined) => void, fail: (error: unknown) => void}} Wish
+ */
+/**
+ * @typedef {{block: number, isAhead: boolean, since: number, control: AbortController}} Fetching
+ */
 
 export const BUDGET_BYTES = 16 * 1024 * 1024;
 export const SPAN = 64; // steps of one range
@@ -55,7 +65,11 @@ export class RecordCache {
     this.now = now;
   }
 
-  /** What the cache knows of a step: its record; null: it is not kept; undefined: not known. @param {number} step @returns {Entry|null|undefined} */
+  /**
+   * What the cache knows of a step: its record; null: it is not kept; undefined: not known.
+   * @param {number} step
+   * @returns {Entry|null|undefined}
+   */
   peek(step) {
     const range = this.#ranges.get(this.#block(step));
     if (range === undefined || step > range.to) return undefined;
@@ -63,7 +77,11 @@ export class RecordCache {
     return values === null ? null : { step, values, before: rowOf(range, step - 1, this.floats) };
   }
 
-  /** The record in the cache that is nearest to a step. @param {number} step @returns {Entry|null} */
+  /**
+   * The record in the cache that is nearest to a step.
+   * @param {number} step
+   * @returns {Entry|null}
+   */
   nearest(step) {
     let found = -1;
     for (const { chunks } of this.#ranges.values()) {
@@ -92,17 +110,33 @@ export class RecordCache {
     });
   }
 
-  /** Records as they are kept, past the cache. @param {number} from @param {number} to @param {AbortSignal} [signal] */
+  /**
+   * Records as they are kept, past the cache.
+   * @param {number} from
+   * @param {number} to
+   * @param {AbortSignal} [signal]
+   */
   records(from, to, signal) {
     return this.source.records(from, to, signal);
   }
 
-  /** Thinned series, past the cache. @param {string[]} names @param {number} from @param {number} to @param {number} points @param {AbortSignal} [signal] */
+  /**
+   * Thinned series, past the cache.
+   * @param {string[]} names
+   * @param {number} from
+   * @param {number} to
+   * @param {number} points
+   * @param {AbortSignal} [signal]
+   */
   series(names, from, to, points, signal) {
     return this.source.series(names, from, to, points, signal);
   }
 
-  /** Fetch what is likely to be asked for next, when there is time. @param {number} step @param {number} direction −1, 1, or 0: both sides */
+  /**
+   * Fetch what is likely to be asked for next, when there is time.
+   * @param {number} step
+   * @param {number} direction −1, 1, or 0: both sides
+   */
   prefetch(step, direction) {
     const block = this.#block(step);
     const ways =
@@ -138,7 +172,11 @@ export class RecordCache {
     return entry;
   }
 
-  /** A fetch for another block gives way: at once when it was ahead of need, else when it takes long. @param {number} block */
+  /**
+   * A fetch for another block gives way: at once when it was ahead of need, else when it takes
+   * long.
+   * @param {number} block
+   */
   #dropStale(block) {
     const under = this.#fetching;
     if (under === null || under.block === block) return;

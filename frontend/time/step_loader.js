@@ -89,7 +89,12 @@ export function createStepLoader({ store, sourceOf, nextFrame, setTimer }) {
       store.dispatch({ type: "visitedRecord", ...entry });
   }
 
-  /** @param {RecordCache} from @param {number} step @param {Entry|null|undefined} entry @param {number} way */
+  /**
+   * @param {RecordCache} from
+   * @param {number} step
+   * @param {Entry|null|undefined} entry
+   * @param {number} way
+   */
   function arrive(from, step, entry, way) {
     const { visited, playback } = store.state;
     if (from !== recordCache || visited === null || entry === undefined) return;
@@ -105,7 +110,11 @@ export function createStepLoader({ store, sourceOf, nextFrame, setTimer }) {
       );
   }
 
-  /** Thinned out: which ones are there is asked, and the nearer one shown under its own number. @param {RecordCache} from @param {number} step */
+  /**
+   * Thinned out: which ones are there is asked, and the nearer one shown under its own number.
+   * @param {RecordCache} from
+   * @param {number} step
+   */
   async function miss(from, step) {
     const [kept, exact] = await Promise.all([
       from.source.nearest(step).catch(() => []),

@@ -67,7 +67,10 @@ export function createTimeCommands(store, send) {
   };
 }
 
-/** What keys ask of time, by the names that keys.js has for them. @param {TimeCommands} timeCommands */
+/**
+ * What keys ask of time, by the names that keys.js has for them.
+ * @param {TimeCommands} timeCommands
+ */
 export const timeKeys = (timeCommands) => ({
   nextStep: timeCommands.nextStep,
   previousStep: timeCommands.by(-1),

@@ -94,7 +94,11 @@ export function mount(root, _store, actions) {
   };
 }
 
-/** @param {{run: string, step: number}} parent @param {string|null} name null: it was deleted @param {Actions} actions */
+/**
+ * @param {{run: string, step: number}} parent
+ * @param {string|null} name null: it was deleted
+ * @param {Actions} actions
+ */
 function parentParts({ run, step }, name, actions) {
   const at = `step ${step.toLocaleString("en")}`;
   if (name === null) return [`continues a run that was deleted, from ${at}`];

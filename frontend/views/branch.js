@@ -37,7 +37,12 @@ export async function openBranch({ run, settled }, { api, branch }) {
   });
 }
 
-/** What the server takes for what is not changed. @param {Run} run as it stood at the step @param {number} step @returns {Record<string, any>} */
+/**
+ * What the server takes for what is not changed.
+ * @param {Run} run as it stood at the step
+ * @param {number} step
+ * @returns {Record<string, any>}
+ */
 export function startOf({ config, lr, pace }, step) {
   const steps = step < config.max_steps ? config.max_steps : Math.min(2 * step, 10_000_000);
   const optimizer = { ...config.optimizer, lr: Number(plain(lr)) };
@@ -50,7 +55,11 @@ export function startOf({ config, lr, pace }, step) {
   };
 }
 
-/** @param {Record<string, any>} config @param {Record<string, any>} start @param {Field[]} fields */
+/**
+ * @param {Record<string, any>} config
+ * @param {Record<string, any>} start
+ * @param {Field[]} fields
+ */
 export function changesOf(config, start, fields) {
   const differs = (/** @type {any} */ a, /** @type {any} */ b) =>
     JSON.stringify(a ?? null) !== JSON.stringify(b ?? null);

@@ -20,9 +20,18 @@ import { colour } from "./palette.js";
  */
 
 /** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} PlotRows */
-/** The step on the screen, when it is not the newest, and each line's value there. @typedef {{step: number, values: number[]}} Mark */
+/**
+ * The step on the screen, when it is not the newest, and each line's value there.
+ * @typedef {{step: number, values: number[]}} Mark
+ */
 
-/** @param {HTMLElement} root @param {string} heading @param {Line[]} lines @param {(step: number) => void} pick a step was clicked @param {boolean} [isNamed] each line's name at its end */
+/**
+ * @param {HTMLElement} root
+ * @param {string} heading
+ * @param {Line[]} lines
+ * @param {(step: number) => void} pick a step was clicked
+ * @param {boolean} [isNamed] each line's name at its end
+ */
 export function createChart(root, heading, lines, pick, isNamed = false) {
   const hasOthers = lines.some(({ tail, isQuiet }) => tail !== undefined || isQuiet);
   const readout = createReadout(lines, isNamed || hasOthers);
@@ -94,7 +103,11 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
   };
 }
 
-/** What a log axis can show; the rest are gaps. The first line is drawn last, over the others. @param {PlotRows} rows @returns {uPlot.AlignedData} */
+/**
+ * What a log axis can show; the rest are gaps. The first line is drawn last, over the others.
+ * @param {PlotRows} rows
+ * @returns {uPlot.AlignedData}
+ */
 function dataOf({ steps, lines, length }) {
   const positive = lines.map((line) => {
     const made = new Array(length);
@@ -104,7 +117,12 @@ function dataOf({ steps, lines, length }) {
   return [Array.prototype.slice.call(steps, 0, length), ...positive.reverse()];
 }
 
-/** @param {Line[]} lines @param {(chart: uPlot) => void} onCursor @param {(chart: uPlot) => void} onScale @returns {uPlot.Options} */
+/**
+ * @param {Line[]} lines
+ * @param {(chart: uPlot) => void} onCursor
+ * @param {(chart: uPlot) => void} onScale
+ * @returns {uPlot.Options}
+ */
 function options(lines, onCursor, onScale) {
   return {
     width: 240,
@@ -173,7 +191,11 @@ function tickText(value) {
   return value.toExponential(0).replace("e+", "e").replace("-", "−");
 }
 
-/** Names of the lines with their value at the cursor, else the newest. @param {Line[]} lines @param {boolean} isLast each line's own newest */
+/**
+ * Names of the lines with their value at the cursor, else the newest.
+ * @param {Line[]} lines
+ * @param {boolean} isLast each line's own newest
+ */
 function createReadout(lines, isLast) {
   const at = element("span", { class: "chart-at" });
   const values = lines.map(() => element("span", { class: "number" }));
@@ -230,7 +252,12 @@ function entryOf({ label, colour: stroke, dash }, value) {
   return element("span", { class: "entry" }, swatch, label, " ", value);
 }
 
-/** The value at a row; of a thinned line the nearest earlier one. @param {ArrayLike<number>} line @param {number} row @param {boolean} isPast */
+/**
+ * The value at a row; of a thinned line the nearest earlier one.
+ * @param {ArrayLike<number>} line
+ * @param {number} row
+ * @param {boolean} isPast
+ */
 function known(line, row, isPast) {
   let at = row;
   while (isPast && at > 0 && Number.isNaN(line[at])) at--;

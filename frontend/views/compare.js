@@ -23,7 +23,10 @@ const CHARTS = [
 const POINTS = 1200;
 const REFRESH_MS = 2000;
 
-/** @param {Run[]} runs at least two, the one that the others are held against first @param {Pick<Api, "series"|"of"|"run">} api */
+/**
+ * @param {Run[]} runs at least two, the one that the others are held against first
+ * @param {Pick<Api, "series"|"of"|"run">} api
+ */
 export async function openCompare(runs, api) {
   runs = distinct(runs);
   const dialog = element("dialog", {
@@ -70,7 +73,12 @@ async function refresh(runs, api, charts, words, dialog) {
   );
 }
 
-/** Where two part, and what has become of it. @param {Run} one @param {Run} other @param {Pick<Api, "series"|"of">} api */
+/**
+ * Where two part, and what has become of it.
+ * @param {Run} one
+ * @param {Run} other
+ * @param {Pick<Api, "series"|"of">} api
+ */
 async function divergence(one, other, api) {
   /** @type {Divergence} */
   const found = await api.of(one.id, `divergence?other=${encodeURIComponent(other.id)}`);

@@ -81,7 +81,10 @@ export function prose(text) {
   return text.split("`").map((part, i) => (i % 2 === 1 ? element("code", {}, part) : part));
 }
 
-/** For onmousedown: a click leaves the focus where it was, so that Space goes on meaning Train. @param {Event} event */
+/**
+ * For onmousedown: a click leaves the focus where it was, so that Space goes on meaning Train.
+ * @param {Event} event
+ */
 export const keepFocus = (event) => event.preventDefault();
 
 /**
@@ -94,5 +97,8 @@ export const keepFocus = (event) => event.preventDefault();
 export const barButton = (id, text, title, act) =>
   element("button", { type: "button", id, title, onclick: act, onmousedown: keepFocus }, text);
 
-/** How much larger than on a small desk the page's letters are; what is drawn in pixels grows with them. */
+/**
+ * How much larger than on a small desk the page's letters are; what is drawn in pixels grows with
+ * them.
+ */
 export const zoom = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;

@@ -64,7 +64,12 @@ function keyParts() {
   return [mark("train"), "training ", mark("validation"), "validation ", mark("answer"), "model"];
 }
 
-/** @param {SVGSVGElement} picture @param {RunData} data @param {number} width @param {number} height */
+/**
+ * @param {SVGSVGElement} picture
+ * @param {RunData} data
+ * @param {number} width
+ * @param {number} height
+ */
 function createPlot(picture, data, width, height) {
   const frame = frameOf(data, width, height);
   const line = svg("path", { class: "answer", "clip-path": "url(#fit-clip)" });
@@ -153,7 +158,12 @@ function widened(values, share) {
   return [low - more, high + more];
 }
 
-/** @param {{x: number[], y: number[]}} points @param {RunData} data @param {string} kind @param {Frame} frame */
+/**
+ * @param {{x: number[], y: number[]}} points
+ * @param {RunData} data
+ * @param {string} kind
+ * @param {Frame} frame
+ */
 function pointsOf(points, data, kind, frame) {
   return points.x.map((x, i) => {
     const [cx, cy] = [frame.x(x), frame.y(points.y[i])];

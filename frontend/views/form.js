@@ -73,7 +73,10 @@ export function openForm({
   void present(dialog);
 }
 
-/** A run is called after its data set, until someone gives it a name. @param {HTMLFormElement} form */
+/**
+ * A run is called after its data set, until someone gives it a name.
+ * @param {HTMLFormElement} form
+ */
 function nameAfterData(form) {
   const name = /** @type {HTMLInputElement|null} */ (form.querySelector("#field-name"));
   const data = /** @type {HTMLSelectElement|null} */ (form.querySelector("#field-dataset"));
@@ -91,7 +94,12 @@ function nameAfterData(form) {
 /** Beside its field, what was received stands there already. @param {{msg: string}} error */
 const wordsOf = ({ msg }) => msg.replace(/ \(received .*/s, "");
 
-/** @param {Problem} problem @param {Field[]} fields @param {Input[]} inputs @param {HTMLElement} trouble */
+/**
+ * @param {Problem} problem
+ * @param {Field[]} fields
+ * @param {Input[]} inputs
+ * @param {HTMLElement} trouble
+ */
 function show(problem, fields, inputs, trouble) {
   for (const input of inputs) input.complain("*", "");
   const errors = problem.errors ?? [];
@@ -103,7 +111,13 @@ function show(problem, fields, inputs, trouble) {
   /** @type {HTMLElement|null} */ (document.querySelector("dialog [aria-invalid=true]"))?.focus();
 }
 
-/** @param {Field} field @param {any} value @param {string} path @param {DataSet[]} datasets @returns {Input} */
+/**
+ * @param {Field} field
+ * @param {any} value
+ * @param {string} path
+ * @param {DataSet[]} datasets
+ * @returns {Input}
+ */
 function inputOf(field, value, path, datasets) {
   if (field.kind === "kinds") return kindsInput(field, value, path);
   const control = controlOf(field, value, `field-${path}`);
@@ -196,7 +210,11 @@ function kindsInput(field, value, path) {
   };
 }
 
-/** What the chosen points look like. @param {HTMLSelectElement} choice @param {DataSet[]} datasets */
+/**
+ * What the chosen points look like.
+ * @param {HTMLSelectElement} choice
+ * @param {DataSet[]} datasets
+ */
 function previewOf(choice, datasets) {
   const picture = svg("svg", { viewBox: "0 0 120 60", class: "preview", "aria-hidden": "true" });
   const about = element("span");

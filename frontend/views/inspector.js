@@ -13,7 +13,9 @@ import { isSame } from "../lib/target.js";
 import { disagreement, optimizerName } from "../texts.js";
 import { element, prose, set, whenChanged, write } from "./dom.js";
 /** @import { Symbol } from "../lib/formula.js" */
-/** @import { Column, Layout, Moment, Run, RunConfig, State, Store, Target, View } from "../types.js" */
+/**
+ * @import { Column, Layout, Moment, Run, RunConfig, State, Store, Target, View } from "../types.js"
+ */
 
 /** @typedef {{draw: (state: State) => void}} Body */
 /** @typedef {Target & {kind: "parameter"}} Element */
@@ -75,14 +77,26 @@ function invitation(place) {
   return { draw: () => {} };
 }
 
-/** @param {HTMLElement} place @param {Layout} layout @param {Target} target @param {Store} store @returns {Body} */
+/**
+ * @param {HTMLElement} place
+ * @param {Layout} layout
+ * @param {Target} target
+ * @param {Store} store
+ * @returns {Body}
+ */
 function bodyOf(place, layout, target, store) {
   if (target.kind === "parameter") return parameterBody(place, layout, target, store.state.run);
   if (target.kind === "unit") return unitBody(place, layout, target.unit, store);
   return target.kind === "output" ? outputBody(place, layout, store) : inputBody(place);
 }
 
-/** @param {HTMLElement} place @param {Layout} layout @param {Element} target @param {Run|null} run @returns {Body} */
+/**
+ * @param {HTMLElement} place
+ * @param {Layout} layout
+ * @param {Element} target
+ * @param {Run|null} run
+ * @returns {Body}
+ */
 function parameterBody(place, layout, target, run) {
   const facts = factList();
   const value = facts.add("value", "weight");
@@ -153,7 +167,13 @@ function drawGrad(grad, moment, target, at) {
   grad(format(moment.values[at]), note, exact(moment.values[at]));
 }
 
-/** @param {Fact} change @param {HTMLElement} note @param {State} state @param {number} valueAt @param {number} gradientAt_ */
+/**
+ * @param {Fact} change
+ * @param {HTMLElement} note
+ * @param {State} state
+ * @param {number} valueAt
+ * @param {number} gradientAt_
+ */
 function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt_) {
   if (settled === null || settled.step === 0 || run === null) {
     change("none", "no update yet", "");
@@ -197,7 +217,12 @@ function symbolSpan({ text, idea, sub, sup, means }) {
   return made;
 }
 
-/** What the letters mean, and the formula worked out with this page's own arithmetic. @param {State} state @param {Layout} layout @param {Element} target */
+/**
+ * What the letters mean, and the formula worked out with this page's own arithmetic.
+ * @param {State} state
+ * @param {Layout} layout
+ * @param {Element} target
+ */
 function whereText({ run, data, moment }, layout, target) {
   if (run === null || data === null || moment === null) return "";
   const { config } = run;
@@ -211,7 +236,13 @@ function whereText({ run, data, moment }, layout, target) {
   return `Σ over ${points}${adds}${Number.isNaN(worked) ? "." : `; worked out here in float64: ${format(worked)}`}`;
 }
 
-/** @param {RunConfig} config @param {Moment} moment @param {Layout} layout @param {Element} target @param {{x: number[], y: number[]}} points */
+/**
+ * @param {RunConfig} config
+ * @param {Moment} moment
+ * @param {Layout} layout
+ * @param {Element} target
+ * @param {{x: number[], y: number[]}} points
+ */
 function workedOut(config, moment, layout, target, points) {
   const isWhole = config.batch_size === null && config.zero_grad !== false;
   if (!isWhole || moment.gradStates[target.parameter] !== "fresh") return NaN;
@@ -219,7 +250,13 @@ function workedOut(config, moment, layout, target, points) {
   return seen === null ? NaN : gradientAt(seen, layout, config.activation, points, target);
 }
 
-/** @param {HTMLElement} place @param {Layout} layout @param {number} unit @param {Store} store @returns {Body} */
+/**
+ * @param {HTMLElement} place
+ * @param {Layout} layout
+ * @param {number} unit
+ * @param {Store} store
+ * @returns {Body}
+ */
 function unitBody(place, layout, unit, store) {
   const config = store.state.run?.config;
   const targets = [0, 1, 2].map(
@@ -237,7 +274,11 @@ function unitBody(place, layout, unit, store) {
   return { draw: (state) => drawElements(rows, layout, state.moment) };
 }
 
-/** @param {{target: Element, fact: Fact}[]} rows @param {Layout} layout @param {Moment|null} moment */
+/**
+ * @param {{target: Element, fact: Fact}[]} rows
+ * @param {Layout} layout
+ * @param {Moment|null} moment
+ */
 function drawElements(rows, layout, moment) {
   if (moment === null) return;
   for (const { target, fact } of rows) {

@@ -28,13 +28,22 @@ class Drawing {
   #skeleton = null;
   /** @type {Picture|null} */
   #picture = null;
-  /** What the scene was made from. @type {{run: string|undefined, layout: Layout|null, data: RunData|null, hidden: number|undefined}} */
+  /**
+   * What the scene was made from.
+   * @type {{run: string|undefined, layout: Layout|null, data: RunData|null, hidden: number|undefined}}
+   */
   #made = { run: undefined, layout: null, data: null, hidden: undefined };
-  /** What was drawn last, to draw nothing when nothing changed. @type {{moment: Moment|null, dark: boolean, isAtRest: boolean}} */
+  /**
+   * What was drawn last, to draw nothing when nothing changed.
+   * @type {{moment: Moment|null, dark: boolean, isAtRest: boolean}}
+   */
   #drawn = { moment: null, dark: false, isAtRest: false };
   /** Set by the first measurement. @type {{width: number, height: number}|null} */
   #size = null;
-  /** What was hovered or focused here, rather than in another card: only that gets a tooltip. @type {Target|null} */
+  /**
+   * What was hovered or focused here, rather than in another card: only that gets a tooltip.
+   * @type {Target|null}
+   */
   #own = null;
   /** @type {State|null} */
   #state = null;
@@ -93,7 +102,11 @@ class Drawing {
     scene.draw(state, moment);
   }
 
-  /** The scene for this run in this size; the scales live on as long as the run is the same. @param {State} state @param {Layout} layout */
+  /**
+   * The scene for this run in this size; the scales live on as long as the run is the same.
+   * @param {State} state
+   * @param {Layout} layout
+   */
   #sceneFor(state, layout) {
     const { run, data } = state;
     const made = this.#made;
@@ -133,7 +146,10 @@ class Drawing {
     this.svg.set("aria-busy", null);
   }
 
-  /** Called by the browser with sizes that it has anyway: drawing itself never asks for any. @param {DOMRectReadOnly} box */
+  /**
+   * Called by the browser with sizes that it has anyway: drawing itself never asks for any.
+   * @param {DOMRectReadOnly} box
+   */
   #resize({ width, height }) {
     if (width < 1 || height < 1) return;
     this.#size = { width: Math.round(width), height: Math.round(height) };

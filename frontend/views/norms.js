@@ -9,7 +9,9 @@ import { whenChanged } from "./dom.js";
 
 /** @import { ChartRows, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
 
-/** One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale. */
+/**
+ * One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale.
+ */
 const STYLES = [
   { colour: "var(--gradient)", width: 1.8 },
   { colour: "var(--gradient)", dash: [4, 3] },

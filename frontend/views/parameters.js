@@ -6,7 +6,9 @@ import { elementName, format, shapeText, subscripts } from "../lib/format.js";
 import { norm } from "../lib/number.js";
 import { shown } from "../time/shown_moment.js";
 import { element, set, whenChanged, write } from "./dom.js";
-/** @import { GradState, Layout, Moment, ParameterColumn, State, Store, Target, View } from "../types.js" */
+/**
+ * @import { GradState, Layout, Moment, ParameterColumn, State, Store, Target, View } from "../types.js"
+ */
 
 /** @param {HTMLElement} root @param {Store} store @returns {View} */
 export function mount(root, store) {
@@ -93,7 +95,10 @@ function createRow(store, layout, place) {
   };
 }
 
-/** Scroll the table, and nothing around it, so that a row stands right under the heads. @param {HTMLTableRowElement} row */
+/**
+ * Scroll the table, and nothing around it, so that a row stands right under the heads.
+ * @param {HTMLTableRowElement} row
+ */
 function bringUp(row) {
   const scroll = row.closest(".scroll");
   if (scroll !== null)
@@ -107,7 +112,12 @@ function gradText(parameter, moment, gradState) {
   return gradState === "stale" ? `${text} stale` : text;
 }
 
-/** Whether what is lit belongs to a parameter. @param {Target|null} target @param {Layout} layout @param {number} place */
+/**
+ * Whether what is lit belongs to a parameter.
+ * @param {Target|null} target
+ * @param {Layout} layout
+ * @param {number} place
+ */
 function touches(target, layout, place) {
   if (target === null) return false;
   if (target.kind === "parameter") return target.parameter === place;

@@ -93,13 +93,22 @@ const closing = (dialog) => (/** @type {() => unknown} */ act) => () => {
   act();
 };
 
-/** The run on the screen, then the others, the oldest first. @param {Run[]} runs @param {string|undefined} opened */
+/**
+ * The run on the screen, then the others, the oldest first.
+ * @param {Run[]} runs
+ * @param {string|undefined} opened
+ */
 function baseFirst(runs, opened) {
   const others = runs.filter(({ id }) => id !== opened).reverse();
   return [...runs.filter(({ id }) => id === opened), ...others];
 }
 
-/** @param {State} state @param {Actions} actions @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
+/**
+ * @param {State} state
+ * @param {Actions} actions
+ * @param {HTMLDialogElement} dialog
+ * @param {() => Promise<void>} refresh
+ */
 function rows({ runs, run, overlaid }, actions, dialog, refresh) {
   if (runs.length === 0) return [element("li", { class: "none" }, "No runs yet.")];
   return treeOf(runs).map(({ run: one, depth }) => {
@@ -112,7 +121,12 @@ function rows({ runs, run, overlaid }, actions, dialog, refresh) {
   });
 }
 
-/** Whether its lines are in the charts: those of the run on the screen always are. @param {Run} run @param {boolean} isHere @param {boolean} isShown */
+/**
+ * Whether its lines are in the charts: those of the run on the screen always are.
+ * @param {Run} run
+ * @param {boolean} isHere
+ * @param {boolean} isShown
+ */
 function tickOf({ id, name }, isHere, isShown) {
   const tick = element("input", {
     type: "checkbox",
@@ -126,7 +140,13 @@ function tickOf({ id, name }, isHere, isShown) {
   return tick;
 }
 
-/** @param {Run} run @param {boolean} isHere @param {Actions} actions @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
+/**
+ * @param {Run} run
+ * @param {boolean} isHere
+ * @param {Actions} actions
+ * @param {HTMLDialogElement} dialog
+ * @param {() => Promise<void>} refresh
+ */
 function rowOf(run, isHere, actions, dialog, refresh) {
   const and = closing(dialog);
   const loss = numberOf(run.loss);

@@ -40,7 +40,13 @@ function liveText(run) {
   return run?.state === "running" ? `live is at ${step}` : `the newest is ${step}`;
 }
 
-/** @param {number} step @param {string} newest @param {number|null} drawn @param {number[]|null} kept @param {(step: number) => void} visit */
+/**
+ * @param {number} step
+ * @param {string} newest
+ * @param {number|null} drawn
+ * @param {number[]|null} kept
+ * @param {(step: number) => void} visit
+ */
 function words(step, newest, drawn, kept, visit) {
   const now = element("span", {}, newest);
   if (kept === null)

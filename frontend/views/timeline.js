@@ -15,7 +15,12 @@ import { createTrack } from "./timeline/track.js";
  * @property {() => void} branch continue from the step on the screen
  */
 
-/** @param {HTMLElement} root @param {Store} store @param {TimelineActions} ways @returns {View & {follow: View["draw"]}} follow: a cheap draw, for every frame */
+/**
+ * @param {HTMLElement} root
+ * @param {Store} store
+ * @param {TimelineActions} ways
+ * @returns {View & {follow: View["draw"]}} follow: a cheap draw, for every frame
+ */
 export function mount(root, store, { timeCommands, branch }) {
   const play = createPlayback(store, timeCommands);
   const track = createTrack(store);

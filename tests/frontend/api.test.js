@@ -7,7 +7,10 @@ afterEach(() => {
   globalThis.fetch = real;
 });
 
-/** @param {() => Promise<Response>} answer @returns {{path: string, options: any}[]} what was asked */
+/**
+ * @param {() => Promise<Response>} answer
+ * @returns {{path: string, options: any}[]} what was asked
+ */
 function answerWith(answer) {
   /** @type {{path: string, options: any}[]} */
   const asked = [];

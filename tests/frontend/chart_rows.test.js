@@ -17,7 +17,11 @@ const layout = /** @type {import("../../frontend/types.js").Layout} */ (
   layoutOf(columns(), FLOATS * 4)
 );
 
-/** @param {import("../../frontend/types.js").ChartRows} rows @param {number} first @param {number} count */
+/**
+ * @param {import("../../frontend/types.js").ChartRows} rows
+ * @param {number} first
+ * @param {number} count
+ */
 function append(rows, first, count) {
   return appendRecords(rows, layout, first, decodeFrame(frame({ first, count }), layout).values);
 }

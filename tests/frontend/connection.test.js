@@ -145,10 +145,18 @@ test("at rest the record before the shown one is fetched, once; while training i
 const stepsOf = (rows) => [...(rows?.steps.subarray(0, rows.length) ?? [])];
 /** @param {number} from @param {number} to */
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-/** Answers with every record that is asked for. @param {string} _ @param {number} from @param {number} to */
+/**
+ * Answers with every record that is asked for.
+ * @param {string} _
+ * @param {number} from
+ * @param {number} to
+ */
 const all = async (_, from, to) => frame({ first: from, count: to - from + 1 });
 
-/** Until every answer is in, however many promises it goes through. @param {() => boolean} isThere */
+/**
+ * Until every answer is in, however many promises it goes through.
+ * @param {() => boolean} isThere
+ */
 async function arrived(isThere) {
   for (let i = 0; i < 200 && !isThere(); i++) await settle();
   assert.ok(isThere());

@@ -20,7 +20,12 @@ const elements = layout.parameters.flatMap(({ size }, parameter) =>
   })),
 );
 
-/** Mean squared error, with one number moved; in float64. @param {any} activation @param {number} at @param {number} by */
+/**
+ * Mean squared error, with one number moved; in float64.
+ * @param {any} activation
+ * @param {number} at
+ * @param {number} by
+ */
 function lossAt(activation, at, by) {
   const moved = Float64Array.from(values);
   moved[at] += by;

@@ -35,7 +35,9 @@ const LAYOUT = layoutOf();
 const AXIS = { name: "t_u", unit: "", scale: 0.1 };
 const POINTS = { x: [2, 5, 8], y: [-4, 10, 28] };
 
-/** Numbers that are all different, so that a mixed-up edge shows; signs change from one to the next. */
+/**
+ * Numbers that are all different, so that a mixed-up edge shows; signs change from one to the next.
+ */
 function record(salt = 1) {
   return Float32Array.from(
     { length: LAYOUT.floats },
@@ -70,7 +72,10 @@ function stateOf(moment, state = "paused") {
   );
 }
 
-/** Draw moments one after the other; returns what can be found in the drawing. @param {...Moment} moments */
+/**
+ * Draw moments one after the other; returns what can be found in the drawing.
+ * @param {...Moment} moments
+ */
 function drawn(...moments) {
   const page = installDocument();
   const svg = new Mark("svg", null);

@@ -42,7 +42,11 @@ class FakeNode {
     this.parentNode.children = this.parentNode.children.filter((child) => child !== this);
     this.parentNode = null;
   }
-  /** Itself and all below that have these attribute values. @param {Record<string, string>} wanted @returns {FakeNode[]} */
+  /**
+   * Itself and all below that have these attribute values.
+   * @param {Record<string, string>} wanted
+   * @returns {FakeNode[]}
+   */
   all(wanted) {
     const own = Object.entries(wanted).every(([name, value]) => this.attributes[name] === value);
     return [...(own ? [this] : []), ...this.children.flatMap((child) => child.all(wanted))];

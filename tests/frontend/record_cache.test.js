@@ -12,9 +12,14 @@ function chunk(from, to) {
   return { first: from, values };
 }
 
-/** A source whose answers the test lets go by hand. @param {(from: number, to: number) => any[]} [answer] */
+/**
+ * A source whose answers the test lets go by hand.
+ * @param {(from: number, to: number) => any[]} [answer]
+ */
 function source(answer = (from, to) => [chunk(from, to)]) {
-  /** @type {{from: number, to: number, signal: AbortSignal, answer: () => Promise<void>, fail: (error: Error) => Promise<void>}[]} */
+  /**
+   * @type {{from: number, to: number, signal: AbortSignal, answer: () => Promise<void>, fail: (error: Error) => Promise<void>}[]}
+   */
   const asked = [];
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   return {

@@ -12,7 +12,10 @@ const turns = async () => {
   for (let i = 0; i < 8; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** A run of 500 steps, of which a source keeps what the test says. @param {{keeps?: (step: number) => boolean}} [world] */
+/**
+ * A run of 500 steps, of which a source keeps what the test says.
+ * @param {{keeps?: (step: number) => boolean}} [world]
+ */
 function timeCommands({ keeps = () => true } = {}) {
   /** @type {((now: number) => void)[]} */
   const frames = [];

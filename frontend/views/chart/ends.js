@@ -14,7 +14,10 @@ export function createEnds(over, lines) {
     return name;
   });
   over.append(...names);
-  /** @param {uPlot} plot @param {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} rows */
+  /**
+   * @param {uPlot} plot
+   * @param {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} rows
+   */
   return (plot, { steps, lines: values, length }) => {
     const ends = values.map((line, i) => ({ i, ...endOf(line, steps, length, plot) }));
     let floor = Infinity;
@@ -29,7 +32,12 @@ export function createEnds(over, lines) {
   };
 }
 
-/** @param {ArrayLike<number>} line @param {ArrayLike<number>} steps @param {number} length @param {uPlot} plot */
+/**
+ * @param {ArrayLike<number>} line
+ * @param {ArrayLike<number>} steps
+ * @param {number} length
+ * @param {uPlot} plot
+ */
 function endOf(line, steps, length, plot) {
   let at = length - 1;
   while (at >= 0 && !(line[at] > 0 && line[at] < Infinity)) at--;

@@ -9,7 +9,10 @@ import { element, keepFocus, set, write } from "../dom.js";
 
 const WIDTH = 1.3;
 
-/** The runs whose lines there are, as one value: when it changes, the chart is another. @param {Overlay[]} overlays */
+/**
+ * The runs whose lines there are, as one value: when it changes, the chart is another.
+ * @param {Overlay[]} overlays
+ */
 export const overlayKey = (overlays) =>
   overlays.map(({ run }) => `${run.id} ${run.name}`).join("\n");
 
@@ -34,7 +37,12 @@ export function namedOverlayLines(overlays, store, colour) {
   };
 }
 
-/** All gradient norms of each run: the key of the loss tells which is whose. @param {Overlay[]} overlays @param {string} colour @returns {Line[]} */
+/**
+ * All gradient norms of each run: the key of the loss tells which is whose.
+ * @param {Overlay[]} overlays
+ * @param {string} colour
+ * @returns {Line[]}
+ */
 export function quietOverlayLines(overlays, colour) {
   return overlays.flatMap((_, i) =>
     PARAMETERS.map((label) => ({ label, ...lookOf(colour, i + 1), width: WIDTH, isQuiet: true })),

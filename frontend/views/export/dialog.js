@@ -9,7 +9,9 @@ import { element, set, write } from "../dom.js";
 /** @import { Progress } from "../../export/download.js" */
 /** @import { State } from "../../types.js" */
 
-/** @typedef {{title: string, about: string, id: string, download: (job: Job) => Promise<void>}} Offer */
+/**
+ * @typedef {{title: string, about: string, id: string, download: (job: Job) => Promise<void>}} Offer
+ */
 /** @typedef {{onProgress: (progress: Progress) => void, signal: AbortSignal}} Job */
 
 const PATIENCE_MS = 300; // before it is shown that something is under way
@@ -223,7 +225,12 @@ function fetchingLong(path, run) {
   };
 }
 
-/** The answer for programs carries no file name. @param {string} url @param {string} name @returns {Offer["download"]} */
+/**
+ * The answer for programs carries no file name.
+ * @param {string} url
+ * @param {string} name
+ * @returns {Offer["download"]}
+ */
 function json(url, name) {
   return async (job) => save((await fetchFile(url, job)).blob, `livegrad-${name}.json`);
 }

@@ -38,7 +38,13 @@ export class ArrowPaths {
 
 /** One arrow; in the page only while it has something to say. */
 export class Arrow {
-  /** @param {"gradient"|"change"} kind @param {string} name @param {number} x @param {number} y @param {ArrowPaths} paths */
+  /**
+   * @param {"gradient"|"change"} kind
+   * @param {string} name
+   * @param {number} x
+   * @param {number} y
+   * @param {ArrowPaths} paths
+   */
   constructor(kind, name, x, y, paths) {
     this.paths = paths;
     this.mark = new Mark("path", null, {
@@ -49,7 +55,11 @@ export class Arrow {
     this.mark.set("data-kind", kind);
   }
 
-  /** @param {Mark} parent @param {number} way the number to show, signed @param {number} fraction below 0: no arrow */
+  /**
+   * @param {Mark} parent
+   * @param {number} way the number to show, signed
+   * @param {number} fraction below 0: no arrow
+   */
   draw(parent, way, fraction) {
     const shown = fraction >= 0;
     if (shown) {
@@ -72,7 +82,12 @@ export class Arrows {
     this.note.set("data-name", name);
   }
 
-  /** @param {Picture} picture @param {number} parameter @param {number} index @param {number} value */
+  /**
+   * @param {Picture} picture
+   * @param {number} parameter
+   * @param {number} index
+   * @param {number} value
+   */
   draw(picture, parameter, index, value) {
     const state = picture.gradState(parameter);
     const downhill = -picture.gradient(parameter, index);
@@ -85,7 +100,12 @@ export class Arrows {
     this.#annotate(disagrees, value, state === "none" ? 0 : downhill);
   }
 
-  /** What is no number is said where it would have stood. @param {boolean} disagrees @param {number} value @param {number} downhill */
+  /**
+   * What is no number is said where it would have stood.
+   * @param {boolean} disagrees
+   * @param {number} value
+   * @param {number} downhill
+   */
   #annotate(disagrees, value, downhill) {
     const broken = Number.isFinite(value) ? downhill : value;
     const text = disagrees

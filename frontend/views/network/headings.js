@@ -6,7 +6,13 @@ import { Mark } from "./mark.js";
 /** @import { Layout, Run, RunData } from "../../types.js" */
 /** @import { Plan } from "../../lib/geometry.js" */
 
-/** @param {Mark} parent @param {Plan} plan @param {Layout} layout @param {Run|null} run @param {RunData|null} data */
+/**
+ * @param {Mark} parent
+ * @param {Plan} plan
+ * @param {Layout} layout
+ * @param {Run|null} run
+ * @param {RunData|null} data
+ */
 export function drawHeadings(parent, plan, layout, run, data) {
   const [hidden, , output] = layout.parameters;
   const rows = batchRows(run, data);

@@ -86,7 +86,12 @@ class Ramp {
   /** @type {boolean|null} */
   #dark = null;
 
-  /** @param {Mark} parent @param {{x: number, y: number}} at @param {Plan} plan @param {string} id */
+  /**
+   * @param {Mark} parent
+   * @param {{x: number, y: number}} at
+   * @param {Plan} plan
+   * @param {string} id
+   */
   constructor(parent, { x, y }, { narrow, scale }, id) {
     const [width, half] = [narrow ? 160 : 132 * scale, 5 * scale];
     const ramp = new Mark("linearGradient", parent, { id });
@@ -116,7 +121,13 @@ class Ramp {
 
 /** What the ends of the ramp stand for. */
 class Ends {
-  /** @param {Mark} parent @param {string} name @param {number} x @param {number} width @param {number} y */
+  /**
+   * @param {Mark} parent
+   * @param {string} name
+   * @param {number} x
+   * @param {number} width
+   * @param {number} y
+   */
   constructor(parent, name, x, width, y) {
     this.low = new Mark("text", parent, { class: "tick", x, y });
     new Mark("text", parent, { class: "name", x: x + width / 2, y, "text-anchor": "middle" }).say(

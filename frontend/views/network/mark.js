@@ -2,7 +2,10 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Attributes are written only when they change: in a running training most do not, and writing is what costs. */
+/**
+ * Attributes are written only when they change: in a running training most do not, and writing is
+ * what costs.
+ */
 export class Mark {
   /** Last written, by attribute name. @type {Record<string, string|null>} */
   #written = {};

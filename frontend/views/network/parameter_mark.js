@@ -74,7 +74,13 @@ export function signPath(value, half) {
 export const colourOf = (value, parameter, picture) =>
   weightColour(value, picture.bound(parameter), picture.dark);
 
-/** For a screen reader. @param {string} name @param {Picture} picture @param {number} parameter @param {number} index */
+/**
+ * For a screen reader.
+ * @param {string} name
+ * @param {Picture} picture
+ * @param {number} parameter
+ * @param {number} index
+ */
 function describe(name, picture, parameter, index) {
   const gradient = picture.gradient(parameter, index);
   const state = picture.gradState(parameter);

@@ -8,15 +8,23 @@ import { steadyLogScale, steadyScale } from "../../lib/scale.js";
 /** Arrows span so many powers of ten; what is smaller has none. */
 const DECADES = 4;
 
-/** One for the life of the drawing of a run, refilled for every moment, so that drawing allocates nothing. */
+/**
+ * One for the life of the drawing of a run, refilled for every moment, so that drawing allocates
+ * nothing.
+ */
 export class Picture {
-  /** Biases grow far beyond weights when units move along the input; on one scale they would hide them. */
+  /**
+   * Biases grow far beyond weights when units move along the input; on one scale they would hide
+   * them.
+   */
   weights = steadyScale();
   biases = steadyScale();
   gradients = steadyLogScale(DECADES);
   changes = steadyLogScale(DECADES);
   dark = false;
-  /** Whether there is time for words: names for screen readers are kept current when nothing runs. */
+  /**
+   * Whether there is time for words: names for screen readers are kept current when nothing runs.
+   */
   isAtRest = true;
   /** Whether .grad and Δ belong to one iteration, so that both may be drawn. */
   hasChanges = false;
@@ -102,7 +110,11 @@ export const isAtRest = ({ run, visited }) => run?.state !== "running" && !visit
 /** In named_parameters() of linear layers weight and bias take turns. @param {number} parameter */
 const isBias = (parameter) => parameter % 2 === 1;
 
-/** The larger magnitude; what is not finite does not count. @param {number} most @param {number} value */
+/**
+ * The larger magnitude; what is not finite does not count.
+ * @param {number} most
+ * @param {number} value
+ */
 function larger(most, value) {
   const size = Math.abs(value);
   return size > most && size < Infinity ? size : most;

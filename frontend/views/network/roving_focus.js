@@ -4,7 +4,10 @@
 
 /** @typedef {{target: Target, node: SVGElement}} Stop */
 
-/** What a key does to [column, row]. @type {Record<string, (column: number, row: number, rows: number) => [number, number]>} */
+/**
+ * What a key does to [column, row].
+ * @type {Record<string, (column: number, row: number, rows: number) => [number, number]>}
+ */
 const MOVES = {
   ArrowLeft: (column, row) => [column - 1, row],
   ArrowRight: (column, row) => [column + 1, row],

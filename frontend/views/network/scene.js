@@ -72,7 +72,13 @@ export class Scene {
     this.rovingFocus = new RovingFocus(/** @type {Stop[][]} */ (this.columns));
   }
 
-  /** In reading order, which is painting order too. @param {State} state @param {ArrowPaths} paths @param {string} id @returns {Element[][]} */
+  /**
+   * In reading order, which is painting order too.
+   * @param {State} state
+   * @param {ArrowPaths} paths
+   * @param {string} id
+   * @returns {Element[][]}
+   */
   #addColumns(state, paths, id) {
     const { plan, picture, root } = this;
     const layer = (/** @type {string} */ name) => new Mark("g", root, { class: name });
@@ -116,7 +122,13 @@ export class Scene {
     this.#pressed = this.#move(this.#pressed, pin, "aria-pressed");
   }
 
-  /** Say something of one element, and no longer of another. @param {Choice} was @param {Target|null} target @param {string} name @returns {Choice} */
+  /**
+   * Say something of one element, and no longer of another.
+   * @param {Choice} was
+   * @param {Target|null} target
+   * @param {string} name
+   * @returns {Choice}
+   */
   #move(was, target, name) {
     if (was.target === target) return was;
     const node =

@@ -44,7 +44,12 @@ export class Tooltip {
     return { row, label, text };
   }
 
-  /** @param {Target|null} target @param {Picture|null} picture @param {Plan|null} plan @param {Activation} activation */
+  /**
+   * @param {Target|null} target
+   * @param {Picture|null} picture
+   * @param {Plan|null} plan
+   * @param {Activation} activation
+   */
   draw(target, picture, plan, activation) {
     if (target === null || picture === null || plan === null || !exists(target, picture)) {
       this.node.hidden = true;
@@ -70,7 +75,11 @@ export class Tooltip {
     node.textContent = text;
   }
 
-  /** Beside its element, outwards, where the fans leave room; never measured. @param {Target} target @param {Plan} plan */
+  /**
+   * Beside its element, outwards, where the fans leave room; never measured.
+   * @param {Target} target
+   * @param {Plan} plan
+   */
   #move(target, plan) {
     const { left, right, y } = anchorOf(target, plan);
     const x = Math.round(besideOf(left, right, plan.width, WIDTH * plan.type));
@@ -88,7 +97,13 @@ export class Tooltip {
   }
 }
 
-/** Left of what stands left, right of what stands right, as long as that hardly covers it. @param {number} left @param {number} right @param {number} width @param {number} own */
+/**
+ * Left of what stands left, right of what stands right, as long as that hardly covers it.
+ * @param {number} left
+ * @param {number} right
+ * @param {number} width
+ * @param {number} own
+ */
 function besideOf(left, right, width, own) {
   const [before, after] = [left - 6 - own, right + 6];
   const [least, most] = [-OVERHANG, width + OVERHANG - own];
@@ -120,7 +135,12 @@ function anchorOf(target, plan) {
   return { left: box.x, right: box.x + box.width, y: box.y + box.height / 2 };
 }
 
-/** @param {Target} target @param {Picture} picture @param {Activation} activation @returns {Row[]} */
+/**
+ * @param {Target} target
+ * @param {Picture} picture
+ * @param {Activation} activation
+ * @returns {Row[]}
+ */
 function factsOf(target, picture, activation) {
   if (target.kind === "parameter") return parameterFacts(picture, target.parameter, target.index);
   if (target.kind === "unit") return unitFacts(picture, target.unit, activation);

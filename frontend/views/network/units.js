@@ -15,7 +15,11 @@ import { Plot } from "./plot.js";
 const UNIT_POINTS = 25;
 const OUTPUT_POINTS = 61;
 
-/** The input over which everything is plotted, with a little air. @param {RunData|null} data @returns {Range} */
+/**
+ * The input over which everything is plotted, with a little air.
+ * @param {RunData|null} data
+ * @returns {Range}
+ */
 export function inputRange(data) {
   return widened(data === null ? [-1, 1] : [...data.train.x, ...data.validation.x], 0.04);
 }
@@ -48,7 +52,10 @@ function ground(parent, { x, y, width, height }) {
 /** @param {Target} target */
 const nameOf = (target) => (target.kind === "unit" ? `unit ${target.unit}` : target.kind);
 
-/** Ranges that bounded activations have for all units; the others share one that follows the numbers. */
+/**
+ * Ranges that bounded activations have for all units; the others share one that follows the
+ * numbers.
+ */
 export class UnitRange {
   #scale = steadyScale();
 
@@ -60,7 +67,11 @@ export class UnitRange {
     this.range = activation === "sigmoid" ? { low: -0.06, high: 1.06 } : { low: -1.1, high: 1.1 };
   }
 
-  /** Every activation is monotone, so the ends of the input hold the extremes. @param {Picture} picture @param {number} hidden */
+  /**
+   * Every activation is monotone, so the ends of the input hold the extremes.
+   * @param {Picture} picture
+   * @param {number} hidden
+   */
   update(picture, hidden) {
     if (this.activation === "tanh" || this.activation === "sigmoid") return;
     let most = 0;
@@ -82,7 +93,13 @@ export class Unit {
   /** @type {Range|null} */
   #range = null;
 
-  /** @param {Mark} parent @param {Plan} plan @param {Node} node @param {number} j @param {UnitRange} range */
+  /**
+   * @param {Mark} parent
+   * @param {Plan} plan
+   * @param {Node} node
+   * @param {number} j
+   * @param {UnitRange} range
+   */
   constructor(parent, plan, node, j, range) {
     this.j = j;
     this.ranges = range;
@@ -148,7 +165,13 @@ export class Input {
   draw() {}
 }
 
-/** Where the training inputs lie, as a row of strokes. @param {Mark} parent @param {Box} box @param {RunData} data @param {number} inset */
+/**
+ * Where the training inputs lie, as a row of strokes.
+ * @param {Mark} parent
+ * @param {Box} box
+ * @param {RunData} data
+ * @param {number} inset
+ */
 function rug(parent, box, data, inset) {
   const range = inputRange(data);
   const y = Math.round(box.y + box.height * 0.66);

@@ -6,7 +6,12 @@ const COLUMNS = 500;
 const WIDTH = 1000;
 const HEIGHT = 100;
 
-/** The last step of the timeline: a round one, so that it seldom moves while training goes on. @param {number} begin @param {number} newest @param {number} most */
+/**
+ * The last step of the timeline: a round one, so that it seldom moves while training goes on.
+ * @param {number} begin
+ * @param {number} newest
+ * @param {number} most
+ */
 export function reach(begin, newest, most) {
   const steps = Math.max(newest - begin, 20);
   const power = 10 ** Math.floor(Math.log10(steps));
@@ -28,7 +33,12 @@ export function thinned(exact, begin) {
   return gaps.filter(([from, to]) => to - from > 1);
 }
 
-/** The largest loss of each column, from step `begin` to `end`. @param {ChartRows} rows @param {number} begin @param {number} end */
+/**
+ * The largest loss of each column, from step `begin` to `end`.
+ * @param {ChartRows} rows
+ * @param {number} begin
+ * @param {number} end
+ */
 export function outline({ steps, loss, length }, begin, end) {
   const columns = new Float64Array(COLUMNS + 1);
   let [low, high] = [Infinity, 0];

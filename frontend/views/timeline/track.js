@@ -146,7 +146,11 @@ function valueText(state) {
   return `step ${stepText(visited.step)} of ${stepText(run.step)}, then${Number.isNaN(loss) ? "" : `, loss ${format(loss, 3)}`}`;
 }
 
-/** The loss of the record drawn nearest to a step. @param {ChartRows|null} rows @param {number} step */
+/**
+ * The loss of the record drawn nearest to a step.
+ * @param {ChartRows|null} rows
+ * @param {number} step
+ */
 function lossNear(rows, step) {
   if (rows === null || rows.length === 0) return "";
   let [low, high] = [0, rows.length - 1];
