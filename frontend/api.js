@@ -1,9 +1,9 @@
-// The server's HTTP interface, one function a call. Refusals are thrown as Refusal, whatever went wrong.
-// Knows nothing about the page or the stream.
+// The server's HTTP interface: one function for each call. A call that is refused, or not answered,
+// throws a Refusal. Knows nothing about the page or the stream.
 
 /** @import { LoopSource, Problem, Run, RunConfig, RunData } from "./types.js" */
 
-/** A call that was answered with a problem, or not at all (status 0). */
+/** A call that was answered with a problem, or not answered (status 0). */
 export class Refusal extends Error {
   name = "Refusal";
   /** @param {Problem} problem */
@@ -116,7 +116,7 @@ export const api = {
    */
   branch: (id, step, changes) => post(`${runPath(id)}/branches`, { step, changes }),
   /**
-   * What else there is of a run.
+   * Any other resource of a run.
    * @param {string} id
    * @param {string} what
    * @returns {Promise<any>}
@@ -126,6 +126,8 @@ export const api = {
 
 /** @typedef {typeof api} Api */
 /**
- * @typedef {{kind: "play"|"pause"|"phase"} | {kind: "step", count: number} | {kind: "tune", lr?: number, pace?: number|null}} Command
+ * @typedef {{kind: "play"|"pause"|"phase"}
+ *   | {kind: "step", count: number}
+ *   | {kind: "tune", lr?: number, pace?: number|null}} Command
  */
 /** @typedef {{applied_at_step: number, state: string, phase: string, step: number}} Applied */

@@ -1,5 +1,5 @@
-// What a person asks of the run: sent one at a time, its refusal shown.
-// Knows nothing about buttons or keys.
+// Commands to the run on the screen: sent one at a time; a refusal is shown on the page. Knows
+// nothing about buttons or keys.
 
 import { problemOf } from "./api.js";
 
@@ -9,8 +9,8 @@ import { problemOf } from "./api.js";
 /** @typedef {(command: Command) => Promise<boolean>} Send true when it was applied */
 
 /**
- * Commands that wait for none before them: stopping, and turning a knob while a step or the trainer
- * is awaited.
+ * Commands that may be sent while another one is under way: pausing, and tuning while a step or the
+ * trainer is awaited.
  */
 const FREE = ["pause", "tune"];
 
@@ -35,7 +35,8 @@ export function createSend(store, api) {
 }
 
 /**
- * What a state does not forbid: the browser's copy of lifecycle.py's table, to grey out what would be refused.
+ * Which commands the run's state allows. A copy of the table in lifecycle.py, to disable buttons
+ * that the server would refuse.
  * @param {Run|null} run
  */
 export function permitted(run) {

@@ -1,9 +1,9 @@
-// What each key means. Knows nothing about how it is done.
+// The page's keys: which handler each key calls. Knows nothing about what handlers do.
 
 /**
  * @typedef {Object} KeyHandlers
  * @property {() => void} toggleTraining
- * @property {(isRepeated?: boolean) => void} nextStep one step on; at the newest, train one
+ * @property {(isRepeated?: boolean) => void} nextStep one step forward; at the newest, train one
  * @property {(isRepeated?: boolean) => void} previousStep
  * @property {(isRepeated?: boolean) => void} forward10 ten steps
  * @property {(isRepeated?: boolean) => void} back10
@@ -11,13 +11,13 @@
  * @property {(isRepeated?: boolean) => void} back100
  * @property {() => void} firstStep
  * @property {() => void} live
- * @property {() => void} playForward play history back, forwards
+ * @property {() => void} playForward play the run's steps
  * @property {() => void} playBackward
  * @property {() => void} slower
  * @property {() => void} faster
  * @property {() => void} phase
  * @property {() => void} help
- * @property {() => void} escape back to now, else let go of what is pinned
+ * @property {() => void} escape return to the newest step; there, unpin
  */
 
 /** @type {Record<string, keyof KeyHandlers>} */
@@ -42,7 +42,7 @@ const KEYS = {
 };
 
 /**
- * What a key that is held down goes on with; everything else it does once.
+ * What a key repeats while it is held down; everything else happens once.
  * @type {(keyof KeyHandlers)[]}
  */
 const REPEATABLE = [
@@ -56,12 +56,13 @@ const REPEATABLE = [
   "faster",
 ];
 
-/** Elements for which Space and Enter already mean something. */
+/** Elements that Space and Enter already operate. */
 const PRESSABLE = "button, a, summary, select, [role=option], [role=button]";
 const TYPED_INTO = "input, textarea, select, [contenteditable]";
 
 /**
- * @param {{key: string, shiftKey?: boolean, ctrlKey: boolean, metaKey: boolean, altKey: boolean, defaultPrevented: boolean}} event
+ * @param {Pick<KeyboardEvent, "key"|"ctrlKey"|"metaKey"|"altKey"|"defaultPrevented">
+ *   & {shiftKey?: boolean}} event
  * @param {{matches: (selector: string) => boolean}|null} target where the focus is
  * @returns {keyof KeyHandlers|null}
  */

@@ -1,4 +1,5 @@
-// Which run is on the screen: opens runs, creates, restarts, continues and deletes them, and follows
+// Which run is on the screen: opens runs, creates, restarts, continues and deletes them, and
+// follows
 // the run in the page's address. Knows nothing about views.
 
 import { problemOf } from "./api.js";

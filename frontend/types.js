@@ -115,7 +115,8 @@
 /** Steps from … to, both included. @typedef {{from: number, to: number}} StepRange */
 
 /**
- * How `GET /divergence` answers: the steps that two runs have in common, and the first that differs.
+ * How `GET /divergence` answers: the steps that two runs have in common, and the first that
+ * differs.
  * @typedef {Object} Divergence
  * @property {boolean} comparable false: their parameters have different shapes
  * @property {number|null} first null: no step in common

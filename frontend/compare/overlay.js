@@ -1,13 +1,14 @@
-// Other runs laid over the charts of this one: their lines on one axis of steps. Pure.
+// Other runs over the charts of this one: puts their lines on one axis of steps. Pure.
 
 import { numberOf } from "../lib/number.js";
 /** @import { Line, PlotRows } from "../views/chart.js" */
 /** @import { Run, Series, State } from "../types.js" */
 
-export const MAX_OVERLAYS = 4; // runs beside the one on the screen: more lines than that are a tangle
-const DASHES = [undefined, [2, 3], [9, 3, 2, 3], [7, 4], [4, 6]]; // the first beside it unlike validation's
+export const MAX_OVERLAYS = 4; // runs over the one on the screen
+/** The second differs from the dash of the validation loss. */
+const DASHES = [undefined, [2, 3], [9, 3, 2, 3], [7, 4], [4, 6]];
 
-/** As named layers are called; the server knows numbered ones by these names too. */
+/** The names of named layers. The server accepts them for numbered layers too. */
 export const PARAMETERS = [
   "hidden_linear.weight",
   "hidden_linear.bias",
@@ -17,7 +18,7 @@ export const PARAMETERS = [
 export const SERIES = ["loss", ...PARAMETERS.map((name) => `gradient_norm/${name}`)];
 
 /**
- * The look of the i-th of several runs, in the colour of an idea: a dash, and a tone nearer to ink.
+ * The line style of the i-th of several runs: a dash, and a colour mixed with the text's.
  * @param {string} colour
  * @param {number} i
  */
@@ -26,7 +27,7 @@ export const lookOf = (colour, i) => ({
   dash: DASHES[i % DASHES.length],
 });
 
-/** Of runs with one name each says its id too. @param {Run[]} runs */
+/** Add the id to the names of runs that share a name. @param {Run[]} runs */
 export function distinct(runs) {
   const count = (/** @type {string} */ name) => runs.filter((run) => run.name === name).length;
   return runs.map((run) =>
@@ -35,7 +36,7 @@ export function distinct(runs) {
 }
 
 /**
- * One axis of steps for all; where a series has no value there is NaN.
+ * Put series on one axis of steps; NaN where a series has no value.
  * @param {Series[]} series
  * @returns {PlotRows}
  */
@@ -44,7 +45,7 @@ export function overlay(series) {
 }
 
 /**
- * These rows with the series behind their lines, on one axis of steps; where a line has no value there is NaN.
+ * Add series to the lines of a chart, on one axis of steps; NaN where a line has no value.
  * @param {PlotRows} rows @param {Series[]} series @returns {PlotRows}
  */
 export function withOverlays({ steps, lines, length }, series) {
@@ -66,7 +67,7 @@ export function withOverlays({ steps, lines, length }, series) {
 }
 
 /**
- * A series' value at a step, or at the nearest one before it that it has.
+ * A series' value at a step, or at the nearest earlier step that it has.
  * @param {Series} series
  * @param {number} step
  */
@@ -96,7 +97,7 @@ export function removeOverlay({ overlaid, overlays }, id) {
 }
 
 /**
- * One that was laid over is opened: the one that was on the screen takes its place.
+ * An overlaid run is opened: the run that was on the screen becomes an overlay instead.
  * @param {State} state
  * @param {string} id
  * @returns {Partial<State>}

@@ -1,5 +1,6 @@
-// Fetches what is laid over the charts: each run's series and where it parts from the one on the screen, again while one
-// of them trains. Follows the state; knows nothing about charts. Fetched when a run is first laid over.
+// Loads the runs that are laid over the charts: their series, and where each begins to differ from
+// the run on the screen. Loads again while one of them trains. Follows the state; knows nothing
+// about charts. Fetched when the first run is laid over.
 
 import { problemOf } from "../api.js";
 import { SERIES } from "./overlay.js";
@@ -9,13 +10,16 @@ import { SERIES } from "./overlay.js";
 
 const POINTS = 1200;
 const REFRESH_MS = 2000;
-const GROWTH = 1.25; // where runs part is looked for again once they have so many times the steps
+const GROWTH = 1.25; // runs are compared again once they have so many times the steps
 
 /**
- * @param {{store: Store, api: Pick<Api, "run"|"series"|"of">, setTimer: (callback: () => void, ms: number) => unknown}} dependencies
+ * @param {Object} dependencies
+ * @param {Store} dependencies.store
+ * @param {Pick<Api, "run"|"series"|"of">} dependencies.api
+ * @param {(callback: () => void, ms: number) => unknown} dependencies.setTimer
  */
 export function createOverlayLoader({ store, api, setTimer }) {
-  /** What is laid over what, and whether that trains, as it was last fetched for. */
+  /** What the last fetch was for: which runs lie over which, and whether that one trains. */
   let wanted = "";
   let isFetching = false;
 
@@ -27,7 +31,7 @@ export function createOverlayLoader({ store, api, setTimer }) {
     void refresh();
   }
 
-  /** One after the other, the newest wish only. */
+  /** One fetch at a time; the newest request replaces the ones before it. */
   async function refresh() {
     if (isFetching) return;
     isFetching = true;
@@ -74,7 +78,7 @@ export function createOverlayLoader({ store, api, setTimer }) {
   }
 
   /**
-   * Deleted: it is taken off. Else it stays as it was.
+   * Remove a run that was deleted; keep what is known about any other.
    * @param {string} id
    * @param {unknown} error
    * @param {Overlay|undefined} known
@@ -99,7 +103,7 @@ export function createOverlayLoader({ store, api, setTimer }) {
 
   /** @param {Divergence} found @param {Run} run */
   function isOutgrown({ step, last }, run) {
-    if (step !== null) return false; // where they part does not change
+    if (step !== null) return false; // the step at which runs begin to differ does not change
     const both = Math.min(store.state.run?.step ?? 0, run.step);
     const hasStopped = ![store.state.run, run].some((one) => one?.state === "running");
     return both > (last ?? -1) * (hasStopped ? 1 : GROWTH);

@@ -1,6 +1,7 @@
-// A file from the server, or made here, onto the disk; with how far it has come. Knows nothing of what is in it.
+// Downloads a file, from the server or made in the page, and reports its progress. Knows nothing
+// about what is in it.
 
-/** Pieces of this size are handed to the browser, which keeps them outside the page's memory. */
+/** Pieces of this size become Blobs, which the browser keeps outside the page's memory. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 const PROGRESS_MS = 100;
 const POLL_MS = 300;
@@ -9,20 +10,24 @@ const NEWLINE = 10;
 /**
  * @typedef {Object} Progress
  * @property {number} bytes
- * @property {number} rows done so far
- * @property {number|null} total rows that will come, at most; null: not known
+ * @property {number} rows so far
+ * @property {number|null} total most rows that may come; null: unknown
  */
 
 /**
- * What the server says of an export under way.
- * @typedef {{state: string, rows_done: number, rows: number|null, detail: string|null}} ExportProgress
+ * What the server says about an export that is under way.
+ * @typedef {Object} ExportProgress
+ * @property {string} state
+ * @property {number} rows_done
+ * @property {number|null} rows
+ * @property {string|null} detail
  */
 
 /**
- * Fetch a file, telling how far it has come.
+ * Fetch a file and report its progress.
  * @param {string} url
  * @param {{onProgress: (progress: Progress) => void, signal: AbortSignal}} options
- * @returns {Promise<{blob: Blob, name: string}>} Throws an Error in the server's own words.
+ * @returns {Promise<{blob: Blob, name: string}>} Throws an Error with the server's own message.
  */
 export async function fetchFile(url, { onProgress, signal }) {
   const answer = await fetch(url, { signal }).catch(broken);
@@ -38,7 +43,7 @@ export async function fetchFile(url, { onProgress, signal }) {
     pieces.add(chunk);
     progress.bytes += chunk.byteLength;
     if (isText) lines += linesIn(chunk);
-    progress.rows = Math.max(0, lines - 1); // the first one has the names
+    progress.rows = Math.max(0, lines - 1); // the first line has the names
     if (performance.now() - reportedAt < PROGRESS_MS) continue;
     reportedAt = performance.now();
     onProgress({ ...progress });
@@ -48,11 +53,11 @@ export async function fetchFile(url, { onProgress, signal }) {
 }
 
 /**
- * Fetch a file that takes the server long to make, asking it meanwhile how far it is.
+ * Fetch a file that the server takes long to make, and ask for its progress meanwhile.
  * @param {string} path without a query
- * @param {string} run where the server tells of it: the run's own path
+ * @param {string} run the run's own path, under which the server reports progress
  * @param {{onProgress: (progress: Progress) => void, signal: AbortSignal}} options
- * @returns {Promise<{blob: Blob, name: string}>} Throws an Error in the server's own words.
+ * @returns {Promise<{blob: Blob, name: string}>} Throws an Error with the server's own message.
  */
 export async function fetchLong(path, run, { onProgress, signal }) {
   const token = randomToken();
@@ -63,7 +68,7 @@ export async function fetchLong(path, run, { onProgress, signal }) {
     latest = { ...latest, ...news };
     onProgress(latest);
   };
-  let isCounted = false; // by what came: a table of text is
+  let isCounted = false; // rows are counted as they arrive, which only text allows
   const onBytes = (/** @type {Progress} */ { bytes, rows, total }) => {
     isCounted = total !== null;
     update(isCounted ? { bytes, rows, total } : { bytes });
@@ -94,7 +99,8 @@ async function follow(place, onProgress, signal) {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     if (signal.aborted) return;
-    const progress = await ask(place, signal).catch(() => null); // nothing told is no failure: the file itself may still come
+    // The file itself may still come when its progress cannot be asked for.
+    const progress = await ask(place, signal).catch(() => null);
     if (signal.aborted) return;
     if (progress !== null) onProgress(progress);
   }
@@ -106,14 +112,14 @@ async function ask(place, signal) {
   return answer.ok ? answer.json() : null;
 }
 
-/** crypto.randomUUID is there on secure pages only. */
+/** crypto.randomUUID exists on secure pages only. */
 function randomToken() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("");
 }
 
-/** The connection ended before the file did. What a browser says of that is no help. */
+/** The connection ended before the file did. The browser's own message says less. */
 class Broken extends Error {
   name = "Broken";
 }
@@ -122,7 +128,7 @@ class Broken extends Error {
 function broken(error) {
   if (error instanceof DOMException && error.name === "AbortError") throw error;
   throw new Broken(
-    "The connection to the server broke off. Is livegrad still running in its terminal?",
+    "The connection to the server was lost. Is livegrad still running in its terminal?",
   );
 }
 

@@ -1,14 +1,15 @@
-// The form's fields, read from the OpenAPI schema of RunConfig; and where in it an error belongs.
-// Pure: knows nothing about elements.
+// The fields of the new-run form, read from the OpenAPI schema of RunConfig, and the field that an
+// error is about. Pure: knows nothing about the DOM.
 
 import { parseDecimal } from "./number.js";
 
 /**
  * @typedef {Object} Field
  * @property {string} name
- * @property {"text"|"number"|"integer"|"choice"|"flag"|"pair"|"kinds"} kind kinds: one of several groups of fields
- * @property {boolean} optional null is an answer: left empty
- * @property {any} fallback its default
+ * @property {"text"|"number"|"integer"|"choice"|"flag"|"pair"|"kinds"} kind
+ *   kinds: one of several groups of fields
+ * @property {boolean} optional it may be left empty, which is null
+ * @property {any} fallback the default
  * @property {number} [least]
  * @property {number} [most]
  * @property {string[]} [choices]
@@ -52,7 +53,7 @@ function fieldOf(name, property, schemas) {
 }
 
 /**
- * Follow a $ref; take null out of a choice of types.
+ * Follow a $ref, and remove null from a choice of types.
  * @param {Schema} property
  * @param {Record<string, Schema>} schemas
  */
@@ -105,7 +106,7 @@ function limits({
 }
 
 /**
- * What a person typed, as the API wants it; the text itself when it is no number.
+ * What a person typed, as the API expects it. Text that is no number stays as it is.
  * @param {Field} field @param {string} text
  */
 export function fieldValue(field, text) {
@@ -119,7 +120,7 @@ export function fieldValue(field, text) {
 }
 
 /**
- * What is no number goes to the server as it is, which says so beside the field.
+ * The server answers for text that is no number, and the form shows it beside the field.
  * @param {string} text
  */
 function numberOr(text) {
@@ -127,7 +128,7 @@ function numberOr(text) {
 }
 
 /**
- * The field that an error of a 422 speaks of: "optimizer.lr", or "" for the whole.
+ * The field that an error of a 422 is about: "optimizer.lr", or "" for the whole form.
  * @param {{loc?: (string|number)[], msg: string}} error
  * @param {Field[]} fields
  */

@@ -1,4 +1,4 @@
-// The top bar of a replay: which run this was, which step is shown, and what of it is here.
+// The top bar of a replay: which run this is, which step is shown, and which steps the file holds.
 // Knows nothing about the timeline.
 
 import { configText } from "../texts.js";
@@ -74,6 +74,8 @@ function when({ created_at }) {
 /** @param {number} steps @param {number} kept @param {number} size */
 function keptText(steps, kept, size) {
   const all = steps.toLocaleString("en");
-  if (kept >= steps) return `every one of ${all} steps is in this file`;
-  return `thinned to ${(size / 1e6).toLocaleString("en")} MB: ${kept.toLocaleString("en")} of ${all} steps are in this file, spikes among them`;
+  if (kept >= steps) return `all ${all} steps are in this file`;
+  const limit = (size / 1e6).toLocaleString("en");
+  const some = `${kept.toLocaleString("en")} of ${all} steps`;
+  return `${some} are in this file, spikes included: thinned to ${limit} MB`;
 }

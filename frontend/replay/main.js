@@ -1,4 +1,5 @@
-// A replay: the dashboard's own cards over a run that is within this file. Knows nothing of servers.
+// A replay: the dashboard's own cards over a run that is stored in this file. Knows nothing about
+// servers.
 
 import { mountCards, place, READ_MS } from "../cards.js";
 import { listen } from "../keys.js";

@@ -1,5 +1,5 @@
-// The run within this very file: its facts, and its records as a source for the recordCache.
-// Knows nothing about views.
+// Reads the run that is stored in this file: its facts, and its records as a source for the record
+// cache. Knows nothing about views.
 
 import { layoutOf } from "../stream/protocol.js";
 /** @import { Source } from "../time/record_cache.js" */
@@ -13,13 +13,18 @@ import { layoutOf } from "../stream/protocol.js";
  * @property {number} record_bytes
  * @property {LoopSource} loop
  * @property {Series[]} series
- * @property {[first: number, count: number][]} stretches consecutive steps that are here, in order
+ * @property {[first: number, count: number][]} stretches consecutive steps in this file, in order
  * @property {number} steps that the run had
- * @property {number} size_bytes that the file was to have at most
+ * @property {number} size_bytes the largest size that was asked for
  */
 
 /**
- * @typedef {{facts: Facts, layout: Layout, source: Source, chunks: Chunk[], moments: number[]}} Recording
+ * @typedef {Object} Recording
+ * @property {Facts} facts
+ * @property {Layout} layout
+ * @property {Source} source
+ * @property {Chunk[]} chunks
+ * @property {number[]} moments
  */
 
 /** @param {Facts} facts @param {string} base64 @returns {Recording} */
@@ -50,7 +55,7 @@ function floatsOf(base64) {
 }
 
 /**
- * Steps that can be shown whole, with their change: the ones whose step before is here too.
+ * The steps that can be shown with their change: those whose step before is in this file too.
  * @param {Facts} facts
  */
 function momentsOf({ stretches }) {
@@ -91,8 +96,10 @@ function within({ name, steps, values }, from, to) {
 }
 
 /**
- * The moment to show when a step is asked for: itself, or the next one that is here on the way there.
- * @param {number[]} moments in order @param {number} wanted @param {number} way −1 or 1; 0: the nearest
+ * The step to show when one is asked for: the step itself, or the next one in this file.
+ * @param {number[]} moments in order
+ * @param {number} wanted
+ * @param {number} way −1: the step before, 1: the step after, 0: the nearest
  */
 export function snapped(moments, wanted, way) {
   let [low, high] = [0, moments.length];

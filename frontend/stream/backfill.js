@@ -1,4 +1,5 @@
-// The steps that the stream left out, by a skip or while the connection was lost: which are missing,
+// The steps that the stream left out, by a skip or while the connection was lost: which are
+// missing,
 // and when they are fetched. Knows nothing about sockets or how a record is read.
 
 /** @import { StepRange } from "../types.js" */
@@ -6,7 +7,7 @@
 /**
  * @typedef {Object} BackfillOptions
  * @property {(range: StepRange) => Promise<void>} exact fetch every record
- * @property {(range: StepRange) => Promise<void>} thinned fetch series, for a range too long for that
+ * @property {(range: StepRange) => Promise<void>} thinned fetch series for a long range
  * @property {() => boolean} isAtRest nothing is being trained
  * @property {(callback: () => void, ms: number) => unknown} setTimer
  */

@@ -1,5 +1,6 @@
 // The rows of the charts: step, loss, validation loss and gradient norms, at most CAPACITY of them.
-// Pure: knows nothing about drawing or where rows come from. Each row is one stored record. Thinning
+// Pure: knows nothing about drawing or where rows come from. Each row is one stored record.
+// Thinning
 // only leaves rows out, never one that holds the smallest or largest value of its neighbourhood.
 //
 // ChartRows is an immutable value over arrays that only grow. All values that grew from each other

@@ -1,5 +1,6 @@
 // The stream of one run: connects, acknowledges what was drawn, connects again by itself, and
-// fetches what the stream leaves out. It turns what arrives into actions; knows nothing about views.
+// fetches what the stream leaves out. It turns what arrives into actions; knows nothing about
+// views.
 
 import { problemOf } from "../api.js";
 import { createBackfill } from "./backfill.js";

@@ -1,5 +1,6 @@
-// The wire format, as bytes and text become values: twin of backend/livegrad/protocol.py.
-// Pure: knows nothing about sockets, the page or what the numbers are for.
+// Reads the wire format: bytes and text become values. The counterpart of
+// backend/livegrad/protocol.py. Pure: knows nothing about sockets, the page or what the numbers
+// mean.
 
 /** @import {
  * Chunk, Column, Frame, Layout, Message, ParameterColumn, Run, RunState,
@@ -15,7 +16,7 @@ const ROLES = ["scalar", "parameter", "gradient", "state"];
 /** @type {RunState[]} */
 const STATES = ["starting", "paused", "running", "finished", "interrupted", "failed"];
 
-/** What came in is not what the protocol says. */
+/** A message that does not follow the protocol. */
 export class ProtocolError extends Error {
   name = "ProtocolError";
 }
@@ -78,7 +79,7 @@ function payload(buffer, count, layout) {
 }
 
 /**
- * Read frames that stand one behind the other, as `GET /records` answers.
+ * Read frames that follow each other in one buffer, as `GET /records` answers.
  * @param {ArrayBuffer} buffer
  * @param {Layout} layout
  * @returns {Chunk[]}

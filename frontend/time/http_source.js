@@ -1,4 +1,4 @@
-// A run's history over HTTP. Knows nothing about caches or the page.
+// Reads a run's past over HTTP. Knows nothing about caches or the page.
 
 import { problemOf } from "../api.js";
 import { decodeFrames } from "../stream/protocol.js";
@@ -25,7 +25,7 @@ export function httpSource(id, api, layout) {
 }
 
 /**
- * A step that was thinned out is refused with the ones around it.
+ * The kept steps around one that was thinned out; the refusal of that step names them.
  * @param {string} id
  * @param {Pick<Api, "of">} api
  * @param {number} step

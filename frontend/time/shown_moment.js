@@ -1,4 +1,4 @@
-// Which moment the cards show: the newest one, or the step that is visited. Pure.
+// Chooses which moment the cards show: the newest one, or the step that is visited. Pure.
 
 import { numberOf } from "../lib/number.js";
 import { scalarsOf } from "../stream/record.js";

@@ -1,5 +1,5 @@
-// Brings the step that is asked for onto the screen, and plays history back. Fetched when someone first looks back.
-// Follows the state; knows nothing about buttons or the drawing.
+// Loads the step that is visited, and plays the run's steps. Follows the state; knows nothing about
+// buttons or the drawing. Fetched when someone first visits a step.
 
 import { problemOf } from "../api.js";
 import { RecordCache } from "./record_cache.js";
@@ -9,9 +9,9 @@ import { playbackSpeed } from "./shown_moment.js";
 /** @import { Layout, State, Store } from "../types.js" */
 
 const RETRY_MS = 500;
-const REST_MS = 120; // one who stays so long may look around here
-const NEAR = 10; // steps: one who goes on by so few goes on
-const HOLD_MS = 400; // playback waits so long for a step before it goes past it
+const REST_MS = 120; // a person who stays here so long may look at the steps around
+const NEAR = 10; // steps: a move by so few has a direction
+const HOLD_MS = 400; // playback waits so long for a step before it skips it
 
 /**
  * @typedef {Object} Dependencies
@@ -27,11 +27,11 @@ const HOLD_MS = 400; // playback waits so long for a step before it goes past it
 export function createStepLoader({ store, sourceOf, nextFrame, setTimer }) {
   /** @type {RecordCache|null} */
   let recordCache = null;
-  /** What the recordCache is of. @type {{id: string|undefined, layout: Layout|null}} */
+  /** The run whose records the cache holds. @type {{id: string|undefined, layout: Layout|null}} */
   let of = { id: undefined, layout: null };
-  /** The step that was asked for last, so that it is asked for once. */
+  /** The step that was requested last, so that it is requested once. */
   let asked = -1;
-  /** Whether a frame of playback is due. */
+  /** Whether playback has asked for a frame. */
   let isPlaying = false;
 
   function follow() {
@@ -67,10 +67,14 @@ export function createStepLoader({ store, sourceOf, nextFrame, setTimer }) {
       (entry) => arrive(from, step, entry, way),
       (error) => retry(from, step, error),
     );
-    if (known) show(known); // in the same frame; record() only marks it as used
+    if (known) show(known); // in this very frame; record() answers later, and marks it as used
   }
 
-  /** Until it is there, the nearest one that is. @param {RecordCache} from @param {number} step */
+  /**
+   * Show the nearest known record until the exact one has come.
+   * @param {RecordCache} from
+   * @param {number} step
+   */
   function approach(from, step) {
     const near = from.nearest(step);
     if (near !== null && isNearer(near.step, step)) show(near);
@@ -111,7 +115,7 @@ export function createStepLoader({ store, sourceOf, nextFrame, setTimer }) {
   }
 
   /**
-   * Thinned out: which ones are there is asked, and the nearer one shown under its own number.
+   * A step that was thinned out: ask which steps are kept, and show the nearer one.
    * @param {RecordCache} from
    * @param {number} step
    */

@@ -1,5 +1,5 @@
-// What a person asks of time: another step, history played back, now again.
-// Knows nothing about buttons and keys, nor how a step gets onto the screen.
+// The commands that move through a run's steps: visit a step, play, return to the newest one. Knows
+// nothing about buttons and keys, or how a step is loaded.
 
 import { otherSpeed, playbackSpeed } from "./shown_moment.js";
 /** @import { Send } from "../commands.js" */
@@ -9,7 +9,7 @@ import { otherSpeed, playbackSpeed } from "./shown_moment.js";
 
 /** @param {Store} store @param {Send} send */
 export function createTimeCommands(store, send) {
-  /** A key that is held down stops at the newest step: it does not go on by training. */
+  /** A key that is held down stops at the newest step; it does not train. */
   let hasArrived = false;
 
   /** @param {number} steps @param {boolean} isRepeated */
@@ -52,13 +52,13 @@ export function createTimeCommands(store, send) {
     playBackward: () => play(-1),
     slower: () => speedUp(-1),
     faster: () => speedUp(1),
-    /** Back to now; there, let go of what is pinned. */
+    /** Return to the newest step; there, unpin. */
     escape() {
       store.dispatch(
         store.state.visited === null ? { type: "pin", target: null } : { type: "live" },
       );
     },
-    /** A key was let go of. */
+    /** A key was released. */
     keyReleased() {
       hasArrived = false;
       if (store.state.visited?.isMoving && store.state.playback.direction === 0)
@@ -68,7 +68,7 @@ export function createTimeCommands(store, send) {
 }
 
 /**
- * What keys ask of time, by the names that keys.js has for them.
+ * The commands by the names of the key handlers in keys.js.
  * @param {TimeCommands} timeCommands
  */
 export const timeKeys = (timeCommands) => ({

@@ -1,5 +1,5 @@
-// The top bar: which run this is, how it stands, and the ways to other runs.
-// Knows nothing about training controls.
+// The top bar: the run's name, configuration and state, and buttons that lead to other runs. Knows
+// nothing about the training controls.
 
 import { configText, stateText } from "../texts.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
@@ -11,7 +11,7 @@ import { element, keepFocus, set, whenChanged, write } from "./dom.js";
  * @property {() => void} newRun
  * @property {() => void} help
  * @property {() => void} theme
- * @property {(id: string, step: number) => void} parent open the run that this one continues, at that step
+ * @property {(id: string, step: number) => void} parent open the run that this one continues
  */
 
 /** @param {HTMLElement} root @param {Store} _store @param {Actions} actions @returns {View} */

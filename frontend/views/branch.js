@@ -1,5 +1,5 @@
-// "Continue from here": the form of a new run, filled with what it continues; only what is changed is sent.
-// Knows nothing about how the run is made.
+// The "Continue from here" form: a new run, filled in with the one that it continues. Only what was
+// changed is sent. Knows nothing about how the run is created.
 
 import { stepText } from "../lib/format.js";
 import { fieldsOf } from "../lib/schema.js";
@@ -10,13 +10,22 @@ import { openForm } from "./form.js";
 /** @import { Field } from "../lib/schema.js" */
 /** @import { Problem, Run, RunConfig, State } from "../types.js" */
 
-/** They say which parameters there are. */
+/** They decide which parameters there are, so they cannot change. */
 const KEPT = ["hidden", "named_layers"];
 
 /**
  * @typedef {Object} BranchOptions
  * @property {Pick<Api, "schema"|"datasets">} api
- * @property {(id: string, step: number, changes: Record<string, any>) => Promise<Problem|null>} branch null: it was made
+ * @property {Branch} branch
+ */
+
+/**
+ * Create the run; null: it was created.
+ * @typedef {(
+ *   id: string,
+ *   step: number,
+ *   changes: Record<string, any>,
+ * ) => Promise<Problem|null>} Branch
  */
 
 /** @param {State} state as it is shown: then or now @param {BranchOptions} deed */
@@ -28,7 +37,7 @@ export async function openBranch({ run, settled }, { api, branch }) {
   const start = startOf(run, step);
   openForm({
     title: `Continue from step ${stepText(step)}`,
-    about: `A new run from exactly these parameters, this optimizer state and this place in the order of the data. Unchanged, it retraces “${run.name}” bit for bit, up to where the learning rate was next tuned there; “${run.name}” stays as it is.`,
+    about: aboutText(run.name),
     submit: "Continue",
     fields,
     datasets,
@@ -37,9 +46,17 @@ export async function openBranch({ run, settled }, { api, branch }) {
   });
 }
 
+/** @param {string} name */
+const aboutText = (name) =>
+  [
+    "The new run starts with exactly these parameters, this optimizer state and this position",
+    `in the order of the data. If you change nothing, it repeats “${name}” bit for bit, up to the`,
+    `step at which the learning rate of “${name}” was next tuned. “${name}” stays as it is.`,
+  ].join(" ");
+
 /**
- * What the server takes for what is not changed.
- * @param {Run} run as it stood at the step
+ * What the new run has where nothing is changed.
+ * @param {Run} run as it was at the step
  * @param {number} step
  * @returns {Record<string, any>}
  */

@@ -1,5 +1,5 @@
-// Lines over steps on a log axis, drawn by uPlot, with the values under the cursor.
-// Knows nothing about what the lines mean.
+// Draws lines over steps on a log axis with uPlot, and shows the values under the cursor. Knows
+// nothing about what the lines mean.
 
 import { format } from "../lib/format.js";
 import uPlot from "../vendor/uplot/uPlot.esm.js";
@@ -11,17 +11,17 @@ import { colour } from "./palette.js";
 /**
  * @typedef {Object} Line
  * @property {string} label
- * @property {string} [group] what several lines have in common, said once
+ * @property {string} [group] what several lines have in common, written once
  * @property {string} colour CSS expression
  * @property {number[]} [dash]
  * @property {number} [width]
- * @property {HTMLElement} [tail] what stands behind its name and value; they have a row of their own then
- * @property {boolean} [isQuiet] drawn, but not in the key
+ * @property {HTMLElement} [tail] stands behind its name and value, in a row of its own
+ * @property {boolean} [isQuiet] it is drawn, but not in the key
  */
 
 /** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} PlotRows */
 /**
- * The step on the screen, when it is not the newest, and each line's value there.
+ * The visited step, and each line's value there.
  * @typedef {{step: number, values: number[]}} Mark
  */
 
@@ -29,8 +29,8 @@ import { colour } from "./palette.js";
  * @param {HTMLElement} root
  * @param {string} heading
  * @param {Line[]} lines
- * @param {(step: number) => void} pick a step was clicked
- * @param {boolean} [isNamed] each line's name at its end
+ * @param {(step: number) => void} pick called when a step was clicked
+ * @param {boolean} [isNamed] write each line's name at its end
  */
 export function createChart(root, heading, lines, pick, isNamed = false) {
   const hasOthers = lines.some(({ tail, isQuiet }) => tail !== undefined || isQuiet);
@@ -104,7 +104,7 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
 }
 
 /**
- * What a log axis can show; the rest are gaps. The first line is drawn last, over the others.
+ * The values that a log axis can show; the others are gaps. The first line is drawn last, on top.
  * @param {PlotRows} rows
  * @returns {uPlot.AlignedData}
  */
@@ -192,9 +192,9 @@ function tickText(value) {
 }
 
 /**
- * Names of the lines with their value at the cursor, else the newest.
+ * The names of the lines with their values at the cursor, or else the newest ones.
  * @param {Line[]} lines
- * @param {boolean} isLast each line's own newest
+ * @param {boolean} isLast show each line's own newest value
  */
 function createReadout(lines, isLast) {
   const at = element("span", { class: "chart-at" });
@@ -231,7 +231,7 @@ function createReadout(lines, isLast) {
       const isEmpty = shown.length <= 1;
       const where = () =>
         isLast && cursor === null
-          ? "each at its newest"
+          ? "newest values"
           : `step ${shown.steps[row].toLocaleString("en")}`;
       write(at, isEmpty ? "" : where());
       values.forEach((value, i) =>
@@ -253,7 +253,7 @@ function entryOf({ label, colour: stroke, dash }, value) {
 }
 
 /**
- * The value at a row; of a thinned line the nearest earlier one.
+ * The value at a row; in a thinned line, the nearest earlier value.
  * @param {ArrayLike<number>} line
  * @param {number} row
  * @param {boolean} isPast

@@ -1,5 +1,5 @@
-// The training loop's own source, with the line that has just run lit, and what it did in one sentence.
-// Knows nothing about Python beyond its keywords' names.
+// Shows the source of the training loop, marks the line that has just run, and says in one sentence
+// what it did. Knows nothing about Python except the names of some keywords.
 
 import { PHASES, phaseSentence } from "../texts.js";
 import { element, prose, set, whenChanged } from "./dom.js";
@@ -12,7 +12,7 @@ const TOKENS = /(#.*)|\b(for|in|if|with|def|return|not|and|None|True|False)\b/;
 export function mount(root, _store) {
   const list = element("ol", { class: "listing", "aria-label": "Python source" });
   const sentence = element("p", { class: "sentence", "aria-live": "polite" });
-  root.append(element("h2", {}, "The loop, where it stands"), list, sentence);
+  root.append(element("h2", {}, "The training loop"), list, sentence);
   /** @type {Partial<Record<Phase, HTMLElement>>} */
   let lineOf = {};
   const drawLoop = whenChanged((/** @type {LoopSource|null} */ loop) => {

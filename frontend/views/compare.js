@@ -1,4 +1,4 @@
-// Runs laid over each other: their loss, the norm of each gradient, and where they part.
+// The dialog that compares runs: their loss, the norm of each gradient, and where they differ.
 // Knows nothing about how runs are chosen.
 
 import { distinct, lookOf, overlay, PARAMETERS } from "../compare/overlay.js";
@@ -24,7 +24,7 @@ const POINTS = 1200;
 const REFRESH_MS = 2000;
 
 /**
- * @param {Run[]} runs at least two, the one that the others are held against first
+ * @param {Run[]} runs at least two; the others are compared with the first
  * @param {Pick<Api, "series"|"of"|"run">} api
  */
 export async function openCompare(runs, api) {
@@ -36,7 +36,7 @@ export async function openCompare(runs, api) {
   const words = element("ul", { class: "divergences", role: "status" });
   const cards = CHARTS.map(() => element("section", { class: "chart-card" }));
   dialog.append(
-    head(dialog, `${runs.length} runs, laid over each other`, "compare-title"),
+    head(dialog, `${runs.length} runs compared`, "compare-title"),
     words,
     element("div", { class: "overlays" }, ...cards),
   );
@@ -53,8 +53,11 @@ const linesOf = (runs, colour) =>
   runs.map(({ name }, i) => ({ label: name, ...lookOf(colour, i), width: 1.7 }));
 
 /**
- * @param {Run[]} runs @param {Pick<Api, "series"|"of"|"run">} api @param {ReturnType<typeof createChart>[]} charts
- * @param {HTMLElement} words @param {HTMLDialogElement} dialog
+ * @param {Run[]} runs
+ * @param {Pick<Api, "series"|"of"|"run">} api
+ * @param {ReturnType<typeof createChart>[]} charts
+ * @param {HTMLElement} words
+ * @param {HTMLDialogElement} dialog
  */
 async function refresh(runs, api, charts, words, dialog) {
   const names = CHARTS.map(({ series }) => series);
@@ -74,7 +77,7 @@ async function refresh(runs, api, charts, words, dialog) {
 }
 
 /**
- * Where two part, and what has become of it.
+ * Where two runs differ, and their losses at the last common step.
  * @param {Run} one
  * @param {Run} other
  * @param {Pick<Api, "series"|"of">} api
@@ -89,5 +92,7 @@ async function divergence(one, other, api) {
     [one, other].map(({ id }) => api.series(id, ["loss"], 2, at)),
   );
   const loss = (/** @type {Series[]} */ [series]) => format(numberOf(series.values.at(-1)), 4);
-  return `${words} At step ${stepText(found.last)}, the last that both have, the loss is ${loss(mine)} against ${loss(theirs)}.`;
+  const last = stepText(found.last);
+  const losses = `${loss(mine)} and ${loss(theirs)}`;
+  return `${words} At step ${last}, the last that both have, their losses are ${losses}.`;
 }

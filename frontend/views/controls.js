@@ -1,16 +1,16 @@
-// Train, Step, Phase, the phase strip, pace, learning rate and the measured speed.
-// Knows nothing about how commands travel.
+// The training controls: Train, Step, Phase, the phase strip, pace, learning rate and the measured
+// speed. Knows nothing about how commands are sent.
 
 import { permitted, toggle } from "../commands.js";
 import { format } from "../lib/format.js";
 import { numberOf, parseDecimal } from "../lib/number.js";
-import { PHASES, plain } from "../texts.js";
+import { PHASES, paceText, plain } from "../texts.js";
 import { shown } from "../time/shown_moment.js";
 import { barButton, element, set, whenChanged, write } from "./dom.js";
 /** @import { Send } from "../commands.js" */
 /** @import { Phase, Run, State, Store, View } from "../types.js" */
 
-/** Steps a second that the slider offers; null is as fast as it goes. */
+/** Steps per second that the slider offers; null: as fast as possible. */
 export const PACES = [1, 2, 5, 10, 30, 60, 120, 300, 1000, null];
 
 /** @param {HTMLElement} root @param {Store} store @param {Send} send @returns {View} */
@@ -152,12 +152,7 @@ function createPace(send) {
   };
 }
 
-/** @param {number|null} pace */
-function paceText(pace) {
-  return pace === null ? "as fast as it goes" : `${plain(pace)} a second`;
-}
-
-/** The slider's place that is nearest to a pace. @param {number|null} pace */
+/** The slider's position that is nearest to a pace. @param {number|null} pace */
 function nearest(pace) {
   const away = PACES.map((offered) =>
     offered === null || pace === null ? Infinity : Math.abs(Math.log(offered / pace)),

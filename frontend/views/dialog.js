@@ -20,7 +20,7 @@ export function loadStyle(href) {
     link.addEventListener("error", () => {
       sheets.delete(href);
       link.remove();
-      resolve(); // a dialog without its style is better than none
+      resolve(); // a dialog without its style is better than no dialog
     });
   });
   sheets.set(href, loaded);

@@ -1,4 +1,5 @@
-// The dialog for a new run, made from the API's own schema. Knows no field by heart but the name and the data set.
+// The form for a new run, made from the API's own schema. It knows only two fields by name: the
+// run's name and the data set.
 
 import { fieldValue, placeOf } from "../lib/schema.js";
 import { head, present } from "./dialog.js";
@@ -19,18 +20,18 @@ const WORDS = /** @type {Record<string, string>} */ ({
 });
 const EMPTY = /** @type {Record<string, string>} */ ({
   batch_size: "all",
-  pace: "as fast as it goes",
+  pace: "as fast as possible",
 });
 
 /**
  * @typedef {Object} Offer
  * @property {Field[]} fields
  * @property {DataSet[]} datasets
- * @property {(config: Record<string, any>) => Promise<Problem|null>} create null: it was made
- * @property {Record<string, any>} [start] what the fields hold at first; without, their defaults
+ * @property {(config: Record<string, any>) => Promise<Problem|null>} create null: it was created
+ * @property {Record<string, any>} [start] what the fields hold at first; else their defaults
  * @property {string} [title]
  * @property {string} [about]
- * @property {string} [submit] the button's word
+ * @property {string} [submit] the text of the button
  */
 
 /** @param {Offer} offer */
@@ -74,7 +75,7 @@ export function openForm({
 }
 
 /**
- * A run is called after its data set, until someone gives it a name.
+ * A run has the name of its data set until a person gives it another one.
  * @param {HTMLFormElement} form
  */
 function nameAfterData(form) {
@@ -88,10 +89,14 @@ function nameAfterData(form) {
 
 /**
  * One field, or a group of them.
- * @typedef {{name: string, root: HTMLElement, read: () => any, complain: (place: string, text: string) => boolean}} Input
+ * @typedef {Object} Input
+ * @property {string} name
+ * @property {HTMLElement} root
+ * @property {() => any} read
+ * @property {(place: string, text: string) => boolean} complain false: it has no such field
  */
 
-/** Beside its field, what was received stands there already. @param {{msg: string}} error */
+/** What the server received is in the field already. @param {{msg: string}} error */
 const wordsOf = ({ msg }) => msg.replace(/ \(received .*/s, "");
 
 /**
@@ -211,7 +216,7 @@ function kindsInput(field, value, path) {
 }
 
 /**
- * What the chosen points look like.
+ * A small picture of the chosen data set.
  * @param {HTMLSelectElement} choice
  * @param {DataSet[]} datasets
  */

@@ -1,5 +1,5 @@
-// What the cursor or the keyboard rests on: its value, .grad, change, optimizer state and formula, kept current.
-// Knows nothing about how it was chosen.
+// Shows the selected element: its value, .grad, change, optimizer state and formula, always up to
+// date. Knows nothing about how it was selected.
 
 import { elementName, exact, format } from "../lib/format.js";
 import {
@@ -36,7 +36,7 @@ export function mount(root, store) {
     const target = /** @type {Target|null} */ (JSON.parse(key));
     const config = store.state.run?.config;
     const isKnown = target !== null && layout !== null && config !== undefined;
-    write(title, isKnown ? elementName(layout, target) : "Point at anything");
+    write(title, isKnown ? elementName(layout, target) : "Nothing selected");
     set(title, "data-empty", !isKnown);
     body = isKnown ? bodyOf(place, layout, target, store) : invitation(place);
   });
@@ -49,7 +49,7 @@ export function mount(root, store) {
         state.target === null
           ? ""
           : isSame(state.target, state.pin)
-            ? "pinned · Esc frees"
+            ? "pinned · Esc unpins"
             : "click to pin",
       );
       body.draw(state);
@@ -64,7 +64,7 @@ function ruleParts(config) {
     element("span", {}, ...symbols.map(symbolSpan)),
   );
   return [
-    element("h3", { class: "rule-title" }, `How ${optimizerName(config)} moves each number p`),
+    element("h3", { class: "rule-title" }, `How ${optimizerName(config)} updates each number p`),
     element("p", { class: "formula rule" }, ...lines),
   ];
 }
@@ -72,7 +72,8 @@ function ruleParts(config) {
 /** @param {HTMLElement} place @returns {Body} */
 function invitation(place) {
   const text =
-    "An edge, a unit, an arrow or a row: its value, its `.grad` and what the optimizer did to it stand here, with the formula of its gradient. A click pins it.";
+    "Point at an edge, a unit, an arrow or a row to see its value, its `.grad`, its last change " +
+    "and the formula of its gradient. Click to pin it.";
   place.replaceChildren(element("p", { class: "sentence" }, ...prose(text)));
   return { draw: () => {} };
 }
@@ -181,8 +182,8 @@ function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt
   }
   if (settled.before === null && settled.step === (run.first_step ?? 0)) {
     return change(
-      "not here",
-      `update ${settled.step} was made in the run that this one continues`,
+      "unknown",
+      `update ${settled.step} belongs to the run that this one continues`,
       "",
     );
   }
@@ -218,7 +219,7 @@ function symbolSpan({ text, idea, sub, sup, means }) {
 }
 
 /**
- * What the letters mean, and the formula worked out with this page's own arithmetic.
+ * What the sum runs over, and the formula's value by this page's own arithmetic.
  * @param {State} state
  * @param {Layout} layout
  * @param {Element} target
@@ -233,7 +234,8 @@ function whereText({ run, data, moment }, layout, target) {
       : `the ${n} or fewer points of its batch`;
   const adds = config.zero_grad === false ? "; added to what .grad held before" : "";
   const worked = workedOut(config, moment, layout, target, data.train);
-  return `Σ over ${points}${adds}${Number.isNaN(worked) ? "." : `; worked out here in float64: ${format(worked)}`}`;
+  const value = Number.isNaN(worked) ? "." : `; computed here in float64: ${format(worked)}`;
+  return `Σ over ${points}${adds}${value}`;
 }
 
 /**
@@ -299,11 +301,9 @@ function outputBody(place, layout, store) {
   const bias = { kind: "parameter", parameter: 3, index: 0 };
   const facts = factList();
   const rows = [{ target: bias, fact: facts.add(elementName(layout, bias), "weight") }];
-  const data = store.state.data;
-  const text =
-    data === null
-      ? ""
-      : `y_pred is the model's guess of ${data.y.name}${data.y.unit ? ` in ${data.y.unit}` : ""}.`;
+  const axis = store.state.data?.y;
+  const unit = axis?.unit ? ` in ${axis.unit}` : "";
+  const text = axis === undefined ? "" : `y_pred is the model's prediction of ${axis.name}${unit}.`;
   place.replaceChildren(
     formulaLine(outputFormula()),
     facts.root,
@@ -320,10 +320,13 @@ function inputBody(place) {
     draw({ data }) {
       if (data === null) return;
       const scaled =
-        data.x.scale === 1 ? "" : `, times ${data.x.scale}: small numbers train better`;
+        data.x.scale === 1 ? "" : `, times ${data.x.scale}, because small numbers train better`;
       write(
         text,
-        `x is ${data.x.name}${data.x.unit ? ` (${data.x.unit})` : ""}${scaled}. ${data.train.x.length} points to train on, ${data.validation.x.length} kept back to check.`,
+        [
+          `x is ${data.x.name}${data.x.unit ? ` (${data.x.unit})` : ""}${scaled}.`,
+          `${data.train.x.length} points for training, ${data.validation.x.length} for validation.`,
+        ].join(" "),
       );
     },
   };

@@ -1,5 +1,5 @@
 // A card whose view is fetched when there is something to draw. Knows nothing about what it shows.
-// uPlot, the heaviest part of the page, comes that way with the first steps.
+// uPlot, the largest part of the page, is loaded this way with the first steps.
 
 import { lazily } from "../lib/lazy.js";
 import { element } from "./dom.js";

@@ -1,5 +1,5 @@
-// Loss on a log axis: training and validation, and the training loss of the runs laid over. Knows nothing about where
-// rows come from.
+// Draws the loss on a log axis: training, validation, and the training loss of overlaid runs. Knows
+// nothing about where rows come from.
 
 import { valueAt, withOverlays } from "../compare/overlay.js";
 import { numberOf } from "../lib/number.js";

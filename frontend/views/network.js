@@ -1,5 +1,5 @@
-// The network, large: every parameter's value, gradient and change. Composes the drawing and listens to the cursor
-// and the keyboard; knows nothing about the socket or the other views.
+// The network card: every parameter's value, gradient and change. Composes the drawing and listens
+// to the cursor and the keyboard; knows nothing about the socket or the other views.
 
 import { Mark } from "./network/mark.js";
 import { isAtRest, Picture } from "./network/picture.js";
@@ -9,10 +9,9 @@ import { Tooltip } from "./network/tooltip.js";
 
 /** @import { Layout, Moment, RunData, State, Store, Target, View } from "../types.js" */
 
-const DESCRIPTION =
-  "The network: arrow keys walk through its parameters and units, Enter keeps one selected";
+const DESCRIPTION = "The network: arrow keys move through its parameters and units, Enter pins one";
 
-/** Pages may hold more than one drawing; ids inside must not collide. */
+/** A page may hold more than one drawing, and ids must be unique. */
 let mounted = 0;
 
 /** @param {HTMLElement} element @param {Store} store @returns {View} */
@@ -20,6 +19,14 @@ export function mount(element, store) {
   const drawing = new Drawing(element, store);
   return { draw: (state) => drawing.draw(state), unmount: () => drawing.unmount() };
 }
+
+/**
+ * @typedef {Object} Made
+ * @property {string|undefined} run
+ * @property {Layout|null} layout
+ * @property {RunData|null} data
+ * @property {number|undefined} hidden
+ */
 
 class Drawing {
   /** @type {Scene|null} */
@@ -30,18 +37,20 @@ class Drawing {
   #picture = null;
   /**
    * What the scene was made from.
-   * @type {{run: string|undefined, layout: Layout|null, data: RunData|null, hidden: number|undefined}}
+   * @type {Made}
    */
   #made = { run: undefined, layout: null, data: null, hidden: undefined };
   /**
-   * What was drawn last, to draw nothing when nothing changed.
+   * What was drawn last: nothing is drawn when nothing has changed.
    * @type {{moment: Moment|null, dark: boolean, isAtRest: boolean}}
    */
   #drawn = { moment: null, dark: false, isAtRest: false };
   /** Set by the first measurement. @type {{width: number, height: number}|null} */
   #size = null;
   /**
-   * What was hovered or focused here, rather than in another card: only that gets a tooltip.
+   * The target that is hovered or focused in this drawing. Only it gets a tooltip; one that was
+   * chosen
+   * in another card does not.
    * @type {Target|null}
    */
   #own = null;
@@ -103,7 +112,7 @@ class Drawing {
   }
 
   /**
-   * The scene for this run in this size; the scales live on as long as the run is the same.
+   * The scene for this run in this size. The scales stay as long as the run is the same.
    * @param {State} state
    * @param {Layout} layout
    */
@@ -147,7 +156,7 @@ class Drawing {
   }
 
   /**
-   * Called by the browser with sizes that it has anyway: drawing itself never asks for any.
+   * Called by the browser with the sizes of its layout; drawing itself measures nothing.
    * @param {DOMRectReadOnly} box
    */
   #resize({ width, height }) {
@@ -160,7 +169,7 @@ class Drawing {
   }
 
   #listen() {
-    // On the frame: an SVG that listens for focus becomes a tab stop itself.
+    // On the frame, because an SVG that listens for focus becomes a tab stop itself.
     const node = this.frame;
     const under = (/** @type {Event} */ { target }) => this.#scene?.targetAt(target) ?? null;
     node.addEventListener("pointerover", (event) => this.#aim(under(event)));
@@ -187,7 +196,7 @@ class Drawing {
     this.store.dispatch({ type: "pin", target });
   }
 
-  /** What the keyboard rests on, if a person can see that it does. */
+  /** The focused target, if the focus is visible. */
   #focused() {
     const { activeElement } = document;
     const isSeen =

@@ -1,5 +1,5 @@
-// The norm of each parameter's gradient, on a log axis, over those of the runs laid over. Knows nothing about where rows
-// come from.
+// Draws the norm of each parameter's gradient on a log axis, over those of overlaid runs. Knows
+// nothing about where rows come from.
 
 import { withOverlays } from "../compare/overlay.js";
 import { norm } from "../lib/number.js";
@@ -10,7 +10,8 @@ import { whenChanged } from "./dom.js";
 /** @import { ChartRows, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
 
 /**
- * One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale.
+ * One hue for four lines: weights are solid, biases dashed; the hidden layer is dark, the output
+ * pale.
  */
 const STYLES = [
   { colour: "var(--gradient)", width: 1.8 },
@@ -19,7 +20,10 @@ const STYLES = [
   { colour: "color-mix(in oklab, var(--gradient) 55%, var(--edge))", dash: [4, 3] },
 ];
 
-/** "hidden_linear.weight": the module once, then ".weight" and ".bias". @param {string} name */
+/**
+ * The parts of a name such as "hidden_linear.weight": the module, and ".weight".
+ * @param {string} name
+ */
 function spelt(name) {
   const dot = name.lastIndexOf(".");
   return { group: name.slice(0, Math.max(dot, 0)), label: name.slice(Math.max(dot, 0)) };

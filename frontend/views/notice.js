@@ -1,5 +1,5 @@
-// The strip above the network: what a state means and what to do next; and the refusals below.
-// Knows nothing about how what it offers is done.
+// Shows what a state means and what to do next, and the problems that the server reports. Knows
+// nothing about how the buttons do it.
 
 import { noticeOf } from "../texts.js";
 import { element, keepFocus, whenChanged } from "./dom.js";
@@ -31,18 +31,18 @@ export function mount(root, _store, actions) {
 
 /** @param {Notice} notice @param {Actions} actions */
 function strip({ mood, title, text, act, label }, actions) {
-  const words = element("p", {}, element("strong", {}, title), " ", text);
-  const made = element("div", { class: "notice", "data-mood": mood }, words);
-  if (act !== null)
-    made.append(
-      element(
-        "button",
-        { type: "button", onclick: actions[act], onmousedown: keepFocus },
-        label ?? LABELS[act],
-      ),
-    );
+  const sentence = element("p", {}, element("strong", {}, title), " ", text);
+  const made = element("div", { class: "notice", "data-mood": mood }, sentence);
+  if (act === "signIn") made.append(signInLink());
+  else if (act !== null) {
+    const attributes = { type: "button", onclick: actions[act], onmousedown: keepFocus };
+    made.append(element("button", attributes, label ?? LABELS[act]));
+  }
   return made;
 }
+
+/** After signing in, the browser returns to the run that the address names. */
+const signInLink = () => element("a", { href: `signin.html${location.hash}` }, "Sign in");
 
 const SHOWN_MS = 12_000;
 

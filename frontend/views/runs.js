@@ -1,8 +1,9 @@
-// The dialog with the list of runs: open, start again, delete. Knows nothing about how these are done.
+// The dialog with the list of runs: open, start again, overlay, compare, delete. Knows nothing
+// about how these are done.
 
 import { MAX_OVERLAYS } from "../compare/overlay.js";
 import { treeOf } from "../compare/run_tree.js";
-import { format } from "../lib/format.js";
+import { format, stepText } from "../lib/format.js";
 import { numberOf } from "../lib/number.js";
 import { configText } from "../texts.js";
 import { head, present } from "./dialog.js";
@@ -13,7 +14,7 @@ import { element, set } from "./dom.js";
 /**
  * @typedef {Object} Actions
  * @property {(id: string) => void} open
- * @property {(run: Run) => unknown} again same configuration, same seed: the same initial weights
+ * @property {(run: Run) => unknown} again create a run with the same initial weights
  * @property {(id: string) => Promise<void>} remove
  * @property {() => unknown} newRun
  * @property {() => Promise<void>} refresh
@@ -36,7 +37,7 @@ export function openRuns(store, actions) {
   const compare = element("button", {
     type: "button",
     id: "compare",
-    title: "Each chart large, and in whole sentences where they part",
+    title: "Large charts, and a sentence that says where the runs differ",
   });
   const shown = () =>
     store.state.runs.filter(
@@ -50,13 +51,13 @@ export function openRuns(store, actions) {
     const { overlaid, runs } = store.state;
     if (overlaid.length === 0) compare.remove();
     else if (!compare.isConnected) fresh.before(compare);
-    compare.textContent = `Compare ${shown().length} runs in large`;
+    compare.textContent = `Compare ${shown().length} runs`;
     hint.textContent =
       runs.length < 2
         ? ""
         : overlaid.length < MAX_OVERLAYS
-          ? "Tick runs to lay them over the charts."
-          : `${MAX_OVERLAYS} at most lie over the charts.`;
+          ? "Tick runs to show them in the charts."
+          : `The charts show at most ${MAX_OVERLAYS} other runs.`;
     for (const tick of list.querySelectorAll("input"))
       tick.disabled =
         tick.value === store.state.opened || (!tick.checked && overlaid.length >= MAX_OVERLAYS);
@@ -122,7 +123,7 @@ function rows({ runs, run, overlaid }, actions, dialog, refresh) {
 }
 
 /**
- * Whether its lines are in the charts: those of the run on the screen always are.
+ * The checkbox that overlays a run. The lines of the run on the screen are always in the charts.
  * @param {Run} run
  * @param {boolean} isHere
  * @param {boolean} isShown
@@ -134,8 +135,8 @@ function tickOf({ id, name }, isHere, isShown) {
     value: id,
     checked: isShown || isHere,
   });
-  set(tick, "aria-label", isHere ? `${name} is on the screen` : `Lay ${name} over the charts`);
-  set(tick, "title", isHere ? "On the screen" : "Lay it over the charts");
+  set(tick, "aria-label", isHere ? `${name} is on the screen` : `Show ${name} in the charts`);
+  set(tick, "title", isHere ? "On the screen" : "Show it in the charts");
   tick.disabled = isHere;
   return tick;
 }
@@ -149,9 +150,12 @@ function tickOf({ id, name }, isHere, isShown) {
  */
 function rowOf(run, isHere, actions, dialog, refresh) {
   const and = closing(dialog);
-  const loss = numberOf(run.loss);
-  const origin = run.parent ? `from step ${run.parent.step.toLocaleString("en")} · ` : "";
-  const facts = `${origin}step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}${run.loss == null ? "" : ` · loss ${format(loss, 3)}`} · ${when(run.created_at)}`;
+  const facts = [
+    ...(run.parent ? [`from step ${stepText(run.parent.step)}`] : []),
+    `step ${stepText(run.step)} / ${stepText(run.config.max_steps)}`,
+    ...(run.loss == null ? [] : [`loss ${format(numberOf(run.loss), 3)}`]),
+    when(run.created_at),
+  ].join(" · ");
   const words = element(
     "button",
     {

@@ -1,5 +1,5 @@
-// On the drawing's edge, whether it shows then or now; and what is there instead of a step that was thinned out.
-// Knows nothing about the timeline.
+// The badge on the drawing that says when a past step is shown, and which steps are kept around one
+// that was thinned out. Knows nothing about the timeline.
 
 import { stepText } from "../lib/format.js";
 import { element, keepFocus, set, whenChanged } from "./dom.js";
@@ -37,7 +37,7 @@ export function mount(root, store) {
 /** @param {State["run"]} run */
 function liveText(run) {
   const step = stepText(run?.step ?? 0);
-  return run?.state === "running" ? `live is at ${step}` : `the newest is ${step}`;
+  return run?.state === "running" ? `training is at step ${step}` : `the newest is step ${step}`;
 }
 
 /**
@@ -50,7 +50,7 @@ function liveText(run) {
 function words(step, newest, drawn, kept, visit) {
   const now = element("span", {}, newest);
   if (kept === null)
-    return [element("strong", {}, `step ${stepText(step)}`), element("span", {}, "— then;"), now];
+    return [element("strong", {}, `step ${stepText(step)}`), element("span", {}, "is shown;"), now];
   const offers = kept.map((one) =>
     element(
       "button",

@@ -1,5 +1,5 @@
-// The whole run along the bottom: the ways through its steps, beside the track that they are on.
-// Knows nothing about how a step is fetched.
+// The timeline: controls that move through the run's steps, and the track. Knows nothing about how
+// a step is loaded.
 
 import { stepText } from "../lib/format.js";
 import { parseCount, parseGrouped } from "../lib/number.js";
@@ -19,7 +19,7 @@ import { createTrack } from "./timeline/track.js";
  * @param {HTMLElement} root
  * @param {Store} store
  * @param {TimelineActions} ways
- * @returns {View & {follow: View["draw"]}} follow: a cheap draw, for every frame
+ * @returns {View & {follow: View["draw"]}} follow: draws the marker alone, for every frame
  */
 export function mount(root, store, { timeCommands, branch }) {
   const play = createPlayback(store, timeCommands);
@@ -27,7 +27,7 @@ export function mount(root, store, { timeCommands, branch }) {
   const place = createPlace(store);
   const from = barButton("continue", "Continue", "A new run that goes on from this step", branch);
   from.append(element("span", { class: "wide-only" }, " from here"));
-  const live = barButton("live", "Live", "Back to now (L or Esc)", timeCommands.live);
+  const live = barButton("live", "Live", "Return to the newest step (L or Esc)", timeCommands.live);
   root.append(play.root, track.root, place.root, from, live);
   return {
     draw(state) {
@@ -61,10 +61,10 @@ function createPlayback(store, timeCommands) {
   const back = barButton(
     "play-back",
     "◀",
-    "Play history backwards (Shift+P)",
+    "Play the steps backwards (Shift+P)",
     timeCommands.playBackward,
   );
-  const on = barButton("play-on", "▶", "Play history forwards (P)", timeCommands.playForward);
+  const on = barButton("play-on", "▶", "Play the steps forwards (P)", timeCommands.playForward);
   const speed = element("input", {
     id: "playback-speed",
     inputmode: "decimal",
@@ -89,7 +89,7 @@ function createPlayback(store, timeCommands) {
         [on, "▶", 1, "forwards"],
       ])) {
         write(way, direction === step ? "❚❚" : face);
-        set(way, "aria-label", direction === step ? "Stop playing" : `Play history ${words}`);
+        set(way, "aria-label", direction === step ? "Stop playing" : `Play the steps ${words}`);
         set(way, "aria-pressed", String(direction === step));
         set(way, "disabled", !may);
       }
@@ -101,7 +101,7 @@ function createPlayback(store, timeCommands) {
   return {
     root: element(
       "div",
-      { class: "playback", role: "group", "aria-label": "Play history" },
+      { class: "playback", role: "group", "aria-label": "Play the steps" },
       back,
       on,
       speed,
@@ -112,12 +112,15 @@ function createPlayback(store, timeCommands) {
   };
 }
 
-/** Typed: keys go through time again. @param {string} key */
+/**
+ * After typing, give the focus to the track, so that keys move through steps again.
+ * @param {string} key
+ */
 function leave(key) {
   if (key === "Enter" || key === "Escape") document.getElementById("track")?.focus();
 }
 
-/** Where one is: the step, to be typed over. @param {Store} store */
+/** The number of the step on the screen; another one can be typed. @param {Store} store */
 function createPlace(store) {
   const input = element("input", {
     id: "place",

@@ -52,7 +52,7 @@ def test_the_one_time_link_leads_to_the_page(visitor: Page, behind: tuple[Server
     visitor.goto(proxy.url + server.first_line.rpartition("/")[2])
     expect(visitor.locator("#network svg")).to_be_visible()
     visitor.goto(proxy.url + server.first_line.rpartition("/")[2])  # used: on to the sign-in page
-    expect(visitor.locator("#answer")).to_contain_text("used already")
+    expect(visitor.locator("#answer")).to_contain_text("was used already")
 
 
 def test_a_whole_session_stays_below_the_prefix(

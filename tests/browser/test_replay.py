@@ -102,7 +102,7 @@ def test_every_step_of_a_run_that_fits_is_there(
 ) -> None:
     path = written(server, run, tmp_path, "4MB")
     replay = open_file(path)
-    assert f"every one of {STEPS + 1:,} steps" in replay.page.inner_text("#bar")
+    assert f"all {STEPS + 1:,} steps" in replay.page.inner_text("#bar")
     for step in (0, 1, 777, 1999, STEPS):
         assert replay.go(step) == step
         assert replay.edges() == recorded(server, run, step)

@@ -196,7 +196,7 @@ def test_a_link_to_a_run_that_was_deleted_says_so(
     complaints.forgive(r"WebSocket connection to|status of 404")
     dashboard = open_page(server, "nowhere")
     expect(badge(dashboard)).to_have_text("no run")
-    expect(notice(dashboard)).to_contain_text("This run is not here")
+    expect(notice(dashboard)).to_contain_text("This run does not exist")
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +251,7 @@ def test_a_server_started_again_with_another_folder_leaves_no_blank_page(
         server.stop()
     with serving(tmp_path / "two", port=server.port) as successor:
         new = first_run(successor)
-        expect(notice(dashboard)).to_contain_text("This run is not here")
+        expect(notice(dashboard)).to_contain_text("This run does not exist")
         expect(badge(dashboard)).to_have_text("no run")
         for card in ("#bar", "#transport", "#network", "#timeline"):
             expect(dashboard.page.locator(card)).to_be_visible()
@@ -275,7 +275,7 @@ def test_a_run_that_is_deleted_elsewhere_while_it_is_on_the_screen_is_said_to_be
         expect(dashboard.page.locator("dialog[open] .run-open")).to_have_count(2)
         server.client.delete(f"/api/runs/{run}")
         dashboard.page.keyboard.press("Escape")
-        expect(notice(dashboard)).to_contain_text("This run is not here")
+        expect(notice(dashboard)).to_contain_text("This run does not exist")
         expect(badge(dashboard)).to_have_text("no run")
         dashboard.page.goto(f"{server.url}/#run={other}")
         dashboard.wait("(id) => livegrad.store.state.run?.id === id", other)

@@ -116,7 +116,7 @@ def test_any_step_on_the_screen_is_the_stored_one_while_training_runs(
     assert board.about()["state"] == "running"
     newest = board.page.evaluate("window.livegrad.store.state.run.step")
     board.wait("step => window.livegrad.store.state.run.step > step", newest)
-    assert "live is at" in board.page.locator(".when").inner_text()
+    assert "training is at step" in board.page.locator(".when").inner_text()
 
 
 def test_the_values_shown_then_are_the_bytes_of_the_record(
@@ -261,7 +261,7 @@ def test_it_is_plain_whether_the_screen_shows_then_or_now(
     )
     text = page.locator("#track").get_attribute("aria-valuetext")
     assert text is not None
-    assert text.startswith("step 45 of 120, then, loss ")
+    assert text.startswith("step 45 of 120, loss ")
     page.locator("#live").click()
     board.wait(LIVE)
     assert page.locator("[data-visited]").count() == 0

@@ -75,7 +75,7 @@ test("one fetch at a time; the next while training goes on only after a rest", a
   assert.deepEqual(asked[1], ["exact", 11, 19]);
 });
 
-test("what could not be fetched is missing still, and is asked for at the next greeting, not before", async () => {
+test("what could not be fetched is asked for again after the next hello, not before", async () => {
   const { backfill, asked, answers, timers } = errands({ isAtRest: true });
   await backfill.begun(5, Promise.resolve());
   backfill.greeted(8);
@@ -88,7 +88,7 @@ test("what could not be fetched is missing still, and is asked for at the next g
   assert.deepEqual(asked[1], ["exact", 6, 12]);
 });
 
-test("while the whole past is on its way nothing else is fetched, and what was skipped meanwhile is afterwards", async () => {
+test("while the past is loaded nothing else is fetched; steps skipped meanwhile are fetched after it", async () => {
   const { backfill, asked } = errands();
   /** @type {() => void} */
   let arrive = () => {};

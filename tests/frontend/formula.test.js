@@ -43,7 +43,7 @@ const textOf = (symbols) =>
     .replaceAll("\u00a0", " ");
 
 for (const activation of ACTIVATIONS) {
-  test(`the formula is the slope of the loss, by finite differences, for all parameters: ${activation}`, () => {
+  test(`the formula is the slope of the loss by finite differences: ${activation}`, () => {
     for (const target of elements) {
       const at = layout.parameters[target.parameter].value + target.index;
       const slope = (lossAt(activation, at, 1e-5) - lossAt(activation, at, -1e-5)) / 2e-5;
@@ -56,7 +56,7 @@ for (const activation of ACTIVATIONS) {
   });
 }
 
-test("the written formula follows the chain rule as far as the parameter stands from the loss", () => {
+test("the written formula follows the chain rule from the loss to the parameter", () => {
   const write = (/** @type {number} */ parameter, /** @type {any} */ activation) =>
     textOf(
       gradientFormula({ kind: "parameter", parameter, index: 1 }, { ...run().config, activation }),

@@ -66,7 +66,14 @@ export function run(changes = {}) {
 
 /**
  * A frame whose record k holds the loss 100 / (k + 1) and k in every parameter and gradient.
- * @param {{first?: number, count?: number, kind?: number, skipped?: number, time?: number, floats?: number}} [of]
+ * @param {{
+ *   first?: number,
+ *   count?: number,
+ *   kind?: number,
+ *   skipped?: number,
+ *   time?: number,
+ *   floats?: number,
+ * }} [of]
  */
 export function frame({
   first = 0,

@@ -177,7 +177,7 @@ test("every violet arrow points the way of −.grad", () => {
   }
 });
 
-test("every green arrow points the way of after − before, and the disagreements are marked and counted", () => {
+test("every green arrow points the way of its change, and disagreements are marked and counted", () => {
   const values = record();
   const before = record(3);
   const { page, picture } = drawn(momentOf({ values, before }));
@@ -286,6 +286,7 @@ test("a screen reader is told name, value, gradient and change", () => {
   const { attributes } = page.all({ class: "edge", "data-name": "hidden_linear.weight[0, 0]" })[0];
   assert.equal(
     attributes["aria-label"],
-    "hidden_linear.weight[0, 0], 0.5000, fresh gradient 0.2500, change 0.2500, against its gradient",
+    "hidden_linear.weight[0, 0], 0.5000, fresh gradient 0.2500, " +
+      "change 0.2500, against its gradient",
   );
 });

@@ -1,4 +1,5 @@
-// As much of a document as the drawing writes to, so that what it says can be read without a browser.
+// As much of a document as the drawing writes to, so that what it says can be read without a
+// browser.
 
 class FakeNode {
   /** @type {FakeNode|null} */

@@ -21,7 +21,7 @@ test("the legend says what .grad is at this moment", () => {
 });
 
 test("the legend counts the changes that went against their gradient", () => {
-  assert.match(changeText(false, 0), /once step\(\) is done/);
+  assert.match(changeText(false, 0), /after step\(\)/);
   assert.match(changeText(true, 0), /none/);
   assert.match(changeText(true, 7), /≠.*7/);
 });

@@ -24,7 +24,7 @@ test("a run has no value before its first step and after its last", () => {
   );
 });
 
-test("what is laid over survives opening another run; the one that is opened changes places with it", () => {
+test("overlays stay when another run is opened; an opened overlay and the run change places", () => {
   let state = reduce(initialState(), { type: "open", id: "a" });
   for (const id of ["a", "b", "c"]) state = reduce(state, { type: "overlay", id, isShown: true });
   assert.deepEqual(state.overlaid, ["b", "c"], "a run is not laid over itself");
@@ -33,7 +33,7 @@ test("what is laid over survives opening another run; the one that is opened cha
   assert.deepEqual(reduce(state, { type: "overlay", id: "b", isShown: false }).overlaid, ["c"]);
 });
 
-test("no more runs are laid over than one can tell apart", () => {
+test("no more runs are overlaid than a person can tell apart", () => {
   let state = reduce(initialState(), { type: "open", id: "a" });
   for (const id of ["b", "c", "d", "e", "f"])
     state = reduce(state, { type: "overlay", id, isShown: true });

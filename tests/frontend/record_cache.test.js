@@ -18,7 +18,13 @@ function chunk(from, to) {
  */
 function source(answer = (from, to) => [chunk(from, to)]) {
   /**
-   * @type {{from: number, to: number, signal: AbortSignal, answer: () => Promise<void>, fail: (error: Error) => Promise<void>}[]}
+   * @type {{
+   *   from: number,
+   *   to: number,
+   *   signal: AbortSignal,
+   *   answer: () => Promise<void>,
+   *   fail: (error: Error) => Promise<void>,
+   * }[]}
    */
   const asked = [];
   const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -67,7 +73,7 @@ function ready(answer = (from, to) => [chunk(from, to)]) {
 const bounds = () => ({ first: 0, last: 999 });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("any step comes exactly, with the record before it, across the borders of ranges and after every eviction", async () => {
+test("any step comes exactly, with the record before it, in any range and after any eviction", async () => {
   const recordCache = new RecordCache(ready(), FLOATS, bounds, {
     span: 8,
     budget: 40 * RECORD_BYTES,
@@ -113,7 +119,7 @@ test("what is in the cache is not asked for again", async () => {
   );
 });
 
-test("while one fetch is under way only the newest wish waits; the ones between come to nothing", async () => {
+test("while a fetch is under way only the newest request waits; the ones between get undefined", async () => {
   const from = source();
   const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
   const wishes = [100, 200, 300, 400].map((step) => recordCache.record(step));
@@ -129,7 +135,7 @@ test("while one fetch is under way only the newest wish waits; the ones between 
   assert.equal(recordCache.nearest(110)?.step, 103, "what came too late is kept all the same");
 });
 
-test("a fetch that nobody waits for is given up when it takes long; what was fetched ahead of need at once", async () => {
+test("a fetch that nobody waits for is given up when it takes long; a prefetch at once", async () => {
   let now = 0;
   const from = source();
   const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8, now: () => now });
@@ -195,7 +201,7 @@ test("a failed fetch fails the wish, and the next one is tried", async () => {
   assert.equal((await again)?.step, 1);
 });
 
-test("a closed recordCache lets go of everything", async () => {
+test("a closed cache drops everything", async () => {
   const from = source();
   const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
   const wish = recordCache.record(1);

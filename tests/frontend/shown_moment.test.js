@@ -30,7 +30,7 @@ function after(actions, changes = {}) {
   return [...begun, ...actions].reduce(reduce, initialState());
 }
 
-test("a look back shows the record of that step in every card, while the run goes on behind", () => {
+test("a visited step shows its record in every card while the run goes on", () => {
   const visited = after([{ type: "visit", step: 20 }, arrival(20)]);
   const later = reduce(visited, {
     type: "frame",
@@ -135,7 +135,7 @@ test("a held key stops at now instead of training on; pressed anew it trains", (
   assert.deepEqual(sent, ["step"]);
 });
 
-test("news of a run are kept apart from refusals: a restart until it is heard, a log that fails until it is well again", () => {
+test("news are kept apart from problems: a restart until it is dismissed, the log until it works", () => {
   const news = (/** @type {string} */ title) => ({ type: "news", title, detail: title });
   const both = after([news("restarted"), news("log")]);
   assert.deepEqual(both.news, { restarted: "restarted", log: "log" });
@@ -199,13 +199,13 @@ test("what was thinned out lies between the stretches that are kept whole", () =
   );
 });
 
-test("news stand in the strip, the log's before all but a failure, a restart's behind what the run's state asks for", () => {
+test("the log's news come before any notice but a failure; a restart's come last", () => {
   const news = (/** @type {string} */ title) => ({ type: "news", title, detail: "it broke" });
   const title = (/** @type {any[]} */ actions, /** @type {any} */ changes) =>
     noticeOf(after(actions, changes))?.title;
-  assert.equal(title([news("restarted")], {}), "Started again");
+  assert.equal(title([news("restarted")], {}), "The trainer was restarted");
   assert.equal(title([news("restarted"), { type: "dismissNews" }], {}), undefined);
-  assert.equal(title([news("restarted"), news("log")], {}), "Nothing can be recorded now");
+  assert.equal(title([news("restarted"), news("log")], {}), "The run log cannot be written");
   const interrupted = { type: "state", run: run({ state: "interrupted", step: 50 }) };
   assert.equal(title([news("restarted"), interrupted], {}), "Interrupted after step 50");
 });

@@ -70,7 +70,7 @@ test("what is asked for is shown, and what is in the cache in the same instant",
   assert.equal(store.state.visited?.moment?.before?.[5], 40);
 });
 
-test("until a step is there the nearest one is shown, and at rest always the exact one", async () => {
+test("until a step has come the nearest one is shown, and at rest always the exact one", async () => {
   const { visit, shown } = timeCommands();
   visit(40);
   await turns();
@@ -80,7 +80,7 @@ test("until a step is there the nearest one is shown, and at rest always the exa
   assert.equal(shown(), 100);
 });
 
-test("a step that was thinned out is told with its neighbours, of which the nearer is drawn under its own number", async () => {
+test("for a step that was thinned out the nearer of its kept neighbours is shown", async () => {
   const { visit, shown, store } = timeCommands({ keeps: (step) => step % 128 === 0 });
   visit(140);
   await turns();
@@ -103,7 +103,7 @@ test("while the server is away one tries again, until now is looked at", async (
   assert.equal(shown(), 40);
 });
 
-test("playback goes as fast as it is asked to, by the clock, and stops at the first step", async () => {
+test("playback has the speed that was asked for, and stops at the first step", async () => {
   const { store, shown, draw } = timeCommands();
   store.dispatch({ type: "playback", direction: -1, speed: 1000 });
   await turns();
@@ -119,7 +119,7 @@ test("playback goes as fast as it is asked to, by the clock, and stops at the fi
   assert.deepEqual([shown(), store.state.playback.direction], [0, 0]);
 });
 
-test("playback waits for a step that takes long, and does not show the same one for ever", async () => {
+test("playback waits for a step that takes long, but not forever", async () => {
   const { store, draw, fault } = timeCommands();
   fault.isAway = true;
   store.dispatch({ type: "playback", direction: 1, speed: 100 });

@@ -50,7 +50,7 @@ test("after skipped steps the one before is unknown until it is fetched", () => 
   assert.equal(late.moment?.before, null);
 });
 
-test("the inside of an iteration is shown over the last record, whichever message comes first", () => {
+test("a half-done iteration is shown over the last record, whichever message comes first", () => {
   const settled = after([hello({ step: 1 }), framed({ first: 0 }), framed({ first: 1 })]);
   const event = {
     type: "state",
@@ -81,7 +81,7 @@ test("the next record supersedes the inside of an iteration", () => {
   assert.equal(state.run?.phase, "step");
 });
 
-test("the same record sent again after a reconnect does not hide the inside of an iteration", () => {
+test("the same record sent again after a reconnect does not hide a half-done iteration", () => {
   const event = { type: "state", run: run({ step: 1, phase: "forward" }) };
   const inside = after([
     hello({ step: 1 }),
@@ -105,7 +105,7 @@ test("grad_states tells a stale gradient from a fresh one", () => {
   assert.deepEqual(state.moment?.gradStates, stale);
 });
 
-test("NaN or infinity in the loss or a parameter is a divergence; NaN before the first step is not", () => {
+test("NaN or infinity in the loss or a parameter is a divergence; before the first step it is not", () => {
   const nan = frame({ first: 2 });
   new Float32Array(nan, 32)[5] = NaN;
   const state = after([

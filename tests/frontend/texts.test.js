@@ -53,7 +53,7 @@ test("a float32 is written as a person would have typed it", () => {
   );
 });
 
-test("the state's words tell between from inside, and divergence", () => {
+test("the state's text names half-done iterations and divergence", () => {
   assert.equal(stateText(state({})).text, "paused");
   assert.equal(stateText(state({ step: 240, phase: "backward" })).text, "paused in step 241");
   assert.equal(stateText(state({ state: "running" })).text, "training");
@@ -64,7 +64,7 @@ test("the state's words tell between from inside, and divergence", () => {
   assert.equal(stateText(state({}, { connection: "lost" })).text, "connection lost");
 });
 
-test("each phase has its one true sentence about .grad", () => {
+test("each phase has a sentence that is true of .grad", () => {
   const say = (/** @type {Phase} */ phase, /** @type {any} */ changes = {}) =>
     phaseSentence(state({ step: 3, phase, ...changes }));
   assert.match(phaseSentence(state({})), /Nothing has run yet.*None/);
@@ -74,7 +74,7 @@ test("each phase has its one true sentence about .grad", () => {
   assert.match(say("loss", { loss: 2.31, ...grad("none") }), /2\.31/);
   assert.match(
     say("backward", grad("fresh")),
-    /how the loss would change.*No parameter has moved yet/,
+    /how the loss changes.*No parameter has changed yet/,
   );
   assert.match(say("step", grad("fresh")), /Update 3 is done/);
 });
@@ -83,11 +83,11 @@ test("a loop without zero_grad is described as it is", () => {
   const config = { ...run().config, zero_grad: false };
   assert.match(
     phaseSentence(state({ step: 3, phase: "zero_grad", config, ...grad("fresh") })),
-    /leaves out/,
+    /does not call/,
   );
   assert.match(
     phaseSentence(state({ step: 3, phase: "backward", config, ...grad("fresh") })),
-    /Added to what was there/,
+    /added to what was there/,
   );
 });
 
@@ -130,7 +130,10 @@ test("every state that needs a word has a notice, and ordinary training has none
     /Diverged: the loss is inf/,
   );
   assert.match(title(state({}, { connection: "lost" })), /Connection lost/);
-  assert.match(title(state({}, { missing: "x" })), /not here/);
+  const signedOut = { connection: /** @type {const} */ ("signed-out") };
+  assert.equal(noticeOf(state({}, signedOut))?.act, "signIn");
+  assert.equal(stateText(state({}, signedOut)).text, "signed out");
+  assert.match(title(state({}, { missing: "x" })), /does not exist/);
   assert.match(title({ ...initialState(), loaded: true }), /No runs yet/);
   assert.match(title(initialState()), /Connecting/);
 });

@@ -1,4 +1,5 @@
-// Each line's name at its end, so that no key has to be looked up. Knows uPlot's coordinates, not what lines mean.
+// Writes each line's name at its end, so that nobody has to look up the key. Knows uPlot's
+// coordinates; nothing about what the lines mean.
 
 import { element, set, write } from "../dom.js";
 

@@ -1,4 +1,5 @@
-// The lines of the runs laid over a chart, and what its key says of each. Knows nothing about how they are drawn.
+// The lines of the runs that are laid over a chart, and what the key says about each. Knows nothing
+// about how they are drawn.
 
 import { distinct, lookOf, PARAMETERS } from "../../compare/overlay.js";
 import { divergenceNote, divergenceText } from "../../compare/run_tree.js";
@@ -10,15 +11,18 @@ import { element, keepFocus, set, write } from "../dom.js";
 const WIDTH = 1.3;
 
 /**
- * The runs whose lines there are, as one value: when it changes, the chart is another.
+ * The overlaid runs as one text: when it changes, the chart is made anew.
  * @param {Overlay[]} overlays
  */
 export const overlayKey = (overlays) =>
   overlays.map(({ run }) => `${run.id} ${run.name}`).join("\n");
 
 /**
- * One line of each run, with its name, where it parts from the one on the screen, and a way to take it off.
- * @param {Overlay[]} overlays @param {Store} store @param {string} colour
+ * One line of each run, with its name, where it differs from the run on the screen, and a button
+ * that removes it.
+ * @param {Overlay[]} overlays
+ * @param {Store} store
+ * @param {string} colour
  */
 export function namedOverlayLines(overlays, store, colour) {
   const tails = overlays.map(({ run }) => createTail(run, store));
@@ -38,7 +42,7 @@ export function namedOverlayLines(overlays, store, colour) {
 }
 
 /**
- * All gradient norms of each run: the key of the loss tells which is whose.
+ * All gradient norms of each run. The key of the loss chart says which line belongs to which run.
  * @param {Overlay[]} overlays
  * @param {string} colour
  * @returns {Line[]}
@@ -58,8 +62,8 @@ function createTail(run, store) {
       ...{
         type: "button",
         class: "remove-overlay",
-        title: "Take it off the charts",
-        "aria-label": `Take ${run.name} off the charts`,
+        title: "Remove it from the charts",
+        "aria-label": `Remove ${run.name} from the charts`,
       },
       ...{
         onclick: () => store.dispatch({ type: "overlay", id: run.id, isShown: false }),

@@ -1,8 +1,8 @@
-// The dialog of everything that can be taken along: the picture, this step, the whole run.
-// Knows nothing about how files are made.
+// The export dialog: the picture, this step, and the whole run. Knows nothing about how files are
+// made.
 
 import { fetchFile, fetchLong, save } from "../../export/download.js";
-import { portray, rasterise } from "../../export/portrait.js";
+import { pngOf, svgOf } from "../../export/drawing_file.js";
 import { head, loadStyle, present } from "../dialog.js";
 import { element, set, write } from "../dom.js";
 
@@ -10,12 +10,16 @@ import { element, set, write } from "../dom.js";
 /** @import { State } from "../../types.js" */
 
 /**
- * @typedef {{title: string, about: string, id: string, download: (job: Job) => Promise<void>}} Offer
+ * @typedef {Object} Offer
+ * @property {string} title
+ * @property {string} about
+ * @property {string} id
+ * @property {(job: Job) => Promise<void>} download
  */
 /** @typedef {{onProgress: (progress: Progress) => void, signal: AbortSignal}} Job */
 
-const PATIENCE_MS = 300; // before it is shown that something is under way
-const PIXELS = 2; // of a PNG, for one of the screen's
+const PATIENCE_MS = 300; // before the progress is shown
+const PIXELS = 2; // of a PNG, for each pixel of the screen
 
 /** @param {State} state as the cards show it, now or then */
 export function openExport(state) {
@@ -71,7 +75,12 @@ function rowOf(offer, closing) {
 
 /**
  * @param {Offer} offer
- * @param {{row: HTMLElement, button: HTMLButtonElement, bar: HTMLProgressElement, cancel: HTMLButtonElement, status: HTMLElement}} parts
+ * @param {Object} parts
+ * @param {HTMLElement} parts.row
+ * @param {HTMLButtonElement} parts.button
+ * @param {HTMLProgressElement} parts.bar
+ * @param {HTMLButtonElement} parts.cancel
+ * @param {HTMLElement} parts.status
  * @param {AbortSignal} closing
  */
 async function run(offer, { row, button, bar, cancel, status }, closing) {
@@ -117,21 +126,20 @@ export function progressText({ bytes, rows, total }) {
 /** @param {State} state @returns {Offer[]} */
 function pictures(state) {
   const name = `livegrad-${state.run?.id}-step-${stepOf(state)}`;
-  const portrait = () =>
-    portray(drawing(), { title: titleOf(state), description: describe(state) });
+  const picture = () => svgOf(drawing(), { title: titleOf(state), description: describe(state) });
   return [
     {
       id: "svg",
       title: "SVG",
       about: "as it looks now, for print, slides or a page",
       download: async () =>
-        save(new Blob([portrait().text], { type: "image/svg+xml" }), `${name}.svg`),
+        save(new Blob([picture().text], { type: "image/svg+xml" }), `${name}.svg`),
     },
     {
       id: "png",
       title: "PNG",
       about: `${PIXELS}× the pixels of the screen`,
-      download: async () => save(await rasterise(portrait(), PIXELS), `${name}.png`),
+      download: async () => save(await pngOf(picture(), PIXELS), `${name}.png`),
     },
   ];
 }
@@ -147,13 +155,15 @@ const titleOf = (state) => `${state.run?.name}, step ${stepText(state)}`;
 
 /** @param {State} state */
 function describe({ run, moment }) {
-  return `Run ${run?.id} of livegrad, step ${moment?.step}, phase ${moment?.phase}. Configuration: ${JSON.stringify(run?.config)}`;
+  const where = `Run ${run?.id} of livegrad, step ${moment?.step}, phase ${moment?.phase}`;
+  return `${where}. Configuration: ${JSON.stringify(run?.config)}`;
 }
 
 /** @param {State} state @returns {Offer[]} */
 function ofStep(state) {
   const { moment, run } = state;
-  // A half-done iteration has no step of its own yet: it is what the server holds at this moment.
+  // A half-done iteration has no step of its own yet; without `step`, the server answers with what
+  // it holds at this moment.
   const isHalfDone = moment !== null && moment.phase !== "step";
   const at = isHalfDone ? "" : `&step=${stepOf(state)}`;
   const path = (/** @type {string} */ format) =>
@@ -172,7 +182,7 @@ function ofStep(state) {
     offer("npz", "npz", "for NumPy, with run, step and configuration as __metadata__"),
     offer("csv", "CSV", "a line for each element"),
     {
-      ...offer("json", "JSON", "as the interface answers, with run, step and configuration"),
+      ...offer("json", "JSON", "as the REST interface answers, with run, step and configuration"),
       download: json(path("json"), `${run?.id}-step-${stepOf(state)}`),
     },
   ];
@@ -200,7 +210,7 @@ function ofRun(state) {
       "Replay",
       "one HTML file that plays this run offline: for a lesson, a blog, a colleague",
     ),
-    offer("script", "Script", "plain PyTorch that comes to the same numbers, bit for bit"),
+    offer("script", "Script", "plain PyTorch that computes the same numbers, bit for bit"),
     long("history.csv", "CSV", "a row for each step: every parameter and gradient"),
     long("history.parquet", "Parquet", "the same table, smaller"),
   ];
@@ -226,7 +236,7 @@ function fetchingLong(path, run) {
 }
 
 /**
- * The answer for programs carries no file name.
+ * Fetch JSON, which comes without a file name.
  * @param {string} url
  * @param {string} name
  * @returns {Offer["download"]}

@@ -1,5 +1,5 @@
-// The two arrows of one parameter, and the mark beside them: solid −.grad, outlined Δ, "≠" where they disagree.
-// Knows nothing about edges or chips.
+// Draws the two arrows of one parameter and the mark beside them: −.grad solid, Δ outlined, and "≠"
+// where they disagree. Knows nothing about edges or chips.
 
 import { arrowPath } from "../../lib/geometry.js";
 import { Mark } from "./mark.js";
@@ -7,10 +7,10 @@ import { Mark } from "./mark.js";
 /** @import { Plan, Slots } from "../../lib/geometry.js" */
 /** @import { Picture } from "./picture.js" */
 
-/** Lengths are drawn in halves of a pixel, so that few paths need to be spelled. */
+/** Lengths are drawn in halves of a pixel, so that few different paths are written. */
 const FINENESS = 2;
 
-/** Arrow paths by length, spelled once. */
+/** Arrow paths by length; each is written once. */
 export class ArrowPaths {
   /** @type {Map<number, string>} */
   #spelled = new Map();
@@ -36,7 +36,7 @@ export class ArrowPaths {
   }
 }
 
-/** One arrow; in the page only while it has something to say. */
+/** One arrow. It is in the page only while there is a number to show. */
 export class Arrow {
   /**
    * @param {"gradient"|"change"} kind
@@ -70,7 +70,7 @@ export class Arrow {
   }
 }
 
-/** Everything that stands in the slots of one parameter, but its sign. */
+/** Everything in the slots of one parameter except its sign. */
 export class Arrows {
   /** @param {Mark} parent @param {string} name @param {Slots} slots @param {ArrowPaths} paths */
   constructor(parent, name, slots, paths) {
@@ -101,7 +101,7 @@ export class Arrows {
   }
 
   /**
-   * What is no number is said where it would have stood.
+   * Write "nan" or "inf" in the place of the arrows.
    * @param {boolean} disagrees
    * @param {number} value
    * @param {number} downhill

@@ -1,4 +1,5 @@
-// A bias: a square on its unit, in the weight colours, with its sign and its arrows. Knows nothing about edges.
+// Draws a bias: a square on its unit, in the weight colours, with its sign and arrows. Knows
+// nothing about edges.
 
 import { Mark } from "./mark.js";
 import { colourOf, ParameterMark, signPath } from "./parameter_mark.js";

@@ -1,4 +1,5 @@
-// A weight: a line whose colour is sign and size, and whose width is size. Knows nothing about units.
+// Draws a weight: a line whose colour shows sign and size, and whose width shows size. Knows
+// nothing about units.
 
 import { Mark } from "./mark.js";
 import { colourOf, ParameterMark, signPath } from "./parameter_mark.js";

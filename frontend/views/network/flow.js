@@ -1,4 +1,4 @@
-// Numbers run to the right in forward(), gradients to the left in backward(): once, when that phase is reached.
+// Animates the edges when a phase is reached: to the right in forward(), to the left in backward().
 // Derived from the moment before and the moment now; knows nothing about values.
 
 import { Mark } from "./mark.js";
@@ -28,7 +28,7 @@ export class Flow {
     this.group.set("data-flow", moving && !still ? moment.phase : null);
   }
 
-  /** Most runs are never stepped by phase, so the paths are made when the first one is. */
+  /** Most runs are never stepped by phase, so the paths are made when a phase is first shown. */
   #drawPaths() {
     if (this.isDrawn) return;
     this.isDrawn = true;

@@ -1,4 +1,5 @@
-// The words above the columns: what PyTorch calls each, and its shape. Knows nothing about values.
+// Writes the headings of the columns: what PyTorch calls each, and its shape. Knows nothing about
+// values.
 
 import { shapeText } from "../../lib/format.js";
 import { Mark } from "./mark.js";
@@ -45,7 +46,7 @@ function layerName(parameter) {
   return /^\d+$/.test(name) ? `${name}: Linear` : name;
 }
 
-/** Rows of the tensors that flow: the batch. @param {Run|null} run @param {RunData|null} data */
+/** Rows of the tensors: the size of the batch. @param {Run|null} run @param {RunData|null} data */
 function batchRows(run, data) {
   if (data === null) return null;
   return Math.min(run?.config.batch_size ?? Infinity, data.train.x.length);

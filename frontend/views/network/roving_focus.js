@@ -1,11 +1,12 @@
-// One tab stop for the whole drawing: arrow keys walk from element to element. Knows nothing about values.
+// Makes the whole drawing one tab stop, in which arrow keys move from element to element. Knows
+// nothing about values.
 
 /** @import { Target } from "../../types.js" */
 
 /** @typedef {{target: Target, node: SVGElement}} Stop */
 
 /**
- * What a key does to [column, row].
+ * Where each key leads from [column, row].
  * @type {Record<string, (column: number, row: number, rows: number) => [number, number]>}
  */
 const MOVES = {
@@ -19,7 +20,7 @@ const MOVES = {
 
 export class RovingFocus {
   #column = 0;
-  /** Kept while passing the input and the output, which have one row only. */
+  /** Remembered while the focus passes the input and the output, which have one row only. */
   #row = 0;
 
   /** @param {Stop[][]} columns from left to right, each from top to bottom */
@@ -28,13 +29,13 @@ export class RovingFocus {
     this.stop.node.setAttribute("tabindex", "0");
   }
 
-  /** Where the keyboard is. @returns {Stop} */
+  /** The element that has the tab stop. @returns {Stop} */
   get stop() {
     const column = this.columns[this.#column];
     return column[Math.min(this.#row, column.length - 1)];
   }
 
-  /** Go where a key leads. @param {string} key @returns {boolean} whether it leads anywhere */
+  /** Move to where a key leads. @param {string} key @returns {boolean} whether it leads anywhere */
   press(key) {
     const move = MOVES[key];
     if (move === undefined) return false;

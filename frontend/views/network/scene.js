@@ -1,4 +1,5 @@
-// Everything that is drawn for one network in one size. Made anew when either changes; knows nothing about events.
+// Everything that is drawn for one network in one size; made anew when either changes. Knows
+// nothing about events.
 
 import { arrange } from "../../lib/geometry.js";
 import { isSame } from "../../lib/target.js";
@@ -26,7 +27,7 @@ const NOTHING = { target: null, node: null };
 const [HIDDEN_WEIGHT, HIDDEN_BIAS, OUTPUT_WEIGHT, OUTPUT_BIAS] = [0, 1, 2, 3];
 
 export class Scene {
-  /** Which element a node belongs to. @type {WeakMap<Node, Target>} */
+  /** The target of each element. @type {WeakMap<Node, Target>} */
   targets = new WeakMap();
   /** @type {Choice} */
   #lit = NOTHING;
@@ -49,7 +50,7 @@ export class Scene {
     this.root = new Mark("g", svg, {
       class: `scene${this.plan.crowded ? " crowded" : ""}${this.plan.narrow ? " narrow" : ""}`,
     });
-    // On the drawing itself, so that the tooltip beside the picture has them too.
+    // On the element around the drawing, so that the tooltip inherits them too.
     const { style } = /** @type {HTMLElement} */ (svg.node.parentElement);
     style.setProperty("--scale", String(this.plan.scale));
     style.setProperty("--type", String(this.plan.type));
@@ -73,7 +74,7 @@ export class Scene {
   }
 
   /**
-   * In reading order, which is painting order too.
+   * The columns in reading order, which is also the order of painting.
    * @param {State} state
    * @param {ArrowPaths} paths
    * @param {string} id
@@ -107,7 +108,7 @@ export class Scene {
     return [input, incoming, chips, units, outgoing, last, output];
   }
 
-  /** The numbers. @param {State} state @param {Moment} moment */
+  /** Draw the numbers. @param {State} state @param {Moment} moment */
   draw(state, moment) {
     this.ranges.update(this.picture, this.hidden);
     for (const column of this.columns) for (const element of column) element.draw(this.picture);
@@ -123,7 +124,7 @@ export class Scene {
   }
 
   /**
-   * Say something of one element, and no longer of another.
+   * Set an attribute on one element, and remove it from another.
    * @param {Choice} was
    * @param {Target|null} target
    * @param {string} name

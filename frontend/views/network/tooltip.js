@@ -1,4 +1,5 @@
-// The values of what the cursor rests on, beside it. Knows nothing about events or other elements.
+// Shows the values of the element under the cursor beside it. Knows nothing about events or other
+// elements.
 
 import { elementName, format } from "../../lib/format.js";
 import { slotsOf } from "../../lib/geometry.js";
@@ -11,11 +12,11 @@ import { isAgainst } from "./arrows.js";
 
 /** @typedef {{label: string, kind: string, text: string}} Row */
 
-/** Pixels at normal type; the style sheet gives it this width. */
+/** Pixels at the normal size of text; the style sheet sets the same width. */
 const WIDTH = 212;
-/** More than it ever is; only to know whether there is room. */
+/** More than its height ever is; used to find out whether there is room. */
 const HEIGHT = 120;
-/** How far it may stand out into the card's padding. */
+/** How far it may reach into the card's padding. */
 const OVERHANG = 12;
 /** How much of its element it may cover before it changes sides. */
 const COVERED = 24;
@@ -31,7 +32,7 @@ export class Tooltip {
     this.node = parent.appendChild(document.createElement("div"));
     this.node.className = "tooltip";
     this.node.hidden = true;
-    // The focused element says the same; read twice it would be noise.
+    // The focused element has the same text; a screen reader should not read it twice.
     this.node.setAttribute("aria-hidden", "true");
     this.title = this.node.appendChild(document.createElement("strong"));
     this.rows = Array.from({ length: ROWS }, () => this.#row());
@@ -76,7 +77,8 @@ export class Tooltip {
   }
 
   /**
-   * Beside its element, outwards, where the fans leave room; never measured.
+   * Place it beside its element, on the outer side, where the edges leave room. Nothing is
+   * measured.
    * @param {Target} target
    * @param {Plan} plan
    */
@@ -98,7 +100,8 @@ export class Tooltip {
 }
 
 /**
- * Left of what stands left, right of what stands right, as long as that hardly covers it.
+ * To the left of an element in the left half, to the right of one in the right half, unless that
+ * covers the element.
  * @param {number} left
  * @param {number} right
  * @param {number} width
@@ -144,7 +147,7 @@ function anchorOf(target, plan) {
 function factsOf(target, picture, activation) {
   if (target.kind === "parameter") return parameterFacts(picture, target.parameter, target.index);
   if (target.kind === "unit") return unitFacts(picture, target.unit, activation);
-  if (target.kind === "input") return [{ label: "", kind: "words", text: "what the model is fed" }];
+  if (target.kind === "input") return [{ label: "", kind: "words", text: "the model's input" }];
   return [
     { label: "", kind: "words", text: `Σ v·${phi(activation, "h")} + b: the fit to the data` },
   ];
@@ -169,7 +172,7 @@ function parameterFacts(picture, parameter, index) {
       kind: "change",
       text: picture.before === null ? "" : format(change, 6),
     },
-    { label: "≠", kind: "words", text: against ? "went against its own −.grad" : "" },
+    { label: "≠", kind: "words", text: against ? "moved against its −.grad" : "" },
   ];
 }
 

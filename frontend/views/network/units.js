@@ -1,5 +1,5 @@
-// The places that compute: input, hidden units, output, each with a picture of its numbers.
-// Knows nothing about the edges between them.
+// Draws the input, the hidden units and the output, each with a picture of its numbers. Knows
+// nothing about the edges between them.
 
 import { curve, unit } from "../../lib/forward.js";
 import { steadyScale } from "../../lib/scale.js";
@@ -16,7 +16,7 @@ const UNIT_POINTS = 25;
 const OUTPUT_POINTS = 61;
 
 /**
- * The input over which everything is plotted, with a little air.
+ * The range of inputs over which everything is plotted, with a small margin.
  * @param {RunData|null} data
  * @returns {Range}
  */
@@ -43,7 +43,7 @@ function place(parent, kind, target, box) {
   return group;
 }
 
-/** What a plot stands on, within its place's border. @param {Mark} parent @param {Box} box */
+/** The background of a plot, within the border of its box. @param {Mark} parent @param {Box} box */
 function ground(parent, { x, y, width, height }) {
   const inside = { x, y: y + 2, width: width - 2, height: height - 4, rx: Math.min(5, height / 5) };
   new Mark("rect", parent, { class: "ground", ...inside });
@@ -53,7 +53,8 @@ function ground(parent, { x, y, width, height }) {
 const nameOf = (target) => (target.kind === "unit" ? `unit ${target.unit}` : target.kind);
 
 /**
- * Ranges that bounded activations have for all units; the others share one that follows the
+ * The range of all units' plots. Bounded activations have a fixed one; for the others it follows
+ * the
  * numbers.
  */
 export class UnitRange {
@@ -68,7 +69,7 @@ export class UnitRange {
   }
 
   /**
-   * Every activation is monotone, so the ends of the input hold the extremes.
+   * Every activation is monotone, so the extremes are at the ends of the input.
    * @param {Picture} picture
    * @param {number} hidden
    */
@@ -140,7 +141,12 @@ export class Unit {
   }
 }
 
-/** Its number, small, below its bias. @param {Mark} parent @param {Node} node @param {number} j */
+/**
+ * The number of a unit, small, below its bias.
+ * @param {Mark} parent
+ * @param {Node} node
+ * @param {number} j
+ */
 function label(parent, { box, bias }, j) {
   new Mark("text", parent, { class: "number", x: bias.sign, y: box.y + box.height - 4 }).say(
     String(j),
@@ -166,7 +172,7 @@ export class Input {
 }
 
 /**
- * Where the training inputs lie, as a row of strokes.
+ * The training inputs as a row of strokes.
  * @param {Mark} parent
  * @param {Box} box
  * @param {RunData} data
@@ -177,7 +183,8 @@ function rug(parent, box, data, inset) {
   const y = Math.round(box.y + box.height * 0.66);
   const stroke = (/** @type {number} */ x) => {
     const share = (x - range.low) / (range.high - range.low);
-    return `M${Math.round((box.x + inset + share * (box.width - 2 * inset)) * 10) / 10} ${y}v${Math.round(box.height * 0.16)}`;
+    const at = Math.round((box.x + inset + share * (box.width - 2 * inset)) * 10) / 10;
+    return `M${at} ${y}v${Math.round(box.height * 0.16)}`;
   };
   new Mark("path", parent, { class: "rug", d: data.train.x.map(stroke).join("") });
 }

@@ -1,4 +1,5 @@
-// A run's loss as one outline on a log axis, spikes kept; and how many steps the timeline is long. Pure.
+// The shape of the timeline: the loss as one outline on a log axis, thinned ranges, and the last
+// step. Pure.
 
 /** @import { ChartRows } from "../../types.js" */
 
@@ -7,7 +8,7 @@ const WIDTH = 1000;
 const HEIGHT = 100;
 
 /**
- * The last step of the timeline: a round one, so that it seldom moves while training goes on.
+ * The last step of the timeline: a round number, so that it seldom changes while training runs.
  * @param {number} begin
  * @param {number} newest
  * @param {number} most
@@ -22,8 +23,10 @@ export function reach(begin, newest, most) {
 }
 
 /**
- * The stretches that were thinned out, between those that are kept whole; what came after they were asked for is whole.
- * @param {[number, number][]|null} exact @param {number} begin
+ * The thinned ranges, which lie between the exact ones. Steps that came after the exact ranges were
+ * asked for are kept.
+ * @param {[number, number][]|null} exact
+ * @param {number} begin
  * @returns {[number, number][]}
  */
 export function thinned(exact, begin) {
@@ -60,7 +63,8 @@ function pathOf(columns, low, high) {
     if (value === 0) return;
     const share = high > low ? (Math.log(value) - low) / (high - low) : 1;
     last = (i / COLUMNS) * WIDTH;
-    path += `${path === "" ? `M${last} ${HEIGHT}` : ""}L${last} ${(HEIGHT - (0.08 + 0.86 * share) * HEIGHT).toFixed(1)}`;
+    if (path === "") path = `M${last} ${HEIGHT}`;
+    path += `L${last} ${(HEIGHT - (0.08 + 0.86 * share) * HEIGHT).toFixed(1)}`;
   });
   return `${path}L${last} ${HEIGHT}Z`;
 }

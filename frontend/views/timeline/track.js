@@ -1,5 +1,5 @@
-// The track of the timeline: the loss as a silhouette, the step on the screen and now on it; drag anywhere.
-// Knows nothing about how a step is fetched.
+// The track of the timeline: the loss as an outline, with markers for the step on the screen and
+// the newest one; drag to move. Knows nothing about how a step is loaded.
 
 import { format, stepText } from "../../lib/format.js";
 import { hasPast, shownLoss } from "../../time/shown_moment.js";
@@ -38,7 +38,12 @@ export function createTrack(store) {
     Math.round(begin + ((clientX - box.left) / box.width) * (end - begin));
   listenTo(root, store, stepAt, (step, x) => say(store.state, step, x));
 
-  /** What is under the cursor. @param {State} state @param {number|null} step @param {number} x */
+  /**
+   * Show the step and the loss under the cursor.
+   * @param {State} state
+   * @param {number|null} step
+   * @param {number} x
+   */
   function say({ rows, run }, step, x) {
     set(bubble, "hidden", step === null || run === null);
     if (step === null || run === null) return;
@@ -107,7 +112,7 @@ export function createTrack(store) {
       set(root, "aria-valuetext", valueText(state));
       set(root, "aria-disabled", !hasPast(run));
     },
-    /** The hand alone, in every frame of a look back. @param {State} state */
+    /** Move the marker alone, in every frame while a step is visited. @param {State} state */
     follow({ run, visited }) {
       if (visited !== null && run !== null) drawMarks(visited.step, run.step, true, begin, end);
     },
@@ -119,8 +124,10 @@ export function createTrack(store) {
 }
 
 /**
- * Where an element stands, kept: asked for at every move, it makes the browser lay the page out at once.
- * @param {HTMLElement} element @param {HTMLElement} entered a pointer that comes here asks anew
+ * Where an element is. The answer is kept, because asking at every move of the pointer makes the
+ * browser lay out the page each time.
+ * @param {HTMLElement} element
+ * @param {HTMLElement} entered measure again when a pointer enters this element
  */
 function measured(element, entered) {
   const box = { left: 0, width: 1, end };
@@ -143,7 +150,8 @@ function valueText(state) {
   if (run === null) return "no run";
   if (visited === null) return `step ${stepText(run.step)}, live`;
   const loss = shownLoss(state);
-  return `step ${stepText(visited.step)} of ${stepText(run.step)}, then${Number.isNaN(loss) ? "" : `, loss ${format(loss, 3)}`}`;
+  const lossText = Number.isNaN(loss) ? "" : `, loss ${format(loss, 3)}`;
+  return `step ${stepText(visited.step)} of ${stepText(run.step)}${lossText}`;
 }
 
 /**
@@ -164,8 +172,10 @@ function lossNear(rows, step) {
 }
 
 /**
- * Drag anywhere; the slider's own keys beyond the page's.
- * @param {HTMLElement} root @param {Store} store @param {(event: PointerEvent) => number} stepAt
+ * Dragging, and the keys of a slider that the page does not have.
+ * @param {HTMLElement} root
+ * @param {Store} store
+ * @param {(event: PointerEvent) => number} stepAt
  * @param {(step: number|null, x: number) => void} say
  */
 function listenTo(root, store, stepAt, say) {
