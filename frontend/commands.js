@@ -4,7 +4,7 @@
 import { problemOf } from "./api.js";
 
 /** @import { Api, Command } from "./api.js" */
-/** @import { Run, Store } from "./types.js" */
+/** @import { CommandKind, Run, Store } from "./types.js" */
 
 /** @typedef {(command: Command) => Promise<boolean>} Send true when it was applied */
 
@@ -35,20 +35,19 @@ export function createSend(store, api) {
 }
 
 /**
- * Which commands the run's state allows. A copy of the table in lifecycle.py, to disable buttons
- * that the server would refuse.
+ * Which commands have an effect now: the server would not refuse them, and the run is not yet in the
+ * state that they lead to.
  * @param {Run|null} run
  */
 export function permitted(run) {
-  const state = run?.state;
-  const isWaiting = state === "paused" || state === "starting";
-  const isReady = isWaiting || state === "interrupted";
+  const may = (/** @type {CommandKind} */ kind) => run?.allowed.includes(kind) ?? false;
+  const isRunning = run?.state === "running";
   return {
-    play: isReady,
-    pause: state === "running",
-    step: isReady,
-    phase: isReady,
-    tune: isReady || state === "running",
+    play: may("play") && !isRunning,
+    pause: may("pause") && isRunning,
+    step: may("step"),
+    phase: may("phase"),
+    tune: may("tune"),
   };
 }
 

@@ -10,7 +10,7 @@ import {
   insertSeries,
   joinPast,
 } from "./stream/chart_rows.js";
-import { gradStatesAfter, scalarsOf } from "./stream/record.js";
+import { gradStatesIn, scalarsOf } from "./stream/record.js";
 
 /** @import { Action, ActionOf, Frame, Layout, Moment, Run, State, Store } from "./types.js" */
 
@@ -207,7 +207,7 @@ function applyRecords(state, frame) {
   if (layout === null || rows === null || run === null) return {};
   const step = frame.first + frame.count - 1;
   const values = frame.values.slice((frame.count - 1) * layout.floats);
-  const gradStates = gradStatesAt(layout, step, run);
+  const gradStates = gradStatesAt(layout, values, step, run);
   /** @type {Moment} */
   const settled = {
     step,
@@ -248,10 +248,15 @@ function isInside({ moment, run }, step) {
   );
 }
 
-/** @param {Layout} layout @param {number} step @param {Run} run */
-function gradStatesAt(layout, step, run) {
+/**
+ * @param {Layout} layout
+ * @param {Float32Array} values
+ * @param {number} step
+ * @param {Run} run
+ */
+function gradStatesAt(layout, values, step, run) {
   const isTold = run.step === step && run.phase === "step" && run.grad_states.length > 0;
-  return isTold ? run.grad_states : gradStatesAfter(layout, step);
+  return isTold ? run.grad_states : gradStatesIn(layout, values, step);
 }
 
 /** @param {State} state @param {Frame} frame @param {Layout} layout */
@@ -312,7 +317,7 @@ function applyVisitedRecord({ visited, layout }, { step, values, before }) {
   if (visited === null || layout === null) return {};
   const { moment } = visited;
   if (moment !== null && moment.step === step && moment.before !== null) return {};
-  const gradStates = gradStatesAfter(layout, step);
+  const gradStates = gradStatesIn(layout, values, step);
   return { visited: { ...visited, moment: { step, phase: "step", values, before, gradStates } } };
 }
 

@@ -5,6 +5,7 @@
 
 /** @typedef {"zero_grad"|"forward"|"loss"|"backward"|"step"} Phase */
 /** @typedef {"none"|"fresh"|"stale"} GradState */
+/** @typedef {"play"|"pause"|"phase"|"step"|"tune"} CommandKind */
 /** @typedef {"starting"|"paused"|"running"|"finished"|"interrupted"|"failed"} RunState */
 /**
  * A number, or the text of one that JSON cannot write.
@@ -18,6 +19,7 @@
  * @property {string} name
  * @property {RunConfig} config immutable
  * @property {RunState} state
+ * @property {CommandKind[]} allowed the commands that the server would not refuse now
  * @property {Phase} phase the last phase that was completed; between iterations it is "step"
  * @property {number} step completed optimizer updates
  * @property {Scalar} loss loss of the last iteration, null before the first

@@ -226,5 +226,6 @@ function runOf(run) {
   expect(STATES.includes(run.state), `run state ${JSON.stringify(run.state)}`);
   expect(Number.isSafeInteger(run.step) && run.step >= 0, `step ${run.step}`);
   const { kind, ...rest } = run;
-  return { ...rest, grad_states: Array.isArray(run.grad_states) ? run.grad_states : [] };
+  const list = (/** @type {unknown} */ value) => (Array.isArray(value) ? value : []);
+  return { ...rest, allowed: list(run.allowed), grad_states: list(run.grad_states) };
 }

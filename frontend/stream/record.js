@@ -2,6 +2,9 @@
 
 /** @import { GradState, Layout } from "../types.js" */
 
+/** The NaN that fills the column of a .grad that is None; arithmetic does not make it. */
+const NO_GRADIENT_BITS = 0x7fc06e6f;
+
 /**
  * Loss, validation loss and learning rate of a step. Step 0 has no loss.
  * @param {Layout} layout
@@ -19,10 +22,17 @@ export function scalarsOf(layout, values, step, lr) {
 }
 
 /**
- * After a whole iteration every .grad is fresh; before the first one there are none.
+ * The state of each .grad in a record, which ends an iteration: none or fresh, never stale.
+ * Records that were logged before NO_GRADIENT_BITS existed have another NaN; only their step 0,
+ * before the first backward(), has a .grad that is None.
  * @param {Layout} layout
+ * @param {Float32Array} values
  * @param {number} step
  */
-export function gradStatesAfter(layout, step) {
-  return layout.parameters.map(() => /** @type {GradState} */ (step === 0 ? "none" : "fresh"));
+export function gradStatesIn(layout, values, step) {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, layout.floats);
+  return layout.parameters.map(({ gradient }) => {
+    const isNone = step === 0 || bits[gradient] === NO_GRADIENT_BITS;
+    return /** @type {GradState} */ (isNone ? "none" : "fresh");
+  });
 }

@@ -88,7 +88,7 @@ test("what could not be fetched is asked for again after the next hello, not bef
   assert.deepEqual(asked[1], ["exact", 6, 12]);
 });
 
-test("while the past is loaded nothing else is fetched; steps skipped meanwhile are fetched after it", async () => {
+test("while the past is loaded nothing else is fetched; skipped steps come after it", async () => {
   const { backfill, asked } = errands();
   /** @type {() => void} */
   let arrive = () => {};

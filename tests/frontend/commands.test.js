@@ -62,7 +62,15 @@ test("Train and Pause are one button, by the state", async () => {
   assert.deepEqual(kinds, [true, true, true, false, false]);
 });
 
-test("what is over permits nothing", () => {
+test("what the server allows is permitted, and nothing else", () => {
+  assert.deepEqual(permitted(run({ state: "running", allowed: ["play", "pause", "tune"] })), {
+    play: false,
+    pause: true,
+    step: false,
+    phase: false,
+    tune: true,
+  });
+  assert.equal(permitted(null).play, false);
   assert.ok(Object.values(permitted(run({ state: "finished" }))).every((may) => !may));
   assert.equal(permitted(run({ state: "running" })).step, false);
 });

@@ -123,7 +123,7 @@ test("a run that was deleted is not waited for", async () => {
   assert.equal(sockets.length, 2);
 });
 
-test("at rest the record before the shown one is fetched once; while training it is not", async () => {
+test("the record before the shown one is fetched once, and only at rest", async () => {
   const { world, sockets, asked, store } = fakeServer();
   const connection = connect("a", world);
   greet(sockets[0], { state: "running", step: 4 });
@@ -176,7 +176,7 @@ test("steps that were left out are fetched, every one, and stand in their places
   assert.equal(store.state.rows?.loss[500], Math.fround(100 / 501));
 });
 
-test("after a lost connection the missed steps are fetched, whatever comes live meanwhile", async () => {
+test("after a lost connection exactly the missed steps are fetched", async () => {
   const { world, sockets, timers, store } = fakeServer({ answers: { records: all } });
   connect("a", world);
   greet(sockets[0], { state: "running" });
@@ -191,7 +191,7 @@ test("after a lost connection the missed steps are fetched, whatever comes live 
   assert.deepEqual(stepsOf(store.state.rows), range(0, 45));
 });
 
-test("a viewer that is always skipped fetches once, and a long range only when training rests", async () => {
+test("a viewer that always skips fetches once, and a long range only at rest", async () => {
   const { world, sockets, timers, asked } = fakeServer({ answers: {} });
   const calls = (/** @type {string} */ name) =>
     asked.filter((call) => call.startsWith(name)).length;

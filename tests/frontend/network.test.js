@@ -177,7 +177,7 @@ test("every violet arrow points the way of −.grad", () => {
   }
 });
 
-test("every green arrow points the way of its change, and disagreements are marked and counted", () => {
+test("green arrows point the way of their change; disagreements are marked and counted", () => {
   const values = record();
   const before = record(3);
   const { page, picture } = drawn(momentOf({ values, before }));

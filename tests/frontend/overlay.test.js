@@ -24,7 +24,7 @@ test("a run has no value before its first step and after its last", () => {
   );
 });
 
-test("overlays stay when another run is opened; an opened overlay and the run change places", () => {
+test("overlays stay when another run is opened; an opened overlay changes places with it", () => {
   let state = reduce(initialState(), { type: "open", id: "a" });
   for (const id of ["a", "b", "c"]) state = reduce(state, { type: "overlay", id, isShown: true });
   assert.deepEqual(state.overlaid, ["b", "c"], "a run is not laid over itself");

@@ -73,7 +73,7 @@ function ready(answer = (from, to) => [chunk(from, to)]) {
 const bounds = () => ({ first: 0, last: 999 });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("any step comes exactly, with the record before it, in any range and after any eviction", async () => {
+test("any step comes exactly, with the record before it, even after evictions", async () => {
   const recordCache = new RecordCache(ready(), FLOATS, bounds, {
     span: 8,
     budget: 40 * RECORD_BYTES,
@@ -119,7 +119,7 @@ test("what is in the cache is not asked for again", async () => {
   );
 });
 
-test("while a fetch is under way only the newest request waits; the ones between get undefined", async () => {
+test("during a fetch only the newest request waits; the ones between get undefined", async () => {
   const from = source();
   const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
   const wishes = [100, 200, 300, 400].map((step) => recordCache.record(step));
@@ -135,7 +135,7 @@ test("while a fetch is under way only the newest request waits; the ones between
   assert.equal(recordCache.nearest(110)?.step, 103, "what came too late is kept all the same");
 });
 
-test("a fetch that nobody waits for is given up when it takes long; a prefetch at once", async () => {
+test("a fetch that nobody waits for is given up when it is slow; a prefetch at once", async () => {
   let now = 0;
   const from = source();
   const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8, now: () => now });

@@ -84,7 +84,7 @@ test("a moment is shown with its change: the first of a stretch is there for the
   );
 });
 
-test("forwards leads to the next kept step, back to the one before, dragging to the nearest", () => {
+test("forwards leads to the next kept step, back to the previous, dragging to the nearest", () => {
   const moments = [0, 10, 20];
   assert.equal(snapped(moments, 11, 1), 20);
   assert.equal(snapped(moments, 11, -1), 10);

@@ -59,7 +59,7 @@ test("a form that is sent as it was filled in changes nothing", () => {
   assert.equal(startOf(run(), 100).max_steps, 200, "a finished run trains as long again");
 });
 
-test("only changes are sent: of the same optimizer its changed arguments, of another one all", () => {
+test("only changes are sent: changed arguments of the same optimizer, all of another", () => {
   const start = startOf(run(), 40);
   const sent = (/** @type {any} */ more) => changesOf({ ...start, ...more }, start, fields);
   assert.deepEqual(sent({ seed: 7, data_seed: null }), { seed: 7 });

@@ -135,7 +135,7 @@ test("a held key stops at now instead of training on; pressed anew it trains", (
   assert.deepEqual(sent, ["step"]);
 });
 
-test("news are kept apart from problems: a restart until it is dismissed, the log until it works", () => {
+test("a restart is news until it is dismissed, a failing log until it works again", () => {
   const news = (/** @type {string} */ title) => ({ type: "news", title, detail: title });
   const both = after([news("restarted"), news("log")]);
   assert.deepEqual(both.news, { restarted: "restarted", log: "log" });

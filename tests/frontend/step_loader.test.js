@@ -70,7 +70,7 @@ test("what is asked for is shown, and what is in the cache in the same instant",
   assert.equal(store.state.visited?.moment?.before?.[5], 40);
 });
 
-test("until a step has come the nearest one is shown, and at rest always the exact one", async () => {
+test("the nearest step is shown until the exact one has come", async () => {
   const { visit, shown } = timeCommands();
   visit(40);
   await turns();

@@ -105,7 +105,17 @@ test("grad_states tells a stale gradient from a fresh one", () => {
   assert.deepEqual(state.moment?.gradStates, stale);
 });
 
-test("NaN or infinity in the loss or a parameter is a divergence; before the first step it is not", () => {
+test("a record says which of its gradients are None, by the bits of their NaN", () => {
+  const buffer = frame({ first: 4 });
+  const bits = new Uint32Array(buffer, 32);
+  const [first, second] = layout?.parameters ?? [];
+  bits.fill(0x7fc06e6f, first.gradient, first.gradient + first.size);
+  bits.fill(0x7fc00000, second.gradient, second.gradient + second.size); // 0 / 0, say
+  const state = after([hello(), { type: "frame", frame: decodeFrame(buffer, layout) }]);
+  assert.deepEqual(state.moment?.gradStates, ["none", "fresh", "fresh", "fresh"]);
+});
+
+test("NaN or infinity in the loss or a parameter is a divergence, but not at step 0", () => {
   const nan = frame({ first: 2 });
   new Float32Array(nan, 32)[5] = NaN;
   const state = after([
