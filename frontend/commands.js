@@ -35,7 +35,7 @@ export function createSend(store, api) {
 }
 
 /**
- * Which commands have an effect now: the server would not refuse them, and the run is not yet in the
+ * Which commands have an effect now: the server would not refuse them, and the run is not in the
  * state that they lead to.
  * @param {Run|null} run
  */

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.browser.screen import Arrow, Screen, ParameterMark, number
+from tests.browser.screen import Arrow, ParameterMark, Screen, number
 from tests.browser.twin import Twin
 from tests.plain import PHASES
 

@@ -162,7 +162,8 @@ def test_the_list_is_a_tree_and_ticked_runs_are_laid_over_each_other(
     truth: Any = server.get(f"/runs/{child}/divergence", params={"other": parent})
     assert truth["step"] == 41
     assert (
-        "“child” and “parent” are the same, bit for bit, up to step 40. At step 41 they differ" in words
+        "“child” and “parent” are the same, bit for bit, up to step 40. At step 41 they differ"
+        in words
     )
     assert truth["parameter"] in words
     assert f"{truth['difference']:.4g}" in words

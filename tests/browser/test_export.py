@@ -165,7 +165,9 @@ def test_files_of_a_step_and_of_the_run_are_the_servers(
     )
     table = taken(page, "history.csv", tmp_path)
     assert table.read_text() == server.client.get(f"{base}/history.csv").text
-    assert "301 of 301 rows" in page.inner_text("li:has(> [id='export-history.csv']) .exports-status")
+    assert "301 of 301 rows" in page.inner_text(
+        "li:has(> [id='export-history.csv']) .exports-status"
+    )
 
 
 def test_a_refusal_is_said_beside_its_button(

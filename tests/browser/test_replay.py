@@ -53,7 +53,9 @@ class Opened:
             "() => (({visited}) => visited === null || visited.moment?.step === visited.step)(livegrad.store.state)"
         )
         return int(
-            self.page.evaluate("(({visited, run}) => visited?.step ?? run.step)(livegrad.store.state)")
+            self.page.evaluate(
+                "(({visited, run}) => visited?.step ?? run.step)(livegrad.store.state)"
+            )
         )
 
     def edges(self) -> dict[str, float]:

@@ -180,7 +180,9 @@ def test_a_lost_connection_says_so_and_comes_back_by_itself(
         expect(badge(dashboard)).to_have_text("connection lost")
         expect(notice(dashboard)).to_contain_text("Connection lost")
         expect(dashboard.page.locator("#train")).to_be_disabled()
-        assert {name: mark.value for name, mark in dashboard.read().parameter_marks.items()} == values
+        assert {
+            name: mark.value for name, mark in dashboard.read().parameter_marks.items()
+        } == values
     with serving(tmp_path / "data", "--port", str(server.port)) as again:
         expect(badge(dashboard)).to_have_text("interrupted")
         assert {

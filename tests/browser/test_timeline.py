@@ -12,7 +12,8 @@ from tests.running import Server
 
 THERE = """step => {
   const { visited } = window.livegrad.store.state;
-  return visited !== null && visited.step === step && visited.moment?.step === step && !visited.isMoving && window.framesDue === 0;
+  const isThere = visited?.step === step && visited.moment?.step === step;
+  return isThere && !visited.isMoving && window.framesDue === 0;
 }"""
 LIVE = "() => window.livegrad.store.state.visited === null && window.framesDue === 0"
 SHOWN = "() => window.livegrad.store.state.visited?.moment?.step ?? null"
@@ -79,7 +80,9 @@ def assert_shows(board: Dashboard, server: Server, run: str, step: int) -> None:
         grads = (
             None if parameter["grad"] is None else np.array(parameter["grad"], np.float32).ravel()
         )
-        parameter_marks = [s for n, s in screen.parameter_marks.items() if n.startswith(parameter["name"] + "[")]
+        parameter_marks = [
+            s for n, s in screen.parameter_marks.items() if n.startswith(parameter["name"] + "[")
+        ]
         assert [float32(mark.value) for mark in parameter_marks] == values.tolist()
         for index, mark in enumerate(parameter_marks):
             gradient = screen.arrows["gradient"].get(mark.name)
@@ -144,7 +147,8 @@ def test_dragging_goes_anywhere_and_rests_on_the_exact_step(
     board = opened(open_page, server, run, 800)
     drag_to(board, 0.1, 0.7, 0.3, 0.5)
     board.wait(
-        "() => { const { visited } = window.livegrad.store.state; return visited && visited.step === visited.moment?.step; }"
+        "() => (({ visited }) => visited && visited.step === visited.moment?.step)"
+        "(window.livegrad.store.state)"
     )
     step = board.page.evaluate(SHOWN)
     assert 380 <= step <= 420  # the middle of a timeline that reaches to step 800

@@ -33,9 +33,7 @@ class Block:
     text: str
 
 
-def pack(
-    folder: Path, page: str, sibling: str, entry: str, title: str, blocks: list[Block]
-) -> str:
+def pack(folder: Path, page: str, sibling: str, entry: str, title: str, blocks: list[Block]) -> str:
     """Return `page` of `folder` as one file.
 
     It holds the style sheets of the page `sibling` and its own, `entry` with all that it imports,
