@@ -78,7 +78,8 @@ export function createRunSession({ store, api, clock, stats, setTimer }) {
    * @param {Run} run
    * @param {Record<string, any>} [changes]
    */
-  function restart({ id, name, config, loss, step, first_step: first = 0 }, changes = {}) {
+  async function restart({ id, name, config, loss, step, first_step: first = 0 }, changes = {}) {
+    if (config === null) throw new Error("The configuration of this run cannot be read.");
     const hasSteps = step > first || loss !== null;
     if (hasSteps) return branch(id, first, { name, max_steps: config.max_steps, ...changes });
     return create({ ...config, optimizer: { ...config.optimizer, ...changes.optimizer } });

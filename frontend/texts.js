@@ -3,7 +3,7 @@
 
 import { format } from "./lib/format.js";
 import { numberOf } from "./lib/number.js";
-/** @import { GradState, Phase, Run, RunConfig, State } from "./types.js" */
+/** @import { GradState, Phase, Run, RunConfig, Scalar, State } from "./types.js" */
 
 /** @typedef {"good"|"wait"|"bad"|"calm"} Mood */
 
@@ -17,8 +17,9 @@ export function optimizerName({ optimizer }) {
   return OPTIMIZERS[optimizer.kind] ?? optimizer.kind;
 }
 
-/** @param {RunConfig} config @param {number} lr */
+/** @param {RunConfig|null} config @param {number} lr */
 export function configText(config, lr) {
+  if (config === null) return "its configuration cannot be read";
   const activation = config.activation === "none" ? "linear" : config.activation;
   const momentum = config.optimizer.momentum ? `, momentum ${config.optimizer.momentum}` : "";
   const batch = config.batch_size === null ? "full batch" : `batches of ${config.batch_size}`;
@@ -61,7 +62,9 @@ export function phaseSentence({ run, moment }) {
   if (run.state === "running") return runningSentence(run);
   if (moment.step === 0 && moment.phase === "step")
     return "Nothing has run yet. Every `.grad` is None until the first `backward()`.";
-  return PHASE_SENTENCES[moment.phase](run, moment.gradStates[0] ?? "none");
+  if (run.config === null) return "";
+  const { step, loss, config } = run;
+  return PHASE_SENTENCES[moment.phase]({ step, loss, config }, moment.gradStates[0] ?? "none");
 }
 
 /** @param {Run} run */
@@ -71,7 +74,9 @@ function runningSentence({ pace }) {
   return `The five phases run over and over, ${rate}. ${hint}`;
 }
 
-/** @type {Record<Phase, (run: Run, gradState: GradState) => string>} */
+/** @typedef {{step: number, loss: Scalar, config: RunConfig}} Facts */
+
+/** @type {Record<Phase, (run: Facts, gradState: GradState) => string>} */
 const PHASE_SENTENCES = {
   zero_grad({ config }, gradState) {
     if (config.zero_grad !== false)
@@ -215,13 +220,7 @@ const logNotice = (trouble) => ({
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
-  if (run.state === "failed")
-    return {
-      mood: "bad",
-      title: "The run failed",
-      text: run.reason ?? "Its process gave no reason.",
-      act: "again",
-    };
+  if (run.state === "failed") return failedNotice(run);
   if (state.news.log !== null) return logNotice(state.news.log);
   if (state.diverged) return divergedNotice(run);
   if (run.state === "starting") return startingNotice(state);
@@ -259,6 +258,20 @@ function runNotice(state, run) {
     };
   }
   return null;
+}
+
+/** @param {Run} run @returns {Notice} */
+function failedNotice({ config, reason }) {
+  if (config === null) {
+    return {
+      mood: "bad",
+      title: "This run cannot be read",
+      text: reason ?? "The run log is damaged.",
+      act: "runs",
+    };
+  }
+  const text = reason ?? "Its process gave no reason.";
+  return { mood: "bad", title: "The run failed", text, act: "again" };
 }
 
 /** A learning rate to try after the run diverged. @param {Run} run */

@@ -17,7 +17,7 @@
  * @typedef {Object} Run
  * @property {string} id
  * @property {string} name
- * @property {RunConfig} config immutable
+ * @property {RunConfig|null} config immutable; null: the log is damaged, and it cannot be read
  * @property {RunState} state
  * @property {CommandKind[]} allowed the commands that the server would not refuse now
  * @property {Phase} phase the last phase that was completed; between iterations it is "step"

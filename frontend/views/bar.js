@@ -1,9 +1,10 @@
 // The top bar: the run's name, configuration and state, and buttons that lead to other runs. Knows
 // nothing about the training controls.
 
+import { stepText } from "../lib/format.js";
 import { configText, stateText } from "../texts.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
-/** @import { Run, State, Store, View } from "../types.js" */
+/** @import { Run, RunConfig, State, Store, View } from "../types.js" */
 
 /**
  * @typedef {Object} Actions
@@ -61,12 +62,7 @@ export function mount(root, _store, actions) {
   const drawRun = whenChanged((/** @type {State["run"]} */ run) => {
     write(name, run?.name ?? "");
     write(config, run === null ? "" : configText(run.config, run.lr));
-    write(
-      step,
-      run === null
-        ? ""
-        : `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}`,
-    );
+    write(step, run === null || run.config === null ? "" : progressText(run.step, run.config));
     set(config, "title", config.textContent);
   });
   const drawParent = whenChanged(
@@ -94,13 +90,16 @@ export function mount(root, _store, actions) {
   };
 }
 
+/** @param {number} step @param {RunConfig} config */
+const progressText = (step, config) => `step ${stepText(step)} / ${stepText(config.max_steps)}`;
+
 /**
  * @param {{run: string, step: number}} parent
  * @param {string|null} name null: it was deleted
  * @param {Actions} actions
  */
 function parentParts({ run, step }, name, actions) {
-  const at = `step ${step.toLocaleString("en")}`;
+  const at = `step ${stepText(step)}`;
   if (name === null) return [`continues a run that was deleted, from ${at}`];
   const link = element(
     "button",

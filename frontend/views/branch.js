@@ -61,6 +61,7 @@ const aboutText = (name) =>
  * @returns {Record<string, any>}
  */
 export function startOf({ config, lr, pace }, step) {
+  if (config === null) return {}; // such a run has no steps to continue
   const steps = step < config.max_steps ? config.max_steps : Math.min(2 * step, 10_000_000);
   const optimizer = { ...config.optimizer, lr: Number(plain(lr)) };
   return {

@@ -148,7 +148,7 @@ function createPace(send) {
       text,
     ),
     /** @param {Run|null} run */
-    draw: (run) => draw(run === null ? undefined : run.pace, permitted(run).tune),
+    draw: (run) => draw(run?.config == null ? undefined : run.pace, permitted(run).tune),
   };
 }
 
@@ -193,7 +193,7 @@ function createRate(send) {
     root: element("div", { class: "tuner" }, element("label", { for: "lr" }, "lr"), input),
     /** @param {Run|null} run */
     draw(run) {
-      current = run?.lr ?? null;
+      current = run?.config == null ? null : run.lr;
       draw(current, permitted(run).tune);
     },
   };

@@ -117,6 +117,7 @@ function createPlot(picture, data, width, height) {
   return {
     /** @param {Moment} moment @param {Layout} layout @param {Run} run */
     draw({ values }, layout, { config }) {
+      if (config === null) return;
       curve(values, layout, config.activation, xs, ys);
       set(line, "d", pathOf(xs, ys, frame));
       for (const point of [...train, ...validation])

@@ -27,22 +27,22 @@ export function mount(root, store) {
   const place = element("div", { class: "inspected" });
   const rule = element("div");
   root.append(element("div", { class: "inspector-head" }, title, pin), place, rule);
-  const drawRule = whenChanged((/** @type {RunConfig|undefined} */ config) =>
-    rule.replaceChildren(...(config === undefined ? [] : ruleParts(config))),
+  const drawRule = whenChanged((/** @type {RunConfig|null} */ config) =>
+    rule.replaceChildren(...(config === null ? [] : ruleParts(config))),
   );
   /** @type {Body} */
   let body = { draw: () => {} };
   const build = whenChanged((/** @type {string} */ key, /** @type {Layout|null} */ layout) => {
     const target = /** @type {Target|null} */ (JSON.parse(key));
-    const config = store.state.run?.config;
-    const isKnown = target !== null && layout !== null && config !== undefined;
+    const config = store.state.run?.config ?? null;
+    const isKnown = target !== null && layout !== null && config !== null;
     write(title, isKnown ? elementName(layout, target) : "Nothing selected");
     set(title, "data-empty", !isKnown);
     body = isKnown ? bodyOf(place, layout, target, store) : invitation(place);
   });
   return {
     draw(state) {
-      drawRule(state.run?.config);
+      drawRule(state.run?.config ?? null);
       build(JSON.stringify(state.target), state.layout);
       write(
         pin,
@@ -115,7 +115,8 @@ function parameterBody(place, layout, target, run) {
     ]),
   );
   const note = element("p", { class: "sentence disagree", role: "note" });
-  const formula = run === null ? element("p") : formulaLine(gradientFormula(target, run.config));
+  const config = run?.config ?? null;
+  const formula = config === null ? element("p") : formulaLine(gradientFormula(target, config));
   const where = element("p", { class: "where" });
   place.replaceChildren(facts.root, kept, note, formula, where);
   return {
@@ -176,7 +177,8 @@ function drawGrad(grad, moment, target, at) {
  * @param {number} gradientAt_
  */
 function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt_) {
-  if (settled === null || settled.step === 0 || run === null) {
+  const config = run?.config ?? null;
+  if (settled === null || settled.step === 0 || run === null || config === null) {
     change("none", "no update yet", "");
     return write(note, "");
   }
@@ -192,10 +194,10 @@ function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt
   const delta = settled.values[valueAt] - settled.before[valueAt];
   change(
     delta > 0 ? `+${format(delta)}` : format(delta),
-    `of update ${settled.step}, by ${optimizerName(run.config)}`,
+    `of update ${settled.step}, by ${optimizerName(config)}`,
     String(delta),
   );
-  write(note, disagreement(run.config, settled.values[gradientAt_], delta));
+  write(note, disagreement(config, settled.values[gradientAt_], delta));
 }
 
 /** @param {Column} column @param {number} index @param {Moment} moment */
@@ -225,8 +227,8 @@ function symbolSpan({ text, idea, sub, sup, means }) {
  * @param {Element} target
  */
 function whereText({ run, data, moment }, layout, target) {
-  if (run === null || data === null || moment === null) return "";
-  const { config } = run;
+  const config = run?.config ?? null;
+  if (config === null || data === null || moment === null) return "";
   const n = Math.min(config.batch_size ?? Infinity, data.train.x.length);
   const points =
     config.batch_size === null
@@ -260,7 +262,7 @@ function workedOut(config, moment, layout, target, points) {
  * @returns {Body}
  */
 function unitBody(place, layout, unit, store) {
-  const config = store.state.run?.config;
+  const config = store.state.run?.config ?? null;
   const targets = [0, 1, 2].map(
     (parameter) => /** @type {Element} */ ({ kind: "parameter", parameter, index: unit }),
   );
@@ -269,10 +271,7 @@ function unitBody(place, layout, unit, store) {
     target,
     fact: facts.add(elementName(layout, target), "weight"),
   }));
-  place.replaceChildren(
-    config === undefined ? "" : formulaLine(unitFormula(unit, config)),
-    facts.root,
-  );
+  place.replaceChildren(config === null ? "" : formulaLine(unitFormula(unit, config)), facts.root);
   return { draw: (state) => drawElements(rows, layout, state.moment) };
 }
 

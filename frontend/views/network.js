@@ -86,7 +86,7 @@ class Drawing {
     if (this.#size === null) return;
     const { layout, moment, run } = state;
     if (layout === null || layout.parameters.length !== 4 || moment === null) {
-      this.#wait(run?.config.hidden);
+      this.#wait(run?.config?.hidden);
       return;
     }
     const scene = this.#sceneFor(state, layout);

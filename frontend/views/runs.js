@@ -152,9 +152,9 @@ function rowOf(run, isHere, actions, dialog, refresh) {
   const and = closing(dialog);
   const facts = [
     ...(run.parent ? [`from step ${stepText(run.parent.step)}`] : []),
-    `step ${stepText(run.step)} / ${stepText(run.config.max_steps)}`,
+    ...(run.config ? [`step ${stepText(run.step)} / ${stepText(run.config.max_steps)}`] : []),
     ...(run.loss == null ? [] : [`loss ${format(numberOf(run.loss), 3)}`]),
-    when(run.created_at),
+    ...(run.config ? [when(run.created_at)] : []),
   ].join(" · ");
   const words = element(
     "button",
@@ -167,11 +167,7 @@ function rowOf(run, isHere, actions, dialog, refresh) {
     },
     element("strong", {}, run.name),
     element("span", { class: "badge", "data-mood": moodOf(run) }, run.state),
-    element(
-      "span",
-      { class: "run-config" },
-      configText(run.config, run.lr ?? run.config.optimizer.lr),
-    ),
+    element("span", { class: "run-config" }, configText(run.config, run.lr)),
     element("span", { class: "run-facts" }, facts),
   );
   const again = element(
@@ -183,6 +179,7 @@ function rowOf(run, isHere, actions, dialog, refresh) {
     },
     "Start again",
   );
+  again.disabled = run.config === null; // its log is damaged
   const remove = element("button", { type: "button", class: "danger" });
   label(remove, "Delete", run);
   const row = element("li", {}, words, again, remove);

@@ -154,7 +154,7 @@ function createPlace(store) {
       input.disabled = !hasPast(run);
       write(
         end,
-        run === null || rows === null
+        run === null || run.config === null || rows === null
           ? ""
           : `/ ${stepText(visited === null ? run.config.max_steps : run.step)}`,
       );

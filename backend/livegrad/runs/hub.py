@@ -305,9 +305,8 @@ class Hub:
 
 def _stand_in(run: str, reason: str) -> LiveRun:
     # What is listed of a run whose row, or newest record, cannot be read. Nothing but its id is known for certain.
-    config = RunConfig(name=f"damaged run {run}").model_dump(mode="json")
     return LiveRun(
-        Entry(run, config["name"], config, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1),
+        Entry(run, f"damaged run {run}", {}, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1),
         None,
     )
 

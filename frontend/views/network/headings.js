@@ -36,7 +36,7 @@ export function drawHeadings(parent, plan, layout, run, data) {
 
 /** @param {Run|null} run */
 function activationName(run) {
-  const name = run?.config.activation ?? "";
+  const name = run?.config?.activation ?? "";
   return name === "none" ? "linear" : name;
 }
 
@@ -49,5 +49,5 @@ function layerName(parameter) {
 /** Rows of the tensors: the size of the batch. @param {Run|null} run @param {RunData|null} data */
 function batchRows(run, data) {
   if (data === null) return null;
-  return Math.min(run?.config.batch_size ?? Infinity, data.train.x.length);
+  return Math.min(run?.config?.batch_size ?? Infinity, data.train.x.length);
 }

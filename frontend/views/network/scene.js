@@ -46,7 +46,7 @@ export class Scene {
     this.picture = picture;
     this.hidden = picture.layout.parameters[HIDDEN_BIAS].size;
     this.plan = arrange(width, height, this.hidden);
-    this.activation = state.run?.config.activation ?? "tanh";
+    this.activation = state.run?.config?.activation ?? "tanh";
     this.root = new Mark("g", svg, {
       class: `scene${this.plan.crowded ? " crowded" : ""}${this.plan.narrow ? " narrow" : ""}`,
     });
@@ -66,7 +66,7 @@ export class Scene {
       this.plan,
       picture,
       paths,
-      state.run?.config.optimizer.kind ?? "",
+      state.run?.config?.optimizer.kind ?? "",
       `${id}-ramp`,
     );
     for (const { target, node } of this.columns.flat()) this.targets.set(node, target);

@@ -101,7 +101,7 @@ export function createTrack(store) {
     draw(state) {
       const { run, visited, rows, exact } = state;
       begin = run?.first_step ?? 0;
-      end = run === null ? 1 : reach(begin, run.step, run.config.max_steps);
+      end = run === null ? 1 : reach(begin, run.step, run.config?.max_steps ?? run.step);
       const newest = run?.step ?? 0;
       drawShape(rows, begin, end, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1);
       drawGaps(exact, begin, end);
