@@ -129,10 +129,12 @@ class Drawing {
     if (this.#picture === null || made.layout !== layout || made.run !== run?.id)
       this.#picture = new Picture(layout);
     const hadFocus = this.svg.node.contains(document.activeElement);
+    const position = this.#scene?.rovingFocus.position;
     this.#clear();
     const { width, height } = /** @type {{width: number, height: number}} */ (this.#size);
     this.#scene = new Scene(this.svg, this.#picture, state, width, height, this.id);
     this.#made = { run: run?.id, layout, data, hidden: undefined };
+    if (position !== undefined) this.#scene.rovingFocus.restore(position);
     if (hadFocus) this.#scene.rovingFocus.stop.node.focus();
     return this.#scene;
   }
@@ -172,7 +174,7 @@ class Drawing {
     // On the frame, because an SVG that listens for focus becomes a tab stop itself.
     const node = this.frame;
     const under = (/** @type {Event} */ { target }) => this.#scene?.targetAt(target) ?? null;
-    node.addEventListener("pointerover", (event) => this.#aim(under(event)));
+    node.addEventListener("pointerover", (event) => this.#aim(under(event) ?? this.#focused()));
     node.addEventListener("pointerleave", () => this.#aim(this.#focused()));
     node.addEventListener("focusin", (event) => this.#aim(under(event)));
     node.addEventListener("focusout", ({ relatedTarget }) => {
@@ -182,9 +184,13 @@ class Drawing {
     node.addEventListener("keydown", (event) => this.#press(event));
   }
 
-  /** @param {Target|null} target */
+  /**
+   * Tell the store what is hovered or focused, unless it knows. Another card may have told it
+   * something else since.
+   * @param {Target|null} target
+   */
   #aim(target) {
-    if (target === this.#own) return;
+    if (target === this.#own && target === this.store.state.hovered) return;
     this.#own = target;
     this.store.dispatch({ type: "target", target });
   }

@@ -74,7 +74,8 @@ READ = """() => {
 }"""
 
 STANDS = """([step, phase]) => {
-  const { moment, run } = window.livegrad.store.state;
+  const { data, moment, run } = window.livegrad.store.state;
+  if (data === null) return false; // its points make the drawing anew
   if (moment === null || moment.step !== step || moment.phase !== phase) return false;
   if (run.state === "running" || run.step !== step || run.phase !== phase) return false;
   if (phase === "step" && step > 0 && moment.before === null) return false;

@@ -77,3 +77,18 @@ test("a click takes the tab stop along", () => {
   assert.deepEqual(walk(rovingFocus), [2, 1]);
   assert.equal(columns[2][1].node.tabindex, "0");
 });
+
+test("a drawing that replaces another one takes over the position of its tab stop", () => {
+  const old = drawing();
+  walk(old.rovingFocus, "ArrowRight", "ArrowDown", "ArrowDown");
+  const { columns, rovingFocus } = drawing();
+  rovingFocus.restore(old.rovingFocus.position);
+  assert.equal(rovingFocus.stop, columns[1][2]);
+  assert.deepEqual(
+    columns.flat().filter(({ node }) => node.tabindex === "0"),
+    [columns[1][2]],
+  );
+  const smaller = new RovingFocus([1, 2, 2, 1].map((rows, i) => [stopAt(i, 0)].slice(0, rows)));
+  smaller.restore(old.rovingFocus.position);
+  assert.deepEqual(smaller.stop.target, { kind: "parameter", parameter: 1, index: 0 });
+});

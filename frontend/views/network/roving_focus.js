@@ -35,6 +35,19 @@ export class RovingFocus {
     return column[Math.min(this.#row, column.length - 1)];
   }
 
+  /** @returns {[column: number, row: number]} */
+  get position() {
+    return [this.#column, this.#row];
+  }
+
+  /**
+   * Take the position of a drawing that this one replaces, as far as it has such an element.
+   * @param {[column: number, row: number]} position
+   */
+  restore([column, row]) {
+    if (column < this.columns.length) this.#go(column, row);
+  }
+
   /** Move to where a key leads. @param {string} key @returns {boolean} whether it leads anywhere */
   press(key) {
     const move = MOVES[key];
