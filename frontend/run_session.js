@@ -163,8 +163,8 @@ export function createRunSession({ store, api, clock, stats, setTimer }) {
   };
 }
 
-/** What went wrong; null: nothing. @param {Promise<void>} deed @returns {Promise<Problem|null>} */
-export const problemFrom = (deed) => deed.then(() => null, problemOf);
+/** What went wrong; null: nothing. @param {Promise<void>} act @returns {Promise<Problem|null>} */
+export const problemFrom = (act) => act.then(() => null, problemOf);
 
 /** The run that the page's address names. */
 const addressedRun = () => new URLSearchParams(location.hash.slice(1)).get("run");

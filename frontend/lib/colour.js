@@ -96,12 +96,3 @@ export function weightColour(value, scale, dark) {
   const share = Math.max(-1, Math.min(1, value / scale));
   return colours[STEPS + (Number.isNaN(share) ? 0 : Math.round(share * STEPS))];
 }
-
-/** WCAG's contrast ratio of two colours, 1 to 21. @param {string} one @param {string} other */
-export function contrast(one, other) {
-  const [low, high] = [luminance(parse(one)), luminance(parse(other))].sort((a, b) => a - b);
-  return (high + 0.05) / (low + 0.05);
-}
-
-/** @param {Triple} rgb */
-const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);

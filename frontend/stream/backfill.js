@@ -41,7 +41,7 @@ export function cut(known, step) {
 }
 
 /** @param {StepRange} range */
-export const isShort = ({ from, to }) => to - from < MOST_STEPS;
+const isShort = ({ from, to }) => to - from < MOST_STEPS;
 
 /** @param {BackfillOptions} options */
 export function createBackfill({ exact, thinned, isAtRest, setTimer }) {

@@ -12,7 +12,7 @@ import { norm, numberOf } from "../lib/number.js";
 
 /** @import { ChartRows, Chunk, Layout, Series, StepRange } from "../types.js" */
 
-export const CAPACITY = 6144; // rows; a chart is some hundred pixels wide
+const CAPACITY = 6144; // rows; a chart is some hundred pixels wide
 
 /**
  * Arrays that are being written, before they become a value.
@@ -265,7 +265,7 @@ const linesOf = ({ loss, validation, norms }) => [loss, validation, ...norms];
  * @param {ChartRows} found
  * @returns {ChartRows}
  */
-export function merge(live, found) {
+function merge(live, found) {
   const merged = createDraft(live.norms.length, live.steps.length);
   const [mine, theirs] = [live, found].map(linesOf);
   for (let a = 0, b = 0; a < live.length || b < found.length; ) {

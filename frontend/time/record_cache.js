@@ -44,8 +44,8 @@
  * @typedef {{block: number, isAhead: boolean, since: number, control: AbortController}} Fetching
  */
 
-export const BUDGET_BYTES = 16 * 1024 * 1024;
-export const SPAN = 64; // steps of one range
+const BUDGET_BYTES = 16 * 1024 * 1024;
+const SPAN = 64; // steps of one range
 const PATIENCE_MS = 120; // a fetch that nobody waits for is given up after this time
 const AHEAD = 3; // ranges that are prefetched
 

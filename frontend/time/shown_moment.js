@@ -58,7 +58,7 @@ export function playbackSpeed({ playback, run }) {
 }
 
 /** The nearest of 1, 2, 5, 10, … @param {number} speed */
-export function roundSpeed(speed) {
+function roundSpeed(speed) {
   const power = 10 ** Math.floor(Math.log10(speed));
   const digit = speed / power;
   return (digit < 1.5 ? 1 : digit < 3.5 ? 2 : digit < 7.5 ? 5 : 10) * power;

@@ -28,7 +28,7 @@ const KEPT = ["hidden", "named_layers"];
  * ) => Promise<Problem|null>} Branch
  */
 
-/** @param {State} state as it is shown: then or now @param {BranchOptions} deed */
+/** @param {State} state as the cards show it @param {BranchOptions} options */
 export async function openBranch({ run, settled }, { api, branch }) {
   if (run === null) return;
   const [schema, datasets] = await Promise.all([api.schema(), api.datasets()]);

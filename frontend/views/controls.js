@@ -7,11 +7,12 @@ import { numberOf, parseDecimal } from "../lib/number.js";
 import { PHASES, paceText, plain } from "../texts.js";
 import { shown } from "../time/shown_moment.js";
 import { barButton, element, set, whenChanged, write } from "./dom.js";
+
 /** @import { Send } from "../commands.js" */
 /** @import { Phase, Run, State, Store, View } from "../types.js" */
 
 /** Steps per second that the slider offers; null: as fast as possible. */
-export const PACES = [1, 2, 5, 10, 30, 60, 120, 300, 1000, null];
+const PACES = [1, 2, 5, 10, 30, 60, 120, 300, 1000, null];
 
 /** @param {HTMLElement} root @param {Store} store @param {Send} send @returns {View} */
 export function mount(root, store, send) {

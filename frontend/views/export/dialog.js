@@ -21,7 +21,7 @@ import { element, set, write } from "../dom.js";
 const PATIENCE_MS = 300; // before the progress is shown
 const PIXELS = 2; // of a PNG, for each pixel of the screen
 
-/** @param {State} state as the cards show it, now or then */
+/** @param {State} state as the cards show it */
 export function openExport(state) {
   const dialog = element("dialog", { class: "dialog", "aria-labelledby": "export-title" });
   const closing = new AbortController();

@@ -61,7 +61,7 @@ export class ParameterMark {
 }
 
 /** @param {number} value */
-export function signOf(value) {
+function signOf(value) {
   if (Number.isNaN(value)) return "nan";
   return value > 0 ? "positive" : value < 0 ? "negative" : "zero";
 }
