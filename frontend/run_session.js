@@ -41,8 +41,11 @@ export function createRunSession({ store, api, clock, stats, setTimer }) {
     connection = connect(id, { store, api, stats, open: openSocket, setTimer });
   }
 
-  /** Open a run at a step, once its stream has said which steps there are.
-   * @param {string} id @param {number} step */
+  /**
+   * Open a run at a step, once its stream has said which steps there are.
+   * @param {string} id
+   * @param {number} step
+   */
   function openAt(id, step) {
     open(id);
     const undo = clock.add(() => {
@@ -64,8 +67,12 @@ export function createRunSession({ store, api, clock, stats, setTimer }) {
     open(run.id);
   }
 
-  /** A new run that continues one from a step.
-   * @param {string} id @param {number} step @param {Record<string, any>} changes */
+  /**
+   * A new run that continues one from a step.
+   * @param {string} id
+   * @param {number} step
+   * @param {Record<string, any>} changes
+   */
   async function branch(id, step, changes) {
     const run = await api.branch(id, step, changes);
     await refresh();

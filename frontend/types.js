@@ -128,7 +128,8 @@
  * @property {Scalar} difference
  */
 
-/** RFC 9457. `nearest`: kept steps around one that was thinned out.
+/**
+ * RFC 9457. `nearest`: kept steps around one that was thinned out.
  * @typedef {Object} Problem
  * @property {string} type
  * @property {string} title
@@ -208,8 +209,10 @@
  * @property {number[]|null} kept the nearest kept steps, when this one was thinned out
  */
 
-/** speed: steps a second; null: the whole run in about 20 s.
- * @typedef {{direction: -1|0|1, speed: number|null}} Playback */
+/**
+ * speed: steps a second; null: the whole run in about 20 s.
+ * @typedef {{direction: -1|0|1, speed: number|null}} Playback
+ */
 
 /**
  * Events of the run, shown until they are over.

@@ -43,8 +43,10 @@ const theme = createTheme(({ dark, reducedMotion }) => {
   store.dispatch({ type: "appearance", dark, reducedMotion });
 });
 
-/** The step to show: playback and keys pass over steps that were thinned out.
- * @param {ActionOf<"visit">} action */
+/**
+ * The step to show: playback and keys pass over steps that were thinned out.
+ * @param {ActionOf<"visit">} action
+ */
 function momentFor({ step, isMoving }) {
   const { visited, run, playback } = store.state;
   const isDragged = isMoving && playback.direction === 0;
