@@ -35,7 +35,7 @@ ASK = """async (steps) => {
   for (const step of steps) {
     const asked = performance.now();
     store.dispatch({ type: "visit", step });
-    while (store.state.then?.moment?.step !== step) await frame();
+    while (store.state.visited?.moment?.step !== step) await frame();
     await new Promise((resolve) => setTimeout(resolve)); // behind the drawing of this very frame
     taken.push(performance.now() - asked);
   }
@@ -71,7 +71,7 @@ def rows(effort: Effort) -> Iterator[Row]:
         ):
             yield from _shown(page, steps, effort)
             yield _dragged(page, effort)
-            held = page.evaluate("livegrad.archive().bytes") / 1e6
+            held = page.evaluate("livegrad.recordCache().bytes") / 1e6
             yield Row(
                 SUBJECT, "history that the page then holds in memory", held, "MB", REACH_MEGABYTES
             )

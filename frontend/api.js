@@ -1,9 +1,9 @@
-// The server's HTTP interface, one function a call. Refusals are thrown as Refusal, whatever went wrong.
-// Knows nothing about the page or the stream.
+// The server's HTTP interface: one function for each call. A call that is refused, or not answered,
+// throws a Refusal. Knows nothing about the page or the stream.
 
-/** @import { Listing, Problem, Run, RunConfig, RunData } from "./types.js" */
+/** @import { LoopSource, Problem, Run, RunConfig, RunData } from "./types.js" */
 
-/** A call that was answered with a problem, or not at all (status 0). */
+/** A call that was answered with a problem, or not answered (status 0). */
 export class Refusal extends Error {
   name = "Refusal";
   /** @param {Problem} problem */
@@ -65,7 +65,7 @@ const runPath = (id) => `api/runs/${encodeURIComponent(id)}`;
 export const api = {
   /** @returns {Promise<{status: string, torch?: "loading"|"ready"|"failed"}>} */
   health: () => get("api/health"),
-  /** @returns {Promise<Listing>} */
+  /** @returns {Promise<LoopSource>} */
   loop: () => get("api/loop"),
   /** @returns {Promise<any>} */
   schema: () => get("openapi.json"),
@@ -83,7 +83,13 @@ export const api = {
   command: (id, command) => post(`${runPath(id)}/commands`, command),
   /** @param {string} id @returns {Promise<RunData>} */
   data: (id) => get(`${runPath(id)}/data`),
-  /** @param {string} id @param {string[]} names @param {number} points @param {{from?: number, to?: number}} [range] @param {AbortSignal} [signal] */
+  /**
+   * @param {string} id
+   * @param {string[]} names
+   * @param {number} points
+   * @param {{from?: number, to?: number}} [range]
+   * @param {AbortSignal} [signal]
+   */
   async series(id, names, points, range = {}, signal) {
     const bounds = Object.entries(range).map(([end, step]) => [end, String(step)]);
     const query = new URLSearchParams([
@@ -93,15 +99,35 @@ export const api = {
     ]);
     return (await (await call(`${runPath(id)}/series?${query}`, { signal })).json()).series;
   },
-  /** @param {string} id @param {number} from @param {number} to both included @param {AbortSignal} [signal] @returns {Promise<ArrayBuffer>} */
+  /**
+   * @param {string} id
+   * @param {number} from
+   * @param {number} to both included
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<ArrayBuffer>}
+   */
   records: async (id, from, to, signal) =>
     (await call(`${runPath(id)}/records?from=${from}&to=${to}`, { signal })).arrayBuffer(),
-  /** @param {string} id @param {number} step @param {Record<string, any>} changes of the configuration @returns {Promise<Run>} */
+  /**
+   * @param {string} id
+   * @param {number} step
+   * @param {Record<string, any>} changes of the configuration
+   * @returns {Promise<Run>}
+   */
   branch: (id, step, changes) => post(`${runPath(id)}/branches`, { step, changes }),
-  /** What else there is of a run. @param {string} id @param {string} what @returns {Promise<any>} */
+  /**
+   * Any other resource of a run.
+   * @param {string} id
+   * @param {string} what
+   * @returns {Promise<any>}
+   */
   of: (id, what) => get(`${runPath(id)}/${what}`),
 };
 
 /** @typedef {typeof api} Api */
-/** @typedef {{kind: "play"|"pause"|"phase"} | {kind: "step", count: number} | {kind: "tune", lr?: number, pace?: number|null}} Command */
+/**
+ * @typedef {{kind: "play"|"pause"|"phase"}
+ *   | {kind: "step", count: number}
+ *   | {kind: "tune", lr?: number, pace?: number|null}} Command
+ */
 /** @typedef {{applied_at_step: number, state: string, phase: string, step: number}} Applied */

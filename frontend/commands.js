@@ -1,14 +1,17 @@
-// What a person asks of the run: sent one at a time, its refusal shown.
-// Knows nothing about buttons or keys.
+// Commands to the run on the screen: sent one at a time; a refusal is shown on the page. Knows
+// nothing about buttons or keys.
 
 import { problemOf } from "./api.js";
 
 /** @import { Api, Command } from "./api.js" */
-/** @import { Run, Store } from "./types.js" */
+/** @import { CommandKind, Run, Store } from "./types.js" */
 
 /** @typedef {(command: Command) => Promise<boolean>} Send true when it was applied */
 
-/** Commands that wait for none before them: stopping, and turning a knob while a step or the trainer is awaited. */
+/**
+ * Commands that may be sent while another one is under way: pausing, and tuning while a step or the
+ * trainer is awaited.
+ */
 const FREE = ["pause", "tune"];
 
 /** @param {Store} store @param {Pick<Api, "command">} api @returns {Send} */
@@ -32,19 +35,19 @@ export function createSend(store, api) {
 }
 
 /**
- * What a state does not forbid: the browser's copy of lifecycle.py's table, to grey out what would be refused.
+ * Which commands have an effect now: the server would not refuse them, and the run is not in the
+ * state that they lead to.
  * @param {Run|null} run
  */
 export function permitted(run) {
-  const state = run?.state;
-  const isWaiting = state === "paused" || state === "starting";
-  const isReady = isWaiting || state === "interrupted";
+  const may = (/** @type {CommandKind} */ kind) => run?.allowed.includes(kind) ?? false;
+  const isRunning = run?.state === "running";
   return {
-    play: isReady,
-    pause: state === "running",
-    step: isReady,
-    phase: isReady,
-    tune: isReady || state === "running",
+    play: may("play") && !isRunning,
+    pause: may("pause") && isRunning,
+    step: may("step"),
+    phase: may("phase"),
+    tune: may("tune"),
   };
 }
 

@@ -1,5 +1,5 @@
-// The sign-in page: shows the token to the server, once, and goes on to the dashboard.
-// Knows nothing about the dashboard; the session cookie that comes back is out of scripts' reach.
+// The sign-in page: sends the token to the server and goes on to the dashboard. Knows nothing about
+// the dashboard. Scripts cannot read the session cookie that comes back.
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("form"));
 const token = /** @type {HTMLInputElement} */ (document.getElementById("token"));
@@ -7,7 +7,7 @@ const answer = /** @type {HTMLElement} */ (document.getElementById("answer"));
 const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
 
 if (location.search === "?used")
-  answer.textContent = "That link has been used already, or is not of this start.";
+  answer.textContent = "That link was used already, or belongs to an earlier start of livegrad.";
 
 /** @returns {Promise<string>} what went wrong; empty when nothing did */
 async function signIn() {
@@ -33,7 +33,7 @@ form.addEventListener("submit", async (event) => {
   answer.textContent = "";
   const trouble = await signIn();
   button.disabled = false;
-  if (trouble === "") location.replace("./");
+  if (trouble === "") location.replace(`./${location.hash}`);
   answer.textContent = trouble;
   token.select();
 });

@@ -1,129 +1,139 @@
-// message → reduce → state: the one place where what is shown changes.
-// Pure but for createStore's one variable; knows nothing about the socket or the page.
+// The state of the page and everything that changes it: message → reduce → state.
+// Reducers are pure. Only createStore holds a variable. Knows nothing about the socket or the page.
 
-import { changedPlaces, layOver, takeOff } from "./compare/overlay.js";
+import { addOverlay, removeOverlay, swapOverlay } from "./compare/overlay.js";
+import { isSame } from "./lib/target.js";
 import {
   appendRecords,
-  createHistory,
+  createChartRows,
   insertRecords,
   insertSeries,
   joinPast,
 } from "./stream/chart_rows.js";
-import { numberOf } from "./stream/protocol.js";
+import { gradStatesIn, scalarsOf } from "./stream/record.js";
 
-/** @import { Action, GradState, Layout, Moment, Overlay, Run, State, Store, Target } from "./types.js" */
-/** @import { Frame } from "./stream/protocol.js" */
+/** @import { Action, ActionOf, Frame, Layout, Moment, Run, State, Store } from "./types.js" */
 
 const RATE_WINDOW_SECS = 1.5;
 
 /** @returns {State} */
 export function initialState() {
+  return { ...ofThePage(), ...ofTheRun() };
+}
+
+/** What stays when another run is opened. */
+function ofThePage() {
+  return /** @satisfies {Partial<State>} */ ({
+    runs: [],
+    loaded: false,
+    loop: null,
+    problem: null,
+    torch: /** @type {State["torch"]} */ ("ready"),
+    overlaid: [],
+    overlays: [],
+    reducedMotion: false,
+    dark: false,
+  });
+}
+
+/** What belongs to one run, as it is before its first message. @returns {RunPart} */
+function ofTheRun() {
   return {
     connection: "connecting",
     run: null,
-    runs: [],
+    opened: undefined,
+    missing: null,
     layout: null,
     data: null,
     moment: null,
     settled: null,
-    history: null,
+    diverged: false,
+    rows: null,
+    exact: null,
+    visited: null,
+    playback: { direction: 0, speed: null },
     target: null,
     hovered: null,
     pin: null,
-    pinned: false,
-    listing: null,
     stepsPerSec: 0,
-    marks: [],
+    rateSamples: [],
     busy: null,
-    problem: null,
-    reducedMotion: false,
-    dark: false,
-    diverged: false,
-    loaded: false,
-    torch: "ready",
-    missing: null,
-    then: null,
-    exact: null,
-    playback: { direction: 0, speed: null },
     news: { restarted: null, log: null },
-    laid: [],
-    overlays: [],
   };
 }
 
-/** What of a state belongs to one run, as it is before the first message. */
-function blank() {
-  const {
-    connection,
-    runs,
-    listing,
-    busy,
-    problem,
-    reducedMotion,
-    dark,
-    loaded,
-    torch,
-    missing,
-    laid,
-    overlays,
-    ...own
-  } = initialState();
-  return own;
-}
+/** @typedef {Omit<State, keyof ReturnType<typeof ofThePage>>} RunPart */
 
-/** @type {Record<string, (state: State, action: Action) => Partial<State>>} */
+/**
+ * One reducer for each action. It returns the fields that change.
+ * @type {{[T in Action["type"]]: (state: State, action: ActionOf<T>) => Partial<State>}}
+ */
 const REDUCERS = {
-  open: (state, { id }) => ({
-    ...blank(),
-    connection: "connecting",
-    busy: null,
-    missing: null,
-    opened: id,
-    ...changedPlaces(state, id),
+  open: (state, { id }) => ({ ...ofTheRun(), opened: id, ...swapOverlay(state, id) }),
+  close: () => ofTheRun(),
+  missing: ({ connection, opened, busy }, { id }) => ({
+    ...ofTheRun(),
+    connection,
+    opened,
+    busy,
+    missing: id,
   }),
-  close: () => ({ ...blank(), connection: "connecting", busy: null, opened: undefined }),
-  missing: (_, { id }) => ({ ...blank(), missing: id }),
   connection: (_, { connection }) => ({ connection }),
-  hello: (state, { run, layout }) => greet(state, run, layout),
-  state: (state, { run }) => follow(state, run),
+  hello: applyHello,
+  state: (state, { run }) => applyState(state, run),
   frame: (state, { frame }) =>
-    frame.kind === "phase" ? halfDone(state, frame) : recorded(state, frame),
-  before: (state, { step, values }) => remember(state, step, values),
-  past: (state, { series }) => past(state, series),
-  missed: (state, found) => missed(state, found),
+    frame.kind === "phase" ? applyPhaseFrame(state, frame) : applyRecords(state, frame),
+  recordBefore: applyRecordBefore,
+  pastSeries: ({ rows, layout }, { series }) =>
+    rows === null || layout === null ? {} : { rows: joinPast(rows, layout, series) },
+  backfillRecords: ({ rows, layout }, { chunks, wanted }) =>
+    rows === null || layout === null ? {} : { rows: insertRecords(rows, layout, chunks, wanted) },
+  backfillSeries: ({ rows, layout }, { series, wanted }) =>
+    rows === null || layout === null ? {} : { rows: insertSeries(rows, layout, series, wanted) },
   data: (_, { data }) => ({ data }),
   runs: (_, { runs }) => ({ runs, loaded: true }),
-  listing: (_, { listing }) => ({ listing }),
+  loop: (_, { loop }) => ({ loop }),
   health: (_, { torch }) => ({ torch }),
   visit: (state, { step, isMoving }) => visit(state, step, isMoving ?? false),
-  arrive: ({ then, layout }, record) =>
-    then === null || layout === null
-      ? {}
-      : { then: { ...then, moment: recalled(then, layout, record) } },
-  thinned: ({ then }, { step, kept }) =>
-    then === null || then.step !== step ? {} : { then: { ...then, kept } },
-  kept: (_, { exact }) => ({ exact }),
-  stand: ({ then }) => (then === null ? {} : { then: { ...then, isMoving: false } }),
-  live: ({ playback }) => ({ then: null, playback: { ...playback, direction: 0 } }),
-  playback: (state, { direction, speed }) => playBack(state, direction, speed),
-  news: ({ news }, { title, detail }) => ({ news: told(news, title, detail) }),
-  heard: ({ news }) => ({ news: { ...news, restarted: null } }),
-  lay: (state, { id, isLaid }) => (isLaid ? layOver(state, id) : takeOff(state, id)),
-  overlaid: ({ laid }, { overlays }) => ({
-    overlays: overlays.filter((/** @type {Overlay} */ { run }) => laid.includes(run.id)),
+  visitedRecord: applyVisitedRecord,
+  visitedThinned: ({ visited }, { step, kept }) =>
+    visited === null || visited.step !== step ? {} : { visited: { ...visited, kept } },
+  exactRanges: (_, { exact }) => ({ exact }),
+  stopMoving: ({ visited }) =>
+    visited === null ? {} : { visited: { ...visited, isMoving: false } },
+  live: ({ playback }) => ({ visited: null, playback: { ...playback, direction: 0 } }),
+  playback: applyPlayback,
+  news: ({ news }, { title, detail }) => ({
+    news:
+      title === "restarted"
+        ? { ...news, restarted: detail }
+        : { ...news, log: title === "log" ? detail : null },
   }),
-  target: (state, { target }) => aim({ ...state, hovered: target }),
-  pin: (state, { target }) => aim({ ...state, pin: isSame(state.pin, target) ? null : target }),
+  dismissNews: ({ news }) => ({ news: { ...news, restarted: null } }),
+  overlay: (state, { id, isShown }) => (isShown ? addOverlay(state, id) : removeOverlay(state, id)),
+  overlays: ({ overlaid }, { overlays }) => ({
+    overlays: overlays.filter(({ run }) => overlaid.includes(run.id)),
+  }),
+  target: ({ pin }, { target }) => ({ hovered: target, target: target ?? pin }),
+  pin: ({ hovered, pin: known }, { target }) => {
+    const pin = isSame(known, target) ? null : target;
+    return { pin, target: hovered ?? pin };
+  },
   busy: (_, { busy }) => ({ busy }),
-  problem: (_, { problem }) => ({ problem }),
+  // A 401 means that the server does not know this browser any more, whatever was asked.
+  problem: (_, { problem }) =>
+    problem?.status === 401 ? { connection: "signed-out" } : { problem },
   resized: () => ({}),
-  surroundings: (_, { dark, reducedMotion }) => ({ dark, reducedMotion }),
+  appearance: (_, { dark, reducedMotion }) => ({ dark, reducedMotion }),
 };
 
 /** @param {State} state @param {Action} action @returns {State} */
 export function reduce(state, action) {
-  const reducer = REDUCERS[action.type];
-  if (reducer === undefined) throw new Error(`unknown action ${action.type}`);
+  if (!Object.hasOwn(REDUCERS, action.type)) throw new Error(`unknown action ${action.type}`);
+  // TypeScript cannot see that the reducer found by its type is the one for this action.
+  const reducer = /** @type {(state: State, action: Action) => Partial<State>} */ (
+    REDUCERS[action.type]
+  );
   return { ...state, ...reducer(state, action) };
 }
 
@@ -137,46 +147,54 @@ export function createStore(invalidate) {
     /** @param {Action} action */
     dispatch(action) {
       store.state = reduce(store.state, action);
-      invalidate(action.type !== "frame" && !store.state.then?.isMoving); // dragged or played: nobody reads meanwhile
+      // While the timeline is dragged or played, the slower cards may wait.
+      invalidate(action.type !== "frame" && !store.state.visited?.isMoving);
     },
   };
   return store;
 }
 
-/** @param {State} state @param {Run} run @param {Layout|null} layout @returns {Partial<State>} */
-function greet(state, run, layout) {
-  const isKnown = layout !== null && state.history?.norms.length === layout.parameters.length;
-  const history =
-    layout === null ? null : isKnown ? state.history : createHistory(layout.parameters.length);
+/** @param {State} state @param {ActionOf<"hello">} action @returns {Partial<State>} */
+function applyHello(state, { run, layout }) {
+  const isKnown = layout !== null && state.rows?.norms.length === layout.parameters.length;
+  const fresh = layout === null ? null : createChartRows(layout.parameters.length);
   return {
     run,
-    runs: replace(state.runs, run),
+    runs: replaced(state.runs, run),
     layout,
-    history,
+    rows: isKnown ? state.rows : fresh,
     connection: "open",
     missing: null,
   };
 }
 
 /** @param {Run[]} runs @param {Run} run */
-function replace(runs, run) {
+function replaced(runs, run) {
   return runs.map((other) => (other.id === run.id ? run : other));
 }
 
 /** @param {State} state @param {Run} run @returns {Partial<State>} */
-function follow(state, run) {
+function applyState(state, run) {
   const { moment } = state;
   const isHere = moment !== null && moment.step === run.step && run.state !== "running";
   const gradStates = run.grad_states.length > 0 ? run.grad_states : (moment?.gradStates ?? []);
-  const stepsPerSec = run.state === "running" ? state.stepsPerSec : 0;
-  const marks = run.state === "running" ? state.marks : [];
-  const next = isHere ? { ...moment, phase: run.phase, gradStates } : moment;
-  return { run, runs: replace(state.runs, run), moment: next, stepsPerSec, marks };
+  const isRunning = run.state === "running";
+  return {
+    run,
+    runs: replaced(state.runs, run),
+    moment: isHere ? { ...moment, phase: run.phase, gradStates } : moment,
+    stepsPerSec: isRunning ? state.stepsPerSec : 0,
+    rateSamples: isRunning ? state.rateSamples : [],
+  };
 }
 
-/** The inside of an iteration: the next record supersedes it. @param {State} state @param {Frame} frame @returns {Partial<State>} */
-function halfDone(state, frame) {
-  const { run, settled } = state;
+/**
+ * The inside of an iteration, until the next record comes.
+ * @param {State} state
+ * @param {Frame} frame
+ * @returns {Partial<State>}
+ */
+function applyPhaseFrame({ run, settled }, frame) {
   const before = settled?.step === frame.first ? settled.before : null;
   const gradStates = run?.grad_states ?? [];
   const values = frame.values.slice();
@@ -184,48 +202,43 @@ function halfDone(state, frame) {
 }
 
 /** @param {State} state @param {Frame} frame @returns {Partial<State>} */
-function recorded(state, frame) {
-  const { layout, history, run } = state;
-  if (layout === null || history === null || run === null) return {};
-  appendRecords(history, layout, frame.first, frame.values);
+function applyRecords(state, frame) {
+  const { layout, rows, run } = state;
+  if (layout === null || rows === null || run === null) return {};
   const step = frame.first + frame.count - 1;
   const values = frame.values.slice((frame.count - 1) * layout.floats);
-  const gradStates = gradStatesOf(layout, step, run);
+  const gradStates = gradStatesAt(layout, values, step, run);
   /** @type {Moment} */
   const settled = {
     step,
     phase: "step",
     values,
     gradStates,
-    before: previous(state, frame, layout),
+    before: recordBefore(state, frame, layout),
   };
   return {
     run: advanced(run, layout, settled),
+    rows: appendRecords(rows, layout, frame.first, frame.values),
     settled,
     moment: isInside(state, step) ? state.moment : settled,
-    diverged: step > 0 && !isFinite(layout, values),
-    ...rated(state, frame.time, step),
+    diverged: step > 0 && !isAllFinite(layout, values),
+    ...measuredRate(state, frame.time, step),
   };
 }
 
 /** @param {Run} run @param {Layout} layout @param {Moment} settled @returns {Run} */
 function advanced(run, layout, { step, values, gradStates }) {
   if (step <= run.step && run.state !== "running") return run;
-  const scalar = (/** @type {string} */ name) => values[layout.scalars.get(name) ?? -1] ?? null;
-  const [loss, validation_loss] =
-    step === 0 ? [null, null] : [scalar("loss"), scalar("validation_loss")];
-  return {
-    ...run,
-    step,
-    phase: "step",
-    grad_states: gradStates,
-    loss,
-    validation_loss,
-    lr: scalar("lr") ?? run.lr,
-  };
+  const scalars = scalarsOf(layout, values, step, run.lr);
+  return { ...run, ...scalars, step, phase: "step", grad_states: gradStates };
 }
 
-/** A record that is sent again must not hide the half-done iteration after it. @param {State} state @param {number} step */
+/**
+ * Whether the screen shows the inside of the iteration after this step. The record of the step may
+ * be sent again after a reconnect, and must not hide it.
+ * @param {State} state
+ * @param {number} step
+ */
 function isInside({ moment, run }, step) {
   return (
     run?.state !== "running" &&
@@ -235,15 +248,19 @@ function isInside({ moment, run }, step) {
   );
 }
 
-/** @param {Layout} layout @param {number} step @param {Run} run @returns {GradState[]} */
-function gradStatesOf(layout, step, run) {
-  if (run.step === step && run.phase === "step" && run.grad_states.length > 0)
-    return run.grad_states;
-  return layout.parameters.map(() => (step === 0 ? "none" : "fresh"));
+/**
+ * @param {Layout} layout
+ * @param {Float32Array} values
+ * @param {number} step
+ * @param {Run} run
+ */
+function gradStatesAt(layout, values, step, run) {
+  const isTold = run.step === step && run.phase === "step" && run.grad_states.length > 0;
+  return isTold ? run.grad_states : gradStatesIn(layout, values, step);
 }
 
 /** @param {State} state @param {Frame} frame @param {Layout} layout */
-function previous({ settled }, frame, layout) {
+function recordBefore({ settled }, frame, layout) {
   const { count, first, values } = frame;
   if (count > 1) return values.slice((count - 2) * layout.floats, (count - 1) * layout.floats);
   if (settled?.step === first) return settled.before;
@@ -251,94 +268,70 @@ function previous({ settled }, frame, layout) {
 }
 
 /** @param {Layout} layout @param {Float32Array} values */
-function isFinite(layout, values) {
+function isAllFinite(layout, values) {
   if (!Number.isFinite(values[layout.scalars.get("loss") ?? 0])) return false;
   return layout.parameters.every(({ value, size }) =>
     values.subarray(value, value + size).every(Number.isFinite),
   );
 }
 
-/** Steps per second by the trainer's own clock. @param {State} state @param {number} time @param {number} step */
-function rated({ marks }, time, step) {
-  const earlier = marks.filter((mark) => mark.step < step);
-  const recent = earlier.filter((mark) => time - mark.time <= RATE_WINDOW_SECS);
+/**
+ * Steps per second, by the trainer's own clock.
+ * @param {State} state
+ * @param {number} time
+ * @param {number} step
+ */
+function measuredRate({ rateSamples }, time, step) {
+  const earlier = rateSamples.filter((sample) => sample.step < step);
+  const recent = earlier.filter((sample) => time - sample.time <= RATE_WINDOW_SECS);
   const kept = [...(recent.length > 0 ? recent : earlier.slice(-1)), { time, step }];
   const secs = time - kept[0].time;
-  return { marks: kept, stepsPerSec: secs > 0 ? (step - kept[0].step) / secs : 0 };
+  return { rateSamples: kept, stepsPerSec: secs > 0 ? (step - kept[0].step) / secs : 0 };
 }
 
-/** @param {State} state @param {number} step @param {Float32Array} values @returns {Partial<State>} */
-function remember({ settled, moment }, step, values) {
-  const isNeeded = (/** @type {Moment|null} */ m) =>
-    m !== null && m.step === step + 1 && m.before === null;
-  return {
-    settled: settled !== null && isNeeded(settled) ? { ...settled, before: values } : settled,
-    moment: moment !== null && isNeeded(moment) ? { ...moment, before: values } : moment,
-  };
+/** @param {State} state @param {ActionOf<"recordBefore">} action @returns {Partial<State>} */
+function applyRecordBefore({ settled, moment }, { step, values }) {
+  /** @param {Moment|null} one */
+  const completed = (one) =>
+    one !== null && one.step === step + 1 && one.before === null ? { ...one, before: values } : one;
+  return { settled: completed(settled), moment: completed(moment) };
 }
 
-/** Look at a step; the newest one is now. @param {State} state @param {number} wanted @param {boolean} isMoving @returns {Partial<State>} */
-function visit({ run, layout, then, playback }, wanted, isMoving) {
+/**
+ * Look at a step. The newest one is where the screen follows the training again.
+ * @param {State} state
+ * @param {number} wanted
+ * @param {boolean} isMoving
+ * @returns {Partial<State>}
+ */
+function visit({ run, layout, visited, playback }, wanted, isMoving) {
   if (run === null || layout === null || !Number.isFinite(wanted)) return {};
   const step = Math.max(Math.round(wanted), run.first_step ?? 0);
-  if (step >= run.step) return { then: null, playback: { ...playback, direction: 0 } };
-  if (then?.step === step) return { then: { ...then, isMoving } };
-  return { then: { step, moment: then?.moment ?? null, isMoving, kept: null } };
+  if (step >= run.step) return { visited: null, playback: { ...playback, direction: 0 } };
+  if (visited?.step === step) return { visited: { ...visited, isMoving } };
+  return { visited: { step, moment: visited?.moment ?? null, isMoving, kept: null } };
 }
 
-/** @param {import("./types.js").Then} then @param {Layout} layout @param {Action} record @returns {Moment} */
-function recalled({ moment }, layout, { step, values, before }) {
-  if (moment !== null && moment.step === step && moment.before !== null) return moment;
-  const gradStates = layout.parameters.map(
-    () => /** @type {GradState} */ (step === 0 ? "none" : "fresh"),
-  );
-  return { step, phase: "step", values, before, gradStates };
+/** @param {State} state @param {ActionOf<"visitedRecord">} record @returns {Partial<State>} */
+function applyVisitedRecord({ visited, layout }, { step, values, before }) {
+  if (visited === null || layout === null) return {};
+  const { moment } = visited;
+  if (moment !== null && moment.step === step && moment.before !== null) return {};
+  const gradStates = gradStatesIn(layout, values, step);
+  return { visited: { ...visited, moment: { step, phase: "step", values, before, gradStates } } };
 }
 
-/** From now one goes back, or begins at the beginning. @param {State} state @param {-1|0|1|undefined} direction @param {number|undefined} speed @returns {Partial<State>} */
-function playBack(state, direction = state.playback.direction, speed) {
-  const { run, then } = state;
+/**
+ * Play the run's steps. From the newest step, playback goes back or begins at the first step.
+ * @param {State} state
+ * @param {ActionOf<"playback">} action
+ * @returns {Partial<State>}
+ */
+function applyPlayback(state, { direction = state.playback.direction, speed }) {
+  const { run, visited } = state;
   const playback = { direction, speed: speed ?? state.playback.speed };
   if (direction === 0)
-    return { playback, then: then === null ? null : { ...then, isMoving: false } };
-  const from = then?.step ?? (direction < 0 ? (run?.step ?? 0) - 1 : (run?.first_step ?? 0));
-  const start = visit({ ...state, playback }, from, true);
-  return { playback, ...start };
-}
-
-/** @param {State["news"]} news @param {string} title @param {string} detail */
-function told(news, title, detail) {
-  if (title === "restarted") return { ...news, restarted: detail };
-  return { ...news, log: title === "log" ? detail : null };
-}
-
-/** @param {State} state @param {any[]} series @returns {Partial<State>} */
-function past({ history, layout }, series) {
-  return history === null || layout === null ? {} : { history: joinPast(history, layout, series) };
-}
-
-/** What the stream left out: its records or, of a long stretch, series. @param {State} state @param {Action} found @returns {Partial<State>} */
-function missed({ history, layout }, { chunks, series, wanted }) {
-  if (history === null || layout === null) return {};
-  const isExact = chunks !== undefined;
-  return {
-    history: isExact
-      ? insertRecords(history, layout, chunks, wanted)
-      : insertSeries(history, layout, series, wanted),
-  };
-}
-
-/** @param {State} state @returns {Partial<State>} */
-function aim({ hovered, pin }) {
-  return { hovered, pin, target: hovered ?? pin, pinned: pin !== null };
-}
-
-/** @param {Target|null} a @param {Target|null} b */
-export function isSame(a, b) {
-  return a === b || (a !== null && b !== null && JSON.stringify(a) === JSON.stringify(b));
-}
-
-/** Loss of the last iteration, NaN before the first. @param {State} state */
-export function lossOf({ run }) {
-  return numberOf(run?.loss);
+    return { playback, visited: visited === null ? null : { ...visited, isMoving: false } };
+  const from = visited?.step ?? (direction < 0 ? (run?.step ?? 0) - 1 : (run?.first_step ?? 0));
+  return { playback, ...visit({ ...state, playback }, from, true) };
 }

@@ -1,11 +1,14 @@
-// What the page says, in sentences: about a run, its phases, a disagreement of gradient and change.
-// Pure: knows nothing about elements. `code` in backticks.
+// The sentences on the page: about a run, its phases, and why a change went against its gradient.
+// Pure: knows nothing about the DOM. `Code` stands in backticks.
 
 import { format } from "./lib/format.js";
-import { numberOf } from "./stream/protocol.js";
-/** @import { Run, RunConfig, State } from "./types.js" */
+import { numberOf } from "./lib/number.js";
+/** @import { GradState, Phase, Run, RunConfig, Scalar, State } from "./types.js" */
 
-export const PHASES = /** @type {const} */ (["zero_grad", "forward", "loss", "backward", "step"]);
+/** @typedef {"good"|"wait"|"bad"|"calm"} Mood */
+
+/** In the order in which they run. @type {Phase[]} */
+export const PHASES = ["zero_grad", "forward", "loss", "backward", "step"];
 
 const OPTIMIZERS = { sgd: "SGD", adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop" };
 
@@ -14,23 +17,31 @@ export function optimizerName({ optimizer }) {
   return OPTIMIZERS[optimizer.kind] ?? optimizer.kind;
 }
 
-/** @param {RunConfig} config @param {number} lr */
-export function configWords(config, lr) {
-  const layers = `1–${config.hidden}–1 ${config.activation === "none" ? "linear" : config.activation}`;
+/** @param {RunConfig|null} config @param {number} lr */
+export function configText(config, lr) {
+  if (config === null) return "its configuration cannot be read";
+  const activation = config.activation === "none" ? "linear" : config.activation;
   const momentum = config.optimizer.momentum ? `, momentum ${config.optimizer.momentum}` : "";
   const batch = config.batch_size === null ? "full batch" : `batches of ${config.batch_size}`;
   const clears = config.zero_grad === false ? ["no zero_grad"] : [];
   const optimizer = `${optimizerName(config)}, lr ${plain(lr)}${momentum}`;
+  const layers = `1–${config.hidden}–1 ${activation}`;
   return [config.dataset, layers, optimizer, batch, ...clears].join(" · ");
 }
 
-/** A float32 as a person would have typed it. @param {number} value */
+/** A float32 as a person would type it. @param {number} value */
 export function plain(value) {
   return String(Number(value.toPrecision(6)));
 }
 
-/** @param {State} state @returns {{text: string, mood: "good"|"wait"|"bad"|"calm"}} */
-export function stateWords({ run, connection, diverged, missing, loaded, opened }) {
+/** @param {number|null} pace */
+export function paceText(pace) {
+  return pace === null ? "as fast as possible" : `${plain(pace)} a second`;
+}
+
+/** @param {State} state @returns {{text: string, mood: Mood}} */
+export function stateText({ run, connection, diverged, missing, loaded, opened }) {
+  if (connection === "signed-out") return { text: "signed out", mood: "bad" };
   if (missing !== null || (loaded && opened === undefined)) return { text: "no run", mood: "wait" };
   if (connection === "lost") return { text: "connection lost", mood: "bad" };
   if (run === null) return { text: "connecting", mood: "wait" };
@@ -46,69 +57,74 @@ export function stateWords({ run, connection, diverged, missing, loaded, opened 
 
 /** What the line that has just run did. @param {State} state */
 export function phaseSentence({ run, moment }) {
-  if (run === null || moment === null) return "The training loop, as it runs in its own process.";
+  if (run === null || moment === null)
+    return "This is the training loop. It runs in a process of its own.";
   if (run.state === "running") return runningSentence(run);
-  if (moment.step === 0 && moment.phase === "step") {
-    return "Nothing has run yet. Every `.grad` is None: PyTorch makes it at the first `backward()`.";
-  }
-  return PHASE_SENTENCES[moment.phase](run, moment.gradStates[0] ?? "none");
+  if (moment.step === 0 && moment.phase === "step")
+    return "Nothing has run yet. Every `.grad` is None until the first `backward()`.";
+  if (run.config === null) return "";
+  const { step, loss, config } = run;
+  return PHASE_SENTENCES[moment.phase]({ step, loss, config }, moment.gradStates[0] ?? "none");
 }
 
 /** @param {Run} run */
-function runningSentence(run) {
-  const pace =
-    run.pace === null ? "as fast as it goes" : `at most ${plain(run.pace)} times a second`;
-  return `All five, over and over, ${pace}. Pause, then press Phase to walk through them one by one.`;
+function runningSentence({ pace }) {
+  const rate = pace === null ? "as fast as possible" : `at most ${plain(pace)} times a second`;
+  const hint = "Pause, then press Phase to run them one by one.";
+  return `The five phases run over and over, ${rate}. ${hint}`;
 }
 
-/** @type {Record<typeof PHASES[number], (run: Run, gradState: string) => string>} */
+/** @typedef {{step: number, loss: Scalar, config: RunConfig}} Facts */
+
+/** @type {Record<Phase, (run: Facts, gradState: GradState) => string>} */
 const PHASE_SENTENCES = {
-  zero_grad: ({ config }, gradState) => {
-    if (config.zero_grad === false) {
-      return gradState === "none"
-        ? "This run leaves out `zero_grad()`. Every `.grad` is None still."
-        : "This run leaves out `zero_grad()`: the old `.grad` stays, and the next `backward()` adds to it.";
-    }
-    return "Every `.grad` is None again: the last gradients are gone. No parameter has changed.";
+  zero_grad({ config }, gradState) {
+    if (config.zero_grad !== false)
+      return "Every `.grad` is None again: the last gradients are gone. No parameter has changed.";
+    return gradState === "none"
+      ? "This run does not call `zero_grad()`. Every `.grad` is still None."
+      : "This run does not call `zero_grad()`: the next `backward()` adds to the old `.grad`.";
   },
-  forward: (_, gradState) => {
-    const grad =
-      gradState === "none"
-        ? "`.grad` is None: nothing is known yet about downhill."
-        : STALE_SENTENCE;
-    return `The model has answered with its parameters as they are; PyTorch noted each operation. ${grad}`;
+  forward(_, gradState) {
+    const grad = gradState === "none" ? "`.grad` is None: there is no gradient yet." : STALE;
+    return `The model has computed its predictions. PyTorch recorded every operation. ${grad}`;
   },
-  loss: ({ loss }, gradState) => {
-    const grad = gradState === "none" ? "" : ` ${STALE_SENTENCE}`;
-    return `One number for how wrong the answers are: the mean of their squared errors, ${format(numberOf(loss))}.${grad}`;
+  loss({ loss }, gradState) {
+    const grad = gradState === "none" ? "" : ` ${STALE}`;
+    const value = format(numberOf(loss));
+    return `The loss is the mean of the squared errors of the predictions: ${value}.${grad}`;
   },
-  backward: ({ config }) => {
-    const sum = config.zero_grad === false ? " Added to what was there before." : "";
-    return `Every \`.grad\` is now filled: how the loss would change if that number grew.${sum} No parameter has moved yet.`;
+  backward({ config }) {
+    const sum = config.zero_grad === false ? " It was added to what was there before." : "";
+    const what = "Every `.grad` now says how the loss changes when that number grows.";
+    return `${what}${sum} No parameter has changed yet.`;
   },
-  step: (run) =>
-    `Update ${run.step} is done: ${stepWords(run.config)} \`.grad\` is still there, from before the move.`,
+  step({ step, config }) {
+    const grad = "`.grad` still holds the gradients from before the update.";
+    return `Update ${step} is done: ${updateText(config)} ${grad}`;
+  },
 };
 
-const STALE_SENTENCE = "`.grad` is stale: left over from an earlier iteration.";
+const STALE = "`.grad` is stale: left over from an earlier iteration.";
 
-/** How the optimizer moved each parameter. @param {RunConfig} config */
-function stepWords(config) {
+/** How the optimizer changed each parameter. @param {RunConfig} config */
+function updateText(config) {
   const { kind, momentum, weight_decay: decay } = config.optimizer;
-  const pulled = decay ? " and pulled it towards zero" : "";
+  const decayed = decay ? ", and decayed it towards zero" : "";
   if (kind === "sgd") {
-    const how = momentum ? "along the running sum of its gradients" : "by −lr × `.grad`";
-    return `SGD moved every parameter ${how}${pulled}.`;
+    const by = momentum ? "along the running sum of its gradients" : "by −lr × `.grad`";
+    return `SGD moved every parameter ${by}${decayed}.`;
   }
   if (kind === "rmsprop") {
-    const how = momentum ? ", through momentum" : "";
-    return `RMSprop moved every parameter by −lr × \`.grad\` ÷ its usual size${how}${pulled}.`;
+    const by = momentum ? ", through momentum" : "";
+    return `RMSprop moved every parameter by −lr × \`.grad\` ÷ its usual size${by}${decayed}.`;
   }
-  return `${optimizerName(config)} moved every parameter along the running mean of its gradients, ÷ their usual size${pulled}.`;
+  const by = "along the running mean of its gradients, ÷ their usual size";
+  return `${optimizerName(config)} moved every parameter ${by}${decayed}.`;
 }
 
 /**
- * Why the change went with the gradient, not against it; "" when it did not.
+ * Why the change went the way of the gradient instead of against it; "" when it did not.
  * @param {RunConfig} config
  * @param {number} gradient
  * @param {number} change
@@ -117,32 +133,45 @@ export function disagreement(config, gradient, change) {
   const isUphill =
     gradient * change > 0 || (Math.sign(gradient) === Math.sign(change) && change !== 0);
   if (!isUphill) return "";
-  return `Δ goes with .grad here, not against it: ${reasonOf(config)}`;
+  return `Δ does not go against .grad here: ${reasonOf(config)}`;
 }
 
 /** @param {RunConfig} config */
 function reasonOf(config) {
   const { kind, momentum, weight_decay: decay, nesterov } = config.optimizer;
+  const decayed = decay ? ", or weight decay pulls harder" : "";
+  const opposite = `still points the other way${nesterov ? ", even with Nesterov momentum" : ""}`;
   if (kind === "adam" || kind === "adamw") {
-    const decayed = decay ? ", or weight decay pulls harder" : "";
-    return `exp_avg, the running mean that ${optimizerName(config)} follows, still points the other way${decayed}.`;
+    const mean = `exp_avg, the running mean that ${optimizerName(config)} follows,`;
+    return `${mean} ${opposite}${decayed}.`;
   }
-  if (momentum) {
-    const decayed = decay ? ", or weight decay pulls harder" : "";
-    return `momentum_buffer still points the other way${nesterov ? ", even after Nesterov's look ahead" : ""}${decayed}.`;
-  }
+  if (momentum) return `momentum_buffer ${opposite}${decayed}.`;
   if (decay) return "weight decay pulls towards zero harder than the gradient pushes.";
-  return "the optimizer weighs more than this one gradient.";
+  return "the optimizer uses more than this one gradient.";
 }
 
-/** What happened and what to do, above the network. @param {State} state @returns {Notice|null} */
+/**
+ * What happened and what to do about it; shown above the network.
+ * @param {State} state
+ * @returns {Notice|null}
+ */
 export function noticeOf(state) {
   const { run, connection, missing, loaded, runs, opened } = state;
+  if (connection === "signed-out") {
+    return {
+      mood: "bad",
+      title: "You need to sign in again",
+      text:
+        "The server was restarted with another token. Open the link that livegrad printed when " +
+        "it was started, or sign in with the token.",
+      act: "signIn",
+    };
+  }
   if (missing !== null) {
     return {
       mood: "wait",
-      title: "This run is not here",
-      text: "It was deleted, or the link is from another server.",
+      title: "This run does not exist",
+      text: "It was deleted, or the link is for another server.",
       act: "runs",
     };
   }
@@ -150,7 +179,7 @@ export function noticeOf(state) {
     return {
       mood: "bad",
       title: "Connection lost",
-      text: "This page tries again by itself, and fetches every step that it missed.",
+      text: "This page reconnects by itself, and fetches every step that it missed.",
       act: null,
     };
   }
@@ -158,15 +187,15 @@ export function noticeOf(state) {
     return {
       mood: "calm",
       title: "No runs yet",
-      text: "Make one: a small network, a few points, and every number in view.",
-      act: "new",
+      text: "Create one: a small network, a few points, and every number on the screen.",
+      act: "newRun",
     };
   }
   if (run === null)
     return {
       mood: "wait",
       title: "Connecting",
-      text: "Looking for the server and the newest run.",
+      text: "Waiting for the server and the newest run.",
       act: null,
     };
   return runNotice(state, run);
@@ -175,22 +204,23 @@ export function noticeOf(state) {
 /** @param {string} trouble @returns {Notice} */
 const logNotice = (trouble) => ({
   mood: "bad",
-  title: "Nothing can be recorded now",
+  title: "The run log cannot be written",
   text: sentence(trouble),
   act: null,
 });
 
-/** @typedef {{mood: "good"|"wait"|"bad"|"calm", title: string, text: string, act: "runs"|"new"|"again"|"gentler"|"play"|"heard"|null, label?: string}} Notice */
+/**
+ * @typedef {Object} Notice
+ * @property {Mood} mood
+ * @property {string} title
+ * @property {string} text
+ * @property {"runs"|"newRun"|"again"|"gentler"|"play"|"dismiss"|"signIn"|null} act
+ * @property {string} [label] the text of its button
+ */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
-  if (run.state === "failed")
-    return {
-      mood: "bad",
-      title: "The run failed",
-      text: run.reason ?? "Its process gave no reason.",
-      act: "again",
-    };
+  if (run.state === "failed") return failedNotice(run);
   if (state.news.log !== null) return logNotice(state.news.log);
   if (state.diverged) return divergedNotice(run);
   if (run.state === "starting") return startingNotice(state);
@@ -199,7 +229,7 @@ function runNotice(state, run) {
     return {
       mood: "calm",
       title: `Interrupted after step ${run.step}`,
-      text: `${sentence(reason)} Every step so far is kept; Train goes on from there.`,
+      text: `${sentence(reason)} Every step so far is kept. Press Train to continue.`,
       act: "play",
     };
   }
@@ -207,30 +237,44 @@ function runNotice(state, run) {
     return {
       mood: "good",
       title: `Finished: ${run.step} steps`,
-      text: `Loss ${format(numberOf(run.loss))}. Everything can still be looked at.`,
+      text: `The loss is ${format(numberOf(run.loss))}. You can still look at every step.`,
       act: "again",
     };
   }
   if (state.news.restarted !== null) {
     return {
       mood: "calm",
-      title: "Started again",
+      title: "The trainer was restarted",
       text: sentence(state.news.restarted),
-      act: "heard",
+      act: "dismiss",
     };
   }
   if (run.state === "paused" && run.step === 0 && run.phase === "step") {
     return {
       mood: "calm",
       title: "A real PyTorch network, before its first step",
-      text: "Press Train and watch it learn; every line is a weight, every arrow a gradient.",
+      text: "Press Train to watch it learn. Each line is a weight; each arrow is a gradient.",
       act: "play",
     };
   }
   return null;
 }
 
-/** A rate to try after the run diverged. @param {Run} run */
+/** @param {Run} run @returns {Notice} */
+function failedNotice({ config, reason }) {
+  if (config === null) {
+    return {
+      mood: "bad",
+      title: "This run cannot be read",
+      text: reason ?? "The run log is damaged.",
+      act: "runs",
+    };
+  }
+  const text = reason ?? "Its process gave no reason.";
+  return { mood: "bad", title: "The run failed", text, act: "again" };
+}
+
+/** A learning rate to try after the run diverged. @param {Run} run */
 export function gentlerRate(run) {
   return Number((run.lr / 10).toPrecision(3));
 }
@@ -241,7 +285,9 @@ function divergedNotice(run) {
   return {
     mood: "bad",
     title: `Diverged: the loss is ${value}`,
-    text: "Each step overshot the valley and landed higher on the other side, until float32 ran out. A lower lr takes shorter steps.",
+    text:
+      "Each step was too long and made the loss larger, until float32 overflowed. " +
+      "A smaller lr makes shorter steps.",
     act: "gentler",
     label: `Start again, lr ${plain(gentlerRate(run))}`,
   };
@@ -251,8 +297,8 @@ function divergedNotice(run) {
 function startingNotice({ torch }) {
   const isLoading = torch === "loading";
   const text = isLoading
-    ? "PyTorch is being imported in a process of its own; that takes a few seconds, once."
-    : "A process of its own is being made for this run.";
+    ? "PyTorch is being imported in a process of its own. This takes a few seconds, once."
+    : "A process of its own is being started for this run.";
   return {
     mood: "wait",
     title: isLoading ? "Starting PyTorch" : "Starting the trainer",

@@ -1,9 +1,9 @@
-// Light or dark: the system decides until the switch is used; the switch is remembered.
-// Knows nothing about colours.
+// Light or dark: the system decides until the switch is used, which is remembered. Knows nothing
+// about colours.
 
 const KEY = "livegrad-theme";
 
-/** @param {(surroundings: {dark: boolean, reducedMotion: boolean}) => void} changed */
+/** @param {(appearance: {dark: boolean, reducedMotion: boolean}) => void} changed */
 export function createTheme(changed) {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -40,6 +40,6 @@ function remember(value) {
   try {
     localStorage.setItem(KEY, value);
   } catch {
-    // Storage is switched off: the choice lasts as long as the page.
+    // Without storage, the choice lasts as long as the page.
   }
 }

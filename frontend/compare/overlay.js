@@ -1,14 +1,14 @@
-// Other runs laid over the charts of this one: their lines on one axis of steps. Pure.
+// Other runs over the charts of this one: puts their lines on one axis of steps. Pure.
 
-import { numberOf } from "../stream/protocol.js";
-/** @import { Series } from "../time/record_cache.js" */
-/** @import { Line, Rows } from "../views/chart.js" */
-/** @import { Run, State } from "../types.js" */
+import { numberOf } from "../lib/number.js";
+/** @import { Line, PlotRows } from "../views/chart.js" */
+/** @import { Run, Series, State } from "../types.js" */
 
-export const MOST = 4; // runs beside the one on the screen: more lines than that are a tangle
-const DASHES = [undefined, [2, 3], [9, 3, 2, 3], [7, 4], [4, 6]]; // the first beside it unlike validation's
+export const MAX_OVERLAYS = 4; // runs over the one on the screen
+/** The second differs from the dash of the validation loss. */
+const DASHES = [undefined, [2, 3], [9, 3, 2, 3], [7, 4], [4, 6]];
 
-/** As named layers are called; the server knows numbered ones by these names too. */
+/** The names of named layers. The server accepts them for numbered layers too. */
 export const PARAMETERS = [
   "hidden_linear.weight",
   "hidden_linear.bias",
@@ -17,13 +17,17 @@ export const PARAMETERS = [
 ];
 export const SERIES = ["loss", ...PARAMETERS.map((name) => `gradient_norm/${name}`)];
 
-/** The look of the i-th of several runs, in the colour of an idea: a dash, and a tone nearer to ink. @param {string} colour @param {number} i */
+/**
+ * The line style of the i-th of several runs: a dash, and a colour mixed with the text's.
+ * @param {string} colour
+ * @param {number} i
+ */
 export const lookOf = (colour, i) => ({
   colour: `color-mix(in oklab, ${colour} ${100 - (i % 4) * 28}%, var(--ink))`,
   dash: DASHES[i % DASHES.length],
 });
 
-/** Of runs with one name each says its id too. @param {Run[]} runs */
+/** Add the id to the names of runs that share a name. @param {Run[]} runs */
 export function distinct(runs) {
   const count = (/** @type {string} */ name) => runs.filter((run) => run.name === name).length;
   return runs.map((run) =>
@@ -31,16 +35,20 @@ export function distinct(runs) {
   );
 }
 
-/** One axis of steps for all; where a series has no value there is NaN. @param {Series[]} series @returns {Rows} */
+/**
+ * Put series on one axis of steps; NaN where a series has no value.
+ * @param {Series[]} series
+ * @returns {PlotRows}
+ */
 export function overlay(series) {
-  return laidOver({ steps: [], lines: [], length: 0 }, series);
+  return withOverlays({ steps: [], lines: [], length: 0 }, series);
 }
 
 /**
- * These rows with the series behind their lines, on one axis of steps; where a line has no value there is NaN.
- * @param {Rows} rows @param {Series[]} series @returns {Rows}
+ * Add series to the lines of a chart, on one axis of steps; NaN where a line has no value.
+ * @param {PlotRows} rows @param {Series[]} series @returns {PlotRows}
  */
-export function laidOver({ steps, lines, length }, series) {
+export function withOverlays({ steps, lines, length }, series) {
   if (series.length === 0) return { steps, lines, length };
   const own = Array.prototype.slice.call(steps, 0, length);
   const all = [...new Set([...own, ...series.flatMap((one) => one.steps)])].sort((a, b) => a - b);
@@ -58,7 +66,11 @@ export function laidOver({ steps, lines, length }, series) {
   return { steps: all, lines: [...mine, ...others], length: all.length };
 }
 
-/** A series' value at a step, or at the nearest one before it that it has. @param {Series} series @param {number} step */
+/**
+ * A series' value at a step, or at the nearest earlier step that it has.
+ * @param {Series} series
+ * @param {number} step
+ */
 export function valueAt({ steps, values }, step) {
   let [low, high] = [0, steps.length];
   while (low < high) {
@@ -70,20 +82,29 @@ export function valueAt({ steps, values }, step) {
 }
 
 /** @param {State} state @param {string} id @returns {Partial<State>} */
-export function layOver({ laid, opened }, id) {
-  return id === opened || laid.includes(id) || laid.length >= MOST ? {} : { laid: [...laid, id] };
+export function addOverlay({ overlaid, opened }, id) {
+  return id === opened || overlaid.includes(id) || overlaid.length >= MAX_OVERLAYS
+    ? {}
+    : { overlaid: [...overlaid, id] };
 }
 
 /** @param {State} state @param {string} id @returns {Partial<State>} */
-export function takeOff({ laid, overlays }, id) {
+export function removeOverlay({ overlaid, overlays }, id) {
   return {
-    laid: laid.filter((one) => one !== id),
+    overlaid: overlaid.filter((one) => one !== id),
     overlays: overlays.filter(({ run }) => run.id !== id),
   };
 }
 
-/** One that was laid over is opened: the one that was on the screen takes its place. @param {State} state @param {string} id @returns {Partial<State>} */
-export function changedPlaces({ laid, overlays, opened }, id) {
-  const places = laid.flatMap((one) => (one !== id ? [one] : opened === undefined ? [] : [opened]));
-  return { laid: places, overlays: overlays.filter(({ run }) => run.id !== id) };
+/**
+ * An overlaid run is opened: the run that was on the screen becomes an overlay instead.
+ * @param {State} state
+ * @param {string} id
+ * @returns {Partial<State>}
+ */
+export function swapOverlay({ overlaid, overlays, opened }, id) {
+  const places = overlaid.flatMap((one) =>
+    one !== id ? [one] : opened === undefined ? [] : [opened],
+  );
+  return { overlaid: places, overlays: overlays.filter(({ run }) => run.id !== id) };
 }

@@ -1,48 +1,51 @@
-// Fetches what is laid over the charts: each run's series and where it parts from the one on the screen, again while one
-// of them trains. Follows the state; knows nothing about charts. Fetched when a run is first laid over.
+// Loads the runs that are laid over the charts: their series, and where each begins to differ from
+// the run on the screen. Loads again while one of them trains. Follows the state; knows nothing
+// about charts. Fetched when the first run is laid over.
 
 import { problemOf } from "../api.js";
 import { SERIES } from "./overlay.js";
 
 /** @import { Api } from "../api.js" */
-/** @import { Divergence } from "./run_tree.js" */
-/** @import { Overlay, Run, Store } from "../types.js" */
+/** @import { Divergence, Overlay, Run, Store } from "../types.js" */
 
 const POINTS = 1200;
 const REFRESH_MS = 2000;
-const GROWTH = 1.25; // where runs part is looked for again once they have so many times the steps
+const GROWTH = 1.25; // runs are compared again once they have so many times the steps
 
 /**
- * @param {{store: Store, api: Pick<Api, "run"|"series"|"of">, later: (callback: () => void, ms: number) => unknown}} surroundings
+ * @param {Object} dependencies
+ * @param {Store} dependencies.store
+ * @param {Pick<Api, "run"|"series"|"of">} dependencies.api
+ * @param {(callback: () => void, ms: number) => unknown} dependencies.setTimer
  */
-export function createOverlaying({ store, api, later }) {
-  /** What is laid over what, and whether that trains, as it was last fetched for. */
+export function createOverlayLoader({ store, api, setTimer }) {
+  /** What the last fetch was for: which runs lie over which, and whether that one trains. */
   let wanted = "";
   let isFetching = false;
 
   function follow() {
-    const { laid, opened, run } = store.state;
-    const now = [opened, laid.length > 0 && run?.state === "running", ...laid].join(" ");
+    const { overlaid, opened, run } = store.state;
+    const now = [opened, overlaid.length > 0 && run?.state === "running", ...overlaid].join(" ");
     if (now === wanted) return;
     wanted = now;
     void refresh();
   }
 
-  /** One after the other, the newest wish only. */
+  /** One fetch at a time; the newest request replaces the ones before it. */
   async function refresh() {
     if (isFetching) return;
     isFetching = true;
     const asked = wanted;
-    const found = await fetchAll(store.state.laid, store.state.opened);
+    const found = await fetchAll(store.state.overlaid, store.state.opened);
     isFetching = false;
     if (asked !== wanted) return void refresh();
-    store.dispatch({ type: "overlaid", overlays: found });
-    const { run, laid } = store.state;
+    store.dispatch({ type: "overlays", overlays: found });
+    const { run, overlaid } = store.state;
     if (
-      laid.length > 0 &&
+      overlaid.length > 0 &&
       [run, ...found.map((one) => one.run)].some((one) => one?.state === "running")
     ) {
-      later(() => asked === wanted && void refresh(), REFRESH_MS);
+      setTimer(() => asked === wanted && void refresh(), REFRESH_MS);
     }
   }
 
@@ -59,33 +62,48 @@ export function createOverlaying({ store, api, later }) {
     return found;
   }
 
-  /** @param {string} id @param {string|undefined} base @param {Overlay|undefined} known @returns {Promise<Overlay>} */
+  /**
+   * @param {string} id
+   * @param {string|undefined} base
+   * @param {Overlay|undefined} known
+   * @returns {Promise<Overlay>}
+   */
   async function fetchOne(id, base, known) {
     const run = await api.run(id);
     const series =
       known !== undefined && isSettled(known, run)
         ? known.series
         : await api.series(id, SERIES, POINTS);
-    return { run, series, base, parting: await parting(run, base, known) };
+    return { run, series, base, divergence: await divergence(run, base, known) };
   }
 
-  /** Deleted: it is taken off. Else it stays as it was. @param {string} id @param {unknown} error @param {Overlay|undefined} known */
+  /**
+   * Remove a run that was deleted; keep what is known about any other.
+   * @param {string} id
+   * @param {unknown} error
+   * @param {Overlay|undefined} known
+   */
   function failed(id, error, known) {
-    if (problemOf(error).status === 404) store.dispatch({ type: "lay", id, isLaid: false });
+    if (problemOf(error).status === 404) store.dispatch({ type: "overlay", id, isShown: false });
     return known;
   }
 
-  /** @param {Run} run @param {string|undefined} base @param {Overlay|undefined} known @returns {Promise<Divergence|null>} */
-  async function parting(run, base, known) {
+  /**
+   * @param {Run} run
+   * @param {string|undefined} base
+   * @param {Overlay|undefined} known
+   * @returns {Promise<Divergence|null>}
+   */
+  async function divergence(run, base, known) {
     if (base === undefined) return null;
-    const last = known?.base === base ? known.parting : null;
+    const last = known?.base === base ? known.divergence : null;
     if (last !== null && !isOutgrown(last, run)) return last;
     return api.of(base, `divergence?other=${encodeURIComponent(run.id)}`);
   }
 
   /** @param {Divergence} found @param {Run} run */
   function isOutgrown({ step, last }, run) {
-    if (step !== null) return false; // where they part does not change
+    if (step !== null) return false; // the step at which runs begin to differ does not change
     const both = Math.min(store.state.run?.step ?? 0, run.step);
     const hasStopped = ![store.state.run, run].some((one) => one?.state === "running");
     return both > (last ?? -1) * (hasStopped ? 1 : GROWTH);

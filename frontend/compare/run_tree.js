@@ -1,15 +1,15 @@
-// Runs as a tree of what continues what, and in words where two of them part. Pure.
+// Runs as a tree of which continues which, and the text that says where two of them differ. Pure.
 
-import { format } from "../lib/format.js";
-import { numberOf } from "../stream/protocol.js";
-import { stepText } from "../time/shown_moment.js";
-/** @import { Run, Scalar } from "../types.js" */
+import { format, stepText } from "../lib/format.js";
+import { numberOf } from "../lib/number.js";
+/** @import { Divergence, Run } from "../types.js" */
 
 /** @typedef {{run: Run, depth: number}} Place */
 
 /**
- * Parents before their children, in the order given; a run whose parent is gone stands for itself.
- * @param {Run[]} runs @returns {Place[]}
+ * Parents before their children, in the order given. A run whose parent was deleted has no parent.
+ * @param {Run[]} runs
+ * @returns {Place[]}
  */
 export function treeOf(runs) {
   const known = new Set(runs.map(({ id }) => id));
@@ -25,34 +25,28 @@ export function treeOf(runs) {
   return under(null, 0);
 }
 
-/**
- * How `GET /divergence` answers.
- * @typedef {{comparable: boolean, first: number|null, last: number|null, step: number|null, parameter: string|null, difference: Scalar}} Divergence
- */
-
 /** @param {string} one @param {string} other @param {Divergence} divergence @returns {string} */
-export function partingWords(one, other, { comparable, first, last, step, parameter, difference }) {
+export function divergenceText(one, other, divergence) {
+  const { comparable, first, last, step, parameter, difference } = divergence;
   const both = `“${one}” and “${other}”`;
   if (first === null || last === null) return `${both} have no step in common.`;
   if (!comparable)
     return `${both} have parameters of different shapes: their numbers cannot be compared.`;
+  const same = `${both} are the same, bit for bit,`;
+  const [begin, end] = [stepText(first), stepText(last)];
   if (step === null && first === last)
-    return `${both} are the same, bit for bit, at step ${stepText(first)}, the only one that both have.`;
-  if (step === null)
-    return `${both} are the same, bit for bit, from step ${stepText(first)} to ${stepText(last)}.`;
-  const same =
-    step > first ? `are the same, bit for bit, to step ${stepText(step - 1)}, and part` : "part";
-  const where =
-    step > first
-      ? `at step ${stepText(step)}`
-      : `at step ${stepText(step)}, the first that both have`;
-  return `${both} ${same} ${where}: ${parameter} differs most, by ${format(numberOf(difference))}.`;
+    return `${same} at step ${begin}, the only one that both have.`;
+  if (step === null) return `${same} from step ${begin} to step ${end}.`;
+  const most = `${parameter} differs most, by ${format(numberOf(difference))}`;
+  if (step === first) return `${both} differ at step ${begin}, the first that both have: ${most}.`;
+  const [before, at] = [stepText(step - 1), stepText(step)];
+  return `${same} up to step ${before}. At step ${at} they differ: ${most}.`;
 }
 
-/** The same in few words, for a key. @param {Divergence} divergence */
-export function partingNote({ comparable, first, last, step, difference }) {
+/** The same in a few words, for the key of a chart. @param {Divergence} divergence */
+export function divergenceNote({ comparable, first, last, step, difference }) {
   if (first === null || last === null) return "no step in common";
-  if (!comparable) return "other shapes";
+  if (!comparable) return "different shapes";
   if (step === null) return "the same, bit for bit";
-  return `parts at ${stepText(step)} by ${format(numberOf(difference), 3)}`;
+  return `differs at step ${stepText(step)} by ${format(numberOf(difference), 3)}`;
 }

@@ -1,27 +1,35 @@
-// A file from the server, or made here, onto the disk; with how far it has come. Knows nothing of what is in it.
+// Downloads a file, from the server or made in the page, and reports its progress. Knows nothing
+// about what is in it.
 
-/** Pieces of this size are handed to the browser, which keeps them outside the page's memory. */
+/** Pieces of this size become Blobs, which the browser keeps outside the page's memory. */
 const PIECE_BYTES = 8 * 1024 * 1024;
-const TELL_MS = 100;
-const ASK_MS = 300;
+const PROGRESS_MS = 100;
+const POLL_MS = 300;
 const NEWLINE = 10;
 
 /**
  * @typedef {Object} Progress
  * @property {number} bytes
- * @property {number} rows done so far
- * @property {number|null} total rows that will come, at most; null: not known
+ * @property {number} rows so far
+ * @property {number|null} total most rows that may come; null: unknown
  */
-
-/** What the server says of an export under way. @typedef {{state: string, rows_done: number, rows: number|null, detail: string|null}} Told */
 
 /**
- * Fetch a file, telling how far it has come.
- * @param {string} url
- * @param {{tell: (progress: Progress) => void, signal: AbortSignal}} options
- * @returns {Promise<{blob: Blob, name: string}>} Throws an Error in the server's own words.
+ * What the server says about an export that is under way.
+ * @typedef {Object} ExportProgress
+ * @property {string} state
+ * @property {number} rows_done
+ * @property {number|null} rows
+ * @property {string|null} detail
  */
-export async function fetchFile(url, { tell, signal }) {
+
+/**
+ * Fetch a file and report its progress.
+ * @param {string} url
+ * @param {{onProgress: (progress: Progress) => void, signal: AbortSignal}} options
+ * @returns {Promise<{blob: Blob, name: string}>} Throws an Error with the server's own message.
+ */
+export async function fetchFile(url, { onProgress, signal }) {
   const answer = await fetch(url, { signal }).catch(broken);
   if (!answer.ok) throw new Error(await refusal(answer));
   const kind = answer.headers.get("content-type") ?? "";
@@ -29,46 +37,49 @@ export async function fetchFile(url, { tell, signal }) {
   const announced = Number(answer.headers.get("livegrad-rows"));
   const isText = kind.startsWith("text/csv");
   const progress = { bytes: 0, rows: 0, total: isText && announced > 0 ? announced : null };
-  let told = -Infinity;
+  let reportedAt = -Infinity;
   let lines = 0;
-  for await (const chunk of chunksOf(answer)) {
+  for await (const chunk of decodeFrames(answer)) {
     pieces.add(chunk);
     progress.bytes += chunk.byteLength;
     if (isText) lines += linesIn(chunk);
-    progress.rows = Math.max(0, lines - 1); // the first one has the names
-    if (performance.now() - told < TELL_MS) continue;
-    told = performance.now();
-    tell({ ...progress });
+    progress.rows = Math.max(0, lines - 1); // the first line has the names
+    if (performance.now() - reportedAt < PROGRESS_MS) continue;
+    reportedAt = performance.now();
+    onProgress({ ...progress });
   }
-  tell({ ...progress });
+  onProgress({ ...progress });
   return { blob: pieces.blob(), name: nameIn(answer) };
 }
 
 /**
- * Fetch a file that takes the server long to make, asking it meanwhile how far it is.
+ * Fetch a file that the server takes long to make, and ask for its progress meanwhile.
  * @param {string} path without a query
- * @param {string} run where the server tells of it: the run's own path
- * @param {{tell: (progress: Progress) => void, signal: AbortSignal}} options
- * @returns {Promise<{blob: Blob, name: string}>} Throws an Error in the server's own words.
+ * @param {string} run the run's own path, under which the server reports progress
+ * @param {{onProgress: (progress: Progress) => void, signal: AbortSignal}} options
+ * @returns {Promise<{blob: Blob, name: string}>} Throws an Error with the server's own message.
  */
-export async function fetchLong(path, run, { tell, signal }) {
+export async function fetchLong(path, run, { onProgress, signal }) {
   const token = randomToken();
   const place = `${run}/progress/${token}`;
   const done = new AbortController();
   let latest = /** @type {Progress} */ ({ bytes: 0, rows: 0, total: null });
-  const note = (/** @type {Partial<Progress>} */ news) => tell((latest = { ...latest, ...news }));
-  let isCounted = false; // by what came: a table of text is
-  const heard = (/** @type {Progress} */ { bytes, rows, total }) => {
+  const update = (/** @type {Partial<Progress>} */ news) => {
+    latest = { ...latest, ...news };
+    onProgress(latest);
+  };
+  let isCounted = false; // rows are counted as they arrive, which only text allows
+  const onBytes = (/** @type {Progress} */ { bytes, rows, total }) => {
     isCounted = total !== null;
-    note(isCounted ? { bytes, rows, total } : { bytes });
+    update(isCounted ? { bytes, rows, total } : { bytes });
   };
-  const answered = (/** @type {Told} */ { rows_done, rows }) => {
-    if (!isCounted) note({ rows: rows_done, total: rows });
+  const onServerProgress = (/** @type {ExportProgress} */ { rows_done, rows }) => {
+    if (!isCounted) update({ rows: rows_done, total: rows });
   };
-  void follow(place, answered, AbortSignal.any([signal, done.signal]));
+  void follow(place, onServerProgress, AbortSignal.any([signal, done.signal]));
   try {
-    const file = await fetchFile(`${path}?progress=${token}`, { tell: heard, signal });
-    if (!isCounted && latest.total !== null) note({ rows: latest.total });
+    const file = await fetchFile(`${path}?progress=${token}`, { onProgress: onBytes, signal });
+    if (!isCounted && latest.total !== null) update({ rows: latest.total });
     return file;
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
@@ -79,31 +90,36 @@ export async function fetchLong(path, run, { tell, signal }) {
   }
 }
 
-/** @param {string} place @param {(told: Told) => void} tell @param {AbortSignal} signal */
-async function follow(place, tell, signal) {
+/**
+ * @param {string} place
+ * @param {(progress: ExportProgress) => void} onProgress
+ * @param {AbortSignal} signal
+ */
+async function follow(place, onProgress, signal) {
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     if (signal.aborted) return;
-    const told = await ask(place, signal).catch(() => null); // nothing told is no failure: the file itself may still come
+    // The file itself may still come when its progress cannot be asked for.
+    const progress = await ask(place, signal).catch(() => null);
     if (signal.aborted) return;
-    if (told !== null) tell(told);
+    if (progress !== null) onProgress(progress);
   }
 }
 
-/** @param {string} place @param {AbortSignal} signal @returns {Promise<Told|null>} */
+/** @param {string} place @param {AbortSignal} signal @returns {Promise<ExportProgress|null>} */
 async function ask(place, signal) {
   const answer = await fetch(place, { signal });
   return answer.ok ? answer.json() : null;
 }
 
-/** crypto.randomUUID is there on secure pages only. */
+/** crypto.randomUUID exists on secure pages only. */
 function randomToken() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("");
 }
 
-/** The connection ended before the file did. What a browser says of that is no help. */
+/** The connection ended before the file did. The browser's own message says less. */
 class Broken extends Error {
   name = "Broken";
 }
@@ -112,7 +128,7 @@ class Broken extends Error {
 function broken(error) {
   if (error instanceof DOMException && error.name === "AbortError") throw error;
   throw new Broken(
-    "The connection to the server broke off. Is livegrad still running in its terminal?",
+    "The connection to the server was lost. Is livegrad still running in its terminal?",
   );
 }
 
@@ -125,7 +141,7 @@ async function refusal(answer) {
 }
 
 /** @param {Response} answer @returns {AsyncGenerator<Uint8Array<ArrayBuffer>>} */
-async function* chunksOf(answer) {
+async function* decodeFrames(answer) {
   const reader = answer.body?.getReader();
   if (reader === undefined) return;
   for (;;) {
@@ -181,7 +197,7 @@ function nameIn(answer) {
 }
 
 /** @param {Blob} blob @param {string} name */
-export function keep(blob, name) {
+export function save(blob, name) {
   const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = url;

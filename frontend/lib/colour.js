@@ -1,18 +1,20 @@
-// The colour of a weight: orange below zero, grey at zero, blue above. Knows nothing about the DOM or themes' names.
+// The colour of a weight: orange below zero, grey at zero, blue above. Knows nothing about the DOM
+// or the names of themes.
 //
-// Mixed in Oklab, where equal steps look equal; orange and blue stay apart in every common colour blindness.
-// Each colour keeps 3:1 against its theme's card, as WCAG asks of graphics that carry a meaning.
+// Colours are mixed in Oklab, where equal steps look equal. Orange and blue stay apart in every
+// common colour blindness. Each colour has a contrast of 3:1 with its theme's card, as WCAG
+// requires of graphics that carry a meaning.
 
 /** @typedef {[number, number, number]} Triple red, green, blue in 0…255, or L, a, b in Oklab */
 /** @typedef {{negative: Triple, zero: Triple, positive: Triple}} Ramp in Oklab */
 
-/** The ends of the ramps, as the page's --weight-… tokens have them. */
+/** The ends of the ramps; the same as the page's --weight-… tokens. */
 export const ENDS = {
   light: { negative: "#cf6a06", zero: "#8c95a1", positive: "#0f67c6" },
   dark: { negative: "#ffa24a", zero: "#6f7c8c", positive: "#62b0ff" },
 };
 
-/** Below one: small weights still show their sign. The legend is drawn with it too. */
+/** Below 1, so that small weights still show their sign. The legend uses it too. */
 const GAMMA = 0.5;
 const STEPS = 64;
 
@@ -35,7 +37,7 @@ const gammaEncoded = (light) => {
   return Math.round(share * 255);
 };
 
-/** Björn Ottosson's Oklab. @param {Triple} rgb @returns {Triple} */
+/** To Björn Ottosson's Oklab. @param {Triple} rgb @returns {Triple} */
 function toOklab(rgb) {
   const [r, g, b] = [linear(rgb[0]), linear(rgb[1]), linear(rgb[2])];
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
@@ -68,7 +70,10 @@ function mixed(from, to, share) {
     .join("")}`;
 }
 
-/** All colours of a theme, from −STEPS to STEPS. @param {{negative: string, zero: string, positive: string}} ends */
+/**
+ * All colours of a theme, from −STEPS to STEPS.
+ * @param {{negative: string, zero: string, positive: string}} ends
+ */
 function ramp(ends) {
   const zero = toOklab(parse(ends.zero));
   const sides = [toOklab(parse(ends.negative)), toOklab(parse(ends.positive))];
@@ -81,7 +86,7 @@ function ramp(ends) {
 const RAMPS = { light: ramp(ENDS.light), dark: ramp(ENDS.dark) };
 
 /**
- * CSS colour of a weight or a bias. What is no number is grey; say "nan" beside it.
+ * CSS colour of a weight or a bias. NaN is grey; write "nan" beside it.
  * @param {number} value
  * @param {number} scale the magnitude that gets the full colour
  * @param {boolean} dark
@@ -91,12 +96,3 @@ export function weightColour(value, scale, dark) {
   const share = Math.max(-1, Math.min(1, value / scale));
   return colours[STEPS + (Number.isNaN(share) ? 0 : Math.round(share * STEPS))];
 }
-
-/** WCAG's contrast ratio of two colours, 1 to 21. @param {string} one @param {string} other */
-export function contrast(one, other) {
-  const [low, high] = [luminance(parse(one)), luminance(parse(other))].sort((a, b) => a - b);
-  return (high + 0.05) / (low + 0.05);
-}
-
-/** @param {Triple} rgb */
-const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);

@@ -1,15 +1,20 @@
-// Numbers and names as text. Knows nothing about where the text stands.
+// Writes numbers, names and shapes as text. Knows nothing about where the text is shown.
 
 /** @import { Layout, Target } from "../types.js" */
 
 const MINUS = "\u2212";
 
-/** What JSON and the page call a number that is none. @param {number} value @param {string} minus */
+/**
+ * The text of a number that is not finite.
+ * @param {number} value
+ * @param {string} minus
+ */
 const unwritable = (value, minus) =>
   Number.isNaN(value) ? "nan" : value > 0 ? "inf" : `${minus}inf`;
 
 /**
- * Short text for reading, always `digits` significant digits, with a real minus sign: "0.5239", "−2.100e-5".
+ * Short text for people, with `digits` significant digits and a real minus sign: "0.5239",
+ * "−2.100e-5".
  * @param {number} value
  * @param {number} [digits]
  */
@@ -29,11 +34,12 @@ function magnitude(value, digits) {
   return value.toFixed(Math.max(0, Math.min(decimals, 9)));
 }
 
-/** FLT_DIG: a float32 that has a decimal of at most so many digits is written by it. */
+/** FLT_DIG: a decimal of at most so many digits survives a float32. */
 const ALWAYS_EXACT = 6;
 
 /**
- * The shortest decimal that reads back as the same float32, for machines: ASCII minus, "nan", "inf", "-inf".
+ * The shortest decimal that reads back as the same float32, for programs: ASCII minus, "nan",
+ * "inf", "-inf".
  * @param {number} value a float32
  */
 export function exact(value) {
@@ -47,7 +53,7 @@ export function exact(value) {
 }
 
 /**
- * What PyTorch calls it: "hidden_linear.weight[9, 0]".
+ * The name that PyTorch gives an element: "hidden_linear.weight[9, 0]".
  * @param {Layout} layout
  * @param {Target} target
  */
@@ -58,7 +64,11 @@ export function elementName(layout, target) {
   return `${name}[${subscripts(shape, target.index).join(", ")}]`;
 }
 
-/** The index in each dimension of a flat, row-major one. @param {number[]} shape @param {number} flat */
+/**
+ * The index in each dimension of a flat, row-major one.
+ * @param {number[]} shape
+ * @param {number} flat
+ */
 export function subscripts(shape, flat) {
   const found = new Array(shape.length);
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -70,3 +80,6 @@ export function subscripts(shape, flat) {
 
 /** As PyTorch prints a shape: "[13, 1]". @param {number[]} shape */
 export const shapeText = (shape) => `[${shape.join(", ")}]`;
+
+/** A step with commas between its thousands: "12,000". @param {number} step */
+export const stepText = (step) => step.toLocaleString("en");

@@ -1,5 +1,5 @@
-// The formula of one gradient, as symbols that know their idea, and as a number.
-// Pure. Knows the one-hidden-layer network and the mean squared error; nothing about elements.
+// The formula of one gradient, as symbols and as a number. Pure. Knows the network with one hidden
+// layer and the mean squared error; nothing about the DOM.
 
 import { forward, unit } from "./forward.js";
 
@@ -7,9 +7,12 @@ import { forward, unit } from "./forward.js";
 /** @import { Activation } from "./forward.js" */
 
 /** @typedef {"gradient"|"loss"|"answer"|"data"|"weight"|"sum"} Idea */
-/** @typedef {{text: string, idea: Idea, sub?: string, sup?: string, means?: string}} Symbol means: in words */
+/**
+ * A symbol, and in `means` what it stands for.
+ * @typedef {{text: string, idea: Idea, sub?: string, sup?: string, means?: string}} Symbol
+ */
 
-/** Where a parameter stands in named_parameters(). */
+/** Positions in named_parameters(). */
 const PLACE = { hiddenWeight: 0, hiddenBias: 1, outputWeight: 2, outputBias: 3 };
 const LETTERS = ["w", "b", "v", "c"];
 
@@ -32,7 +35,7 @@ export function gradientFormula({ parameter, index }, { activation }) {
   const error = [
     symbol(" = ", "sum"),
     symbol("Σ", "sum", { sub: "i", means: "over the points" }),
-    symbol(" 2/n ", "sum", { means: "the mean of squares, differentiated" }),
+    symbol(" 2/n ", "sum", { means: "the derivative of the mean of squares" }),
     symbol("(", "sum"),
     symbol("y_pred", "answer", { sub: "i" }),
     symbol(" − ", "sum"),
@@ -42,10 +45,16 @@ export function gradientFormula({ parameter, index }, { activation }) {
   return [...left, ...error, ...chain(parameter, index, activation)];
 }
 
-/** What stands behind the error, by the chain rule. @param {number} parameter @param {number} j @param {Activation} activation @returns {Symbol[]} */
+/**
+ * The factors behind the error, by the chain rule.
+ * @param {number} parameter
+ * @param {number} j
+ * @param {Activation} activation
+ * @returns {Symbol[]}
+ */
 function chain(parameter, j, activation) {
   const times = symbol(" · ", "sum");
-  const h = symbol("h", "answer", { sub: `${j},i`, means: `what unit ${j} answers` });
+  const h = symbol("h", "answer", { sub: `${j},i`, means: `the output of unit ${j}` });
   const v = symbol("v", "weight", {
     sub: String(j),
     means: `the weight from unit ${j} to the output`,
@@ -58,7 +67,12 @@ function chain(parameter, j, activation) {
   return parameter === PLACE.hiddenWeight ? [...inner, times, x] : inner;
 }
 
-/** The activation's derivative, in terms of what the unit answers. @param {Symbol} h @param {Activation} activation @returns {Symbol[]} */
+/**
+ * The activation's derivative, in terms of the unit's output.
+ * @param {Symbol} h
+ * @param {Activation} activation
+ * @returns {Symbol[]}
+ */
 function slopeOf(h, activation) {
   const one = symbol("(1\u00a0−\u00a0", "sum");
   const end = symbol(")", "sum");
@@ -74,7 +88,10 @@ function slopeOf(h, activation) {
 }
 
 /**
- * What a hidden unit computes. @param {number} j @param {RunConfig} config @returns {Symbol[]}
+ * What a hidden unit computes.
+ * @param {number} j
+ * @param {RunConfig} config
+ * @returns {Symbol[]}
  */
 export function unitFormula(j, { activation }) {
   const sub = String(j);
@@ -106,7 +123,7 @@ export function outputFormula() {
 }
 
 /**
- * The same gradient as a number, over all the points that are given.
+ * The same gradient as a number, over all given points.
  * @param {Float32Array} values the parameters that the forward pass saw
  * @param {Layout} layout
  * @param {Activation} activation
@@ -122,7 +139,14 @@ export function gradientAt(values, layout, activation, points, { parameter, inde
   return sum;
 }
 
-/** @param {Float32Array} values @param {Layout} layout @param {Activation} activation @param {number} x @param {number} parameter @param {number} j */
+/**
+ * @param {Float32Array} values
+ * @param {Layout} layout
+ * @param {Activation} activation
+ * @param {number} x
+ * @param {number} parameter
+ * @param {number} j
+ */
 function inner(values, layout, activation, x, parameter, j) {
   if (parameter === PLACE.outputBias) return 1;
   const h = unit(values, layout, activation, j, x);
@@ -140,7 +164,8 @@ const SLOPES = {
 };
 
 /**
- * How the optimizer moves a parameter p by its gradient g, line by line, as torch.optim's documentation has it.
+ * How the optimizer changes a parameter p by its gradient g, line by line, as the documentation of
+ * torch.optim writes it.
  * @param {RunConfig} config
  * @returns {Symbol[][]}
  */
@@ -163,7 +188,7 @@ const grad = symbol(".grad", "gradient");
 /** @param {...Symbol} by */
 const moved = (...by) => [p, sign(" ← "), p, sign(" − "), lr, dot, ...by];
 
-/** What AdamW does before anything else. @param {number} decay */
+/** The weight decay that AdamW applies first. @param {number} decay */
 function shrunk(decay) {
   return decay ? [[p, sign(" ← "), p, sign(" − "), lr, dot, sign(String(decay)), dot, p]] : [];
 }
@@ -188,7 +213,7 @@ function adamRule({ betas, amsgrad }, decayed) {
   return [
     [mean, sign(` ← ${first}·`), mean, sign(` + ${rest(first)}·`), ...g],
     [square, sign(` ← ${second}·`), square, sign(` + ${rest(second)}·`), ...g, sign("²")],
-    [...moved(mean), sign(" ÷ √"), under, sign("  (both corrected for their start at 0)")],
+    [...moved(mean), sign(" ÷ √"), under, sign("  (with bias correction)")],
   ];
 }
 

@@ -1,7 +1,9 @@
-// What the network computes, from the numbers of one record. Knows nothing about training or drawing.
+// Computes the network's output from the numbers of one record. Knows nothing about training or
+// drawing.
 //
-// Parameters are taken by their place in named_parameters(), so that named and numbered layers read alike:
-// 0 hidden weight (hidden, 1), 1 hidden bias (hidden), 2 output weight (1, hidden), 3 output bias (1).
+// Parameters are taken by their position in named_parameters(), so that named and numbered layers
+// are read alike: 0 hidden weight (hidden, 1), 1 hidden bias (hidden), 2 output weight (1, hidden),
+// 3 output bias (1).
 
 /** @import { Layout } from "../types.js" */
 /** @typedef {"tanh"|"sigmoid"|"relu"|"none"} Activation */
@@ -11,7 +13,7 @@
 const ACTIVATIONS = {
   tanh: Math.tanh,
   sigmoid: (z) => 1 / (1 + Math.exp(-z)),
-  // Not Math.max: a NaN must stay one, as it does in PyTorch.
+  // biome-ignore lint/complexity/useMathMinMax: a NaN must stay one, as it does in PyTorch
   relu: (z) => (z < 0 ? 0 : z),
   none: (z) => z,
 };

@@ -1,10 +1,13 @@
-// Where everything in the network drawing stands, in pixels. Knows nothing about values, colours or the DOM.
+// Where everything in the network drawing stands, in pixels. Knows nothing about values, colours or
+// the DOM.
 //
 //   input ──fan── lane ─┬ hidden unit ┬─ lane ──fan── output
 //                       └ bias │ plot ┘        bias │ plot
 //
-// A lane is a column of straight edge pieces, one per hidden unit, that carry a sign, two arrows and a mark.
-// When rows get too low for their arrows, neighbours take turns in `stagger` lanes side by side.
+// A lane is a column of straight edge pieces, one for each hidden unit. Each piece has a sign, two
+// arrows and a mark. When rows are too low for their arrows, neighbours are drawn in `stagger`
+// lanes
+// side by side.
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Box */
 /**
@@ -18,16 +21,19 @@
  * @property {Box} cell what the cursor may hit
  */
 /** @typedef {{path: string, slots: Slots}} Edge */
-/** @typedef {{box: Box, plot: Box|null, bias: Slots}} Node a place that computes: hidden unit or output */
+/**
+ * A hidden unit or the output.
+ * @typedef {{box: Box, plot: Box|null, bias: Slots}} Node
+ */
 /**
  * @typedef {Object} Plan
  * @property {number} width
  * @property {number} height
  * @property {number} scale of type and strokes; 1 at 720 × 640
- * @property {number} type how much larger words are than normal
+ * @property {number} type how much larger text is than normal
  * @property {boolean} narrow a phone
  * @property {boolean} roomy units have plots
- * @property {boolean} crowded rows are so low that neighbours take turns
+ * @property {boolean} crowded rows are so low that neighbours are staggered
  * @property {number} pitch from row to row
  * @property {number} sign half the size of a sign
  * @property {number} arrow length of the longest arrow
@@ -39,7 +45,8 @@
  * @property {Node[]} units
  * @property {Edge[]} outgoing unit j → output
  * @property {Node} output
- * @property {{x: number, y: number}[]} headings middles: input, hidden layer, activation, output layer, output
+ * @property {{x: number, y: number}[]} headings their middles: input, hidden layer, activation,
+ *   output layer, output
  * @property {Box} legend
  */
 
@@ -56,7 +63,7 @@ const clamp = (
   /** @type {number} */ high,
 ) => Math.max(low, Math.min(high, value));
 const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
-/** Onto the middle of a pixel, where a thin line is sharp. */
+/** The middle of a pixel, where a thin line is sharp. */
 const crisp = (/** @type {number} */ value) => Math.floor(value) + 0.5;
 
 /**
@@ -125,7 +132,10 @@ export function arrange(width, height, hidden) {
   };
 }
 
-/** Everything that follows from the height: rows, type, arrows. @typedef {ReturnType<typeof measureFrame>} Frame */
+/**
+ * Everything that follows from the height: rows, type, arrows.
+ * @typedef {ReturnType<typeof measureFrame>} Frame
+ */
 /** @param {number} width @param {number} height @param {number} hidden */
 function measureFrame(width, height, hidden) {
   const narrow = width < 560;
@@ -211,7 +221,13 @@ function headingsOf({ narrow, scale, lane }, places) {
   return middles.map((x) => ({ x: round(x), y }));
 }
 
-/** @param {number} x @param {number} width @param {number} middle @param {number} height @returns {Box} */
+/**
+ * @param {number} x
+ * @param {number} width
+ * @param {number} middle
+ * @param {number} height
+ * @returns {Box}
+ */
 const around = (x, width, middle, height) => ({
   x: crisp(x),
   y: crisp(middle - height / 2),
@@ -219,7 +235,10 @@ const around = (x, width, middle, height) => ({
   height: Math.round(height),
 });
 
-/** Between a box's border and its chip, so that the chip is not taken for the edge's. @param {Frame} frame */
+/**
+ * The space between a box's border and its chip, which sets the chip apart from the edge.
+ * @param {Frame} frame
+ */
 const chipInset = ({ roomy, scale }) => (roomy ? 4 * scale : 1);
 
 /**
@@ -238,7 +257,13 @@ function nodeAt(x, width, y, height, plotWidth, frame, j) {
   };
 }
 
-/** @param {number} laneX left end @param {number} y @param {Frame} frame @param {number} j whose turn it is @returns {Slots} */
+/**
+ * @param {number} laneX left end
+ * @param {number} y
+ * @param {Frame} frame
+ * @param {number} j row
+ * @returns {Slots}
+ */
 function slotsAt(laneX, y, { sign, step, slots, pitch, stagger, roomy }, j) {
   const x = laneX + (j % stagger) * slots;
   const gradient = x + 2 * sign + 2 + step * 0.5;
@@ -255,14 +280,24 @@ function slotsAt(laneX, y, { sign, step, slots, pitch, stagger, roomy }, j) {
 
 /**
  * An edge: a curve from a port at the fan's narrow end to the lane, then straight through it.
- * @param {number} portX @param {number} portY @param {number} bendX @param {number} y @param {number} endX
+ * @param {number} portX
+ * @param {number} portY
+ * @param {number} bendX
+ * @param {number} y
+ * @param {number} endX
  */
 function fan(portX, portY, bendX, y, endX) {
   const half = round((portX + bendX) / 2);
-  return `M${round(portX)} ${round(portY)}C${half} ${round(portY)} ${half} ${y} ${round(bendX)} ${y}H${round(endX)}`;
+  const start = `${round(portX)} ${round(portY)}`;
+  return `M${start}C${half} ${round(portY)} ${half} ${y} ${round(bendX)} ${y}H${round(endX)}`;
 }
 
-/** Slots of a parameter by its place in named_parameters(). @param {Plan} plan @param {number} parameter @param {number} index */
+/**
+ * Slots of a parameter by its place in named_parameters().
+ * @param {Plan} plan
+ * @param {number} parameter
+ * @param {number} index
+ */
 export function slotsOf(plan, parameter, index) {
   if (parameter === 0) return plan.incoming[index].slots;
   if (parameter === 1) return plan.units[index].bias;
@@ -270,7 +305,8 @@ export function slotsOf(plan, parameter, index) {
 }
 
 /**
- * An arrow on a line through (0, 0): above it and up when `length` is positive, below it and down when negative.
+ * An arrow on a line through (0, 0): above the line, pointing up, when `length` is positive; below
+ * it, pointing down, when `length` is negative.
  * @param {number} length pixels, signed
  * @param {number} weight width of the stem
  * @param {number} lift pixels between the line's middle and the arrow's foot
@@ -285,7 +321,7 @@ export function arrowPath(length, weight, lift) {
 }
 
 /**
- * A line through points; broken, so empty, when one of them is no number.
+ * A line through points; empty when one of them is not finite.
  * @param {Float64Array} xs pixels
  * @param {Float64Array} ys pixels
  */

@@ -1,12 +1,15 @@
-// Scales that stand still while the numbers move. Knows nothing about colours, pixels or time.
+// Scales that stay the same while the numbers change a little, and round numbers for axes. Knows
+// nothing about colours, pixels or time.
 
-/** How many updates in a row must fit a smaller scale before it shrinks: two seconds at 60 a second. */
+/**
+ * How many updates in a row must fit a smaller scale before it shrinks: 2 s at 60 updates a second.
+ */
 const PATIENCE = 120;
 
-/** Bounds that read well in a legend. */
+/** Bounds that are easy to read in a legend. */
 const NICE = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
 
-/** The smallest number that reads well and is not below `value`. @param {number} value positive */
+/** The smallest such bound that is not below `value`. @param {number} value positive */
 export function niceAbove(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   const digit = value / power;
@@ -15,7 +18,8 @@ export function niceAbove(value) {
 }
 
 /**
- * A bound that grows at once and shrinks only after `patience` updates in a row would have fitted a smaller one.
+ * A bound that grows at once, and shrinks only after `patience` updates in a row would have fitted
+ * a smaller one.
  * @param {(magnitude: number) => number} round magnitude → the bound to print
  * @param {number} start
  * @param {number} patience
@@ -55,7 +59,7 @@ function steady(round, start, patience) {
  * @param {number} [patience]
  */
 export function steadyScale(patience = PATIENCE) {
-  // A tenth more than needed, so that slow growth does not change the scale at every step.
+  // A tenth larger than needed, so that slow growth does not change the scale at every step.
   return steady((magnitude) => niceAbove(magnitude * 1.1), 1, patience);
 }
 
@@ -75,7 +79,10 @@ export function steadyLogScale(decades = 5, patience = PATIENCE) {
       return scale.bound / 10 ** decades;
     },
     update: scale.update,
-    /** 0 at the floor to 1 at the bound; below the floor, and for what is no number, −1. @param {number} magnitude */
+    /**
+     * From 0 at the floor to 1 at the bound; −1 below the floor and for NaN.
+     * @param {number} magnitude
+     */
     fraction(magnitude) {
       const share = 1 + Math.log10(magnitude / scale.bound) / decades;
       return share >= 0 ? Math.min(share, 1) : -1;

@@ -1,14 +1,15 @@
-// The form's fields, read from the OpenAPI schema of RunConfig; and where in it an error belongs.
-// Pure: knows nothing about elements.
+// The fields of the new-run form, read from the OpenAPI schema of RunConfig, and the field that an
+// error is about. Pure: knows nothing about the DOM.
 
 import { parseDecimal } from "./number.js";
 
 /**
  * @typedef {Object} Field
  * @property {string} name
- * @property {"text"|"number"|"integer"|"choice"|"flag"|"pair"|"kinds"} kind kinds: one of several groups of fields
- * @property {boolean} optional null is an answer: left empty
- * @property {any} fallback its default
+ * @property {"text"|"number"|"integer"|"choice"|"flag"|"pair"|"kinds"} kind
+ *   kinds: one of several groups of fields
+ * @property {boolean} optional it may be left empty, which is null
+ * @property {any} fallback the default
  * @property {number} [least]
  * @property {number} [most]
  * @property {string[]} [choices]
@@ -32,7 +33,12 @@ function properties(schema, schemas) {
   );
 }
 
-/** @param {string} name @param {Schema} property @param {Record<string, Schema>} schemas @returns {Field} */
+/**
+ * @param {string} name
+ * @param {Schema} property
+ * @param {Record<string, Schema>} schemas
+ * @returns {Field}
+ */
 function fieldOf(name, property, schemas) {
   const { present, isOptional } = resolve(property, schemas);
   const field = {
@@ -46,7 +52,11 @@ function fieldOf(name, property, schemas) {
   return { ...field, kind: kindOf(present), ...limits(present) };
 }
 
-/** Follow a $ref; take null out of a choice of types. @param {Schema} property @param {Record<string, Schema>} schemas */
+/**
+ * Follow a $ref, and remove null from a choice of types.
+ * @param {Schema} property
+ * @param {Record<string, Schema>} schemas
+ */
 function resolve(property, schemas) {
   const parts = (property.anyOf ?? [property]).map((/** @type {Schema} */ part) =>
     part.$ref ? lookUp(part.$ref, schemas) : part,
@@ -96,10 +106,10 @@ function limits({
 }
 
 /**
- * What a person typed, as the API wants it; the text itself when it is no number.
+ * What a person typed, as the API expects it. Text that is no number stays as it is.
  * @param {Field} field @param {string} text
  */
-export function valueOf(field, text) {
+export function fieldValue(field, text) {
   const trimmed = text.trim();
   if (trimmed === "" && field.optional) return null;
   if (field.kind === "pair") return trimmed.split(",").map((part) => numberOr(part.trim()));
@@ -109,13 +119,16 @@ export function valueOf(field, text) {
   return text;
 }
 
-/** What is no number goes to the server as it is, which says so beside the field. @param {string} text */
+/**
+ * The server answers for text that is no number, and the form shows it beside the field.
+ * @param {string} text
+ */
 function numberOr(text) {
   return parseDecimal(text) ?? text;
 }
 
 /**
- * The field that an error of a 422 speaks of: "optimizer.lr", or "" for the whole.
+ * The field that an error of a 422 is about: "optimizer.lr", or "" for the whole form.
  * @param {{loc?: (string|number)[], msg: string}} error
  * @param {Field[]} fields
  */

@@ -1,12 +1,18 @@
-// The top bar of a replay: which run this was, which step is shown, and what of it is here.
+// The top bar of a replay: which run this is, which step is shown, and which steps the file holds.
 // Knows nothing about the timeline.
 
-import { configWords } from "../texts.js";
+import { configText } from "../texts.js";
 import { element, keepFocus, set, whenChanged, write } from "../views/dom.js";
 /** @import { Facts } from "./recording.js" */
 /** @import { Run, View } from "../types.js" */
 
-/** @param {HTMLElement} root @param {Facts} facts @param {number} kept steps @param {() => void} turnTheme @returns {View} */
+/**
+ * @param {HTMLElement} root
+ * @param {Facts} facts
+ * @param {number} kept steps
+ * @param {() => void} turnTheme
+ * @returns {View}
+ */
 export function mount(root, { run, steps, size_bytes }, kept, turnTheme) {
   const config = element("span", { class: "run-config" });
   const step = element("span", { class: "step-number", id: "step" });
@@ -35,7 +41,7 @@ export function mount(root, { run, steps, size_bytes }, kept, turnTheme) {
     theme,
   );
   const drawRun = whenChanged((/** @type {Run|null} */ shown) => {
-    write(config, configWords(run.config, shown?.lr ?? run.lr));
+    write(config, configText(run.config, shown?.lr ?? run.lr));
     write(
       step,
       `step ${(shown?.step ?? run.step).toLocaleString("en")} / ${run.step.toLocaleString("en")}`,
@@ -68,6 +74,8 @@ function when({ created_at }) {
 /** @param {number} steps @param {number} kept @param {number} size */
 function keptText(steps, kept, size) {
   const all = steps.toLocaleString("en");
-  if (kept >= steps) return `every one of ${all} steps is in this file`;
-  return `thinned to ${(size / 1e6).toLocaleString("en")} MB: ${kept.toLocaleString("en")} of ${all} steps are in this file, spikes among them`;
+  if (kept >= steps) return `all ${all} steps are in this file`;
+  const limit = (size / 1e6).toLocaleString("en");
+  const some = `${kept.toLocaleString("en")} of ${all} steps`;
+  return `${some} are in this file, spikes included: thinned to ${limit} MB`;
 }

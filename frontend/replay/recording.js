@@ -1,9 +1,9 @@
-// The run within this very file: its facts, and its records as a source for the archive.
-// Knows nothing about views.
+// Reads the run that is stored in this file: its facts, and its records as a source for the record
+// cache. Knows nothing about views.
 
 import { layoutOf } from "../stream/protocol.js";
-/** @import { Chunk, Series, Source } from "../time/record_cache.js" */
-/** @import { Layout, Listing, Run, RunData } from "../types.js" */
+/** @import { Source } from "../time/record_cache.js" */
+/** @import { Chunk, Layout, LoopSource, Run, RunData, Series } from "../types.js" */
 
 /**
  * @typedef {Object} Facts
@@ -11,14 +11,21 @@ import { layoutOf } from "../stream/protocol.js";
  * @property {RunData} data
  * @property {import("../types.js").Column[]} columns
  * @property {number} record_bytes
- * @property {Listing} listing
+ * @property {LoopSource} loop
  * @property {Series[]} series
- * @property {[first: number, count: number][]} stretches consecutive steps that are here, in order
+ * @property {[first: number, count: number][]} stretches consecutive steps in this file, in order
  * @property {number} steps that the run had
- * @property {number} size_bytes that the file was to have at most
+ * @property {number} size_bytes the largest size that was asked for
  */
 
-/** @typedef {{facts: Facts, layout: Layout, source: Source, chunks: Chunk[], moments: number[]}} Recording */
+/**
+ * @typedef {Object} Recording
+ * @property {Facts} facts
+ * @property {Layout} layout
+ * @property {Source} source
+ * @property {Chunk[]} chunks
+ * @property {number[]} moments
+ */
 
 /** @param {Facts} facts @param {string} base64 @returns {Recording} */
 export function recordingOf(facts, base64) {
@@ -47,7 +54,10 @@ function floatsOf(base64) {
   return new Float32Array(bytes.buffer);
 }
 
-/** Steps that can be shown whole, with their change: the ones whose step before is here too. @param {Facts} facts */
+/**
+ * The steps that can be shown with their change: those whose step before is in this file too.
+ * @param {Facts} facts
+ */
 function momentsOf({ stretches }) {
   return stretches.flatMap(([first, count], i) =>
     Array.from({ length: count }, (_, row) => first + row).slice(i === 0 || count === 1 ? 0 : 1),
@@ -86,8 +96,10 @@ function within({ name, steps, values }, from, to) {
 }
 
 /**
- * The moment to show when a step is asked for: itself, or the next one that is here on the way there.
- * @param {number[]} moments in order @param {number} wanted @param {number} way −1 or 1; 0: the nearest
+ * The step to show when one is asked for: the step itself, or the next one in this file.
+ * @param {number[]} moments in order
+ * @param {number} wanted
+ * @param {number} way −1: the step before, 1: the step after, 0: the nearest
  */
 export function snapped(moments, wanted, way) {
   let [low, high] = [0, moments.length];

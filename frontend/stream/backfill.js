@@ -1,23 +1,27 @@
-// What the stream left out, by a skip or while it was lost: which steps are missing, and fetching them exactly.
-// Knows nothing about sockets or how a record is read.
+// The steps that the stream left out, by a skip or while the connection was lost: which are
+// missing,
+// and when they are fetched. Knows nothing about sockets or how a record is read.
+
+/** @import { StepRange } from "../types.js" */
 
 /**
- * The lowest and the highest step that may be missing: one stretch, however often steps were left out.
- * @typedef {{from: number, to: number}} Stretch
- */
-
-/**
- * @typedef {Object} Errand
- * @property {(stretch: Stretch) => Promise<void>} exact every record, merged into what is there
- * @property {(stretch: Stretch) => Promise<void>} thinned for stretches that are too long for that
- * @property {() => boolean} isAtRest training stands
- * @property {(callback: () => void, ms: number) => unknown} later
+ * @typedef {Object} BackfillOptions
+ * @property {(range: StepRange) => Promise<void>} exact fetch every record
+ * @property {(range: StepRange) => Promise<void>} thinned fetch series for a long range
+ * @property {() => boolean} isAtRest nothing is being trained
+ * @property {(callback: () => void, ms: number) => unknown} setTimer
  */
 
 export const MOST_STEPS = 4096; // fetched exactly at once
-export const EVERY_MS = 2000; // between two fetches while training goes on
+export const EVERY_MS = 2000; // between two fetches while training runs
 
-/** @param {Stretch|null} known @param {number} from @param {number} to @returns {Stretch|null} */
+/**
+ * One range that holds both: however often steps are left out, one range of them is kept.
+ * @param {StepRange|null} known
+ * @param {number} from
+ * @param {number} to
+ * @returns {StepRange|null}
+ */
 export function widened(known, from, to) {
   if (from > to) return known;
   return known === null
@@ -25,25 +29,30 @@ export function widened(known, from, to) {
     : { from: Math.min(known.from, from), to: Math.max(known.to, to) };
 }
 
-/** What is left once everything from a step on was written anew. @param {Stretch|null} known @param {number} step @returns {Stretch|null} */
+/**
+ * What is left of a range when everything from a step on is trained again.
+ * @param {StepRange|null} known
+ * @param {number} step
+ * @returns {StepRange|null}
+ */
 export function cut(known, step) {
   if (known === null || step <= known.from) return null;
   return { from: known.from, to: Math.min(known.to, step - 1) };
 }
 
-/** @param {Stretch} stretch */
-export const isShort = ({ from, to }) => to - from < MOST_STEPS;
+/** @param {StepRange} range */
+const isShort = ({ from, to }) => to - from < MOST_STEPS;
 
-/** @param {Errand} errand */
-export function createCatchUp({ exact, thinned, isAtRest, later }) {
+/** @param {BackfillOptions} options */
+export function createBackfill({ exact, thinned, isAtRest, setTimer }) {
   /** Newest step that was received; null before the first. @type {number|null} */
   let newest = null;
-  /** @type {Stretch|null} */
+  /** @type {StepRange|null} */
   let missing = null;
-  /** What is being fetched, without what was written anew meanwhile. @type {Stretch|null} */
-  let under = null;
-  let isFetching = false;
-  let isResting = false; // a fetch just ended: the next one waits
+  /** What is being fetched, without what was trained again meanwhile. @type {StepRange|null} */
+  let fetching = null;
+  let isBusy = false;
+  let isResting = false; // a fetch has just ended: the next one waits
   let isRefused = false; // until something new is missing
 
   /** @param {number} from @param {number} to */
@@ -53,44 +62,51 @@ export function createCatchUp({ exact, thinned, isAtRest, later }) {
     isRefused = false;
   }
 
-  /** One at a time; what fails is missing still, and asked for when there is news. */
+  /** One fetch at a time. What fails stays missing, and is asked for when something new is. */
   async function bring() {
-    if (missing === null || isFetching) return;
-    under = missing;
+    if (missing === null || isBusy) return;
+    fetching = missing;
     missing = null;
-    isFetching = true;
+    isBusy = true;
     try {
-      await (isShort(under) ? exact : thinned)(under);
+      await (isShort(fetching) ? exact : thinned)(fetching);
     } catch {
       isRefused = true;
-      if (under !== null) missing = widened(missing, under.from, under.to);
+      if (fetching !== null) missing = widened(missing, fetching.from, fetching.to);
     }
-    under = null;
-    isFetching = false;
+    fetching = null;
+    isBusy = false;
     isResting = true;
-    later(() => ((isResting = false), look()), EVERY_MS);
+    setTimer(() => {
+      isResting = false;
+      look();
+    }, EVERY_MS);
   }
 
-  /** While training goes on, only a short stretch, now and then; a long one waits until it stands. */
+  /** While training runs, fetch a short range now and then; a long one waits until it rests. */
   function look() {
-    if (missing === null || isRefused || isFetching) return;
+    if (missing === null || isRefused || isBusy) return;
     if (isAtRest() || (!isResting && isShort(missing))) void bring();
   }
 
   return {
     look,
-    /** What of a fetched stretch is still wanted. */
-    wanted: () => under,
-    /** The whole past up to a step is on its way: what is missed after it waits for it. @param {number} step @param {Promise<void>} past */
+    /** What of the range being fetched is still wanted. */
+    wanted: () => fetching,
+    /**
+     * The past up to a step is being loaded. What goes missing after it waits for that.
+     * @param {number} step
+     * @param {Promise<void>} past
+     */
     async begun(step, past) {
       newest = step;
-      missing = under = null;
-      isFetching = true;
+      missing = fetching = null;
+      isBusy = true;
       await past;
-      isFetching = false;
+      isBusy = false;
       look();
     },
-    /** Attached again: everything up to the run's step was missed. @param {number} step */
+    /** Connected again: everything up to the run's step was missed. @param {number} step */
     greeted(step) {
       if (newest !== null) miss(newest + 1, step);
       newest = Math.max(newest ?? -1, step);
@@ -100,8 +116,10 @@ export function createCatchUp({ exact, thinned, isAtRest, later }) {
     /** @param {{first: number, count: number, skipped: number}} frame */
     took({ first, count, skipped }) {
       const begin = newest === null ? first - skipped : Math.min(newest + 1, first - skipped);
-      if (newest !== null && begin <= newest)
-        [missing, under] = [cut(missing, begin), cut(under, begin)];
+      if (newest !== null && begin <= newest) {
+        missing = cut(missing, begin);
+        fetching = cut(fetching, begin);
+      }
       newest = first + count - 1;
       miss(Math.max(begin, 0), first - 1);
     },

@@ -1,88 +1,167 @@
-// What the charts show of a run: rows of (step, loss, validation loss, gradient norms), bounded.
-// Pure: knows nothing about drawing or where rows come from. Every row is one true record; thinning only leaves
-// rows out, and never one that holds the smallest or the largest value of a line in its neighbourhood.
+// The rows of the charts: step, loss, validation loss and gradient norms, at most CAPACITY of them.
+// Pure: knows nothing about drawing or where rows come from. Each row is one stored record.
+// Thinning
+// only leaves rows out, never one that holds the smallest or largest value of its neighbourhood.
+//
+// ChartRows is an immutable value over arrays that only grow. All values that grew from each other
+// share one set of arrays, and each sees its own first `length` rows. The newest of them may write
+// behind its rows without any of the others seeing it; everything else is done in a copy. So adding
+// a row costs one small object, and no value ever changes (docs/decisions/0015-pure-chart-rows.md).
 
-import { numberOf } from "./protocol.js";
-/** @import { Chunk, Series } from "../time/record_cache.js" */
-/** @import { Stretch } from "./backfill.js" */
-/** @import { History, Layout, Scalar } from "../types.js" */
+import { norm, numberOf } from "../lib/number.js";
 
-export const CAPACITY = 6144; // rows; a chart is some hundred pixels wide
+/** @import { ChartRows, Chunk, Layout, Series, StepRange } from "../types.js" */
 
-/** @param {number} parameters @param {number} [capacity] @returns {History} */
-export function createHistory(parameters, capacity = CAPACITY) {
+const CAPACITY = 6144; // rows; a chart is some hundred pixels wide
+
+/**
+ * Arrays that are being written, before they become a value.
+ * @typedef {Object} Draft
+ * @property {Float64Array} steps
+ * @property {Float64Array} loss
+ * @property {Float64Array} validation
+ * @property {Float64Array[]} norms
+ * @property {Float64Array[]} lines loss, validation and norms
+ * @property {number} length
+ * @property {number} borrowed rows that other values see, so that they must not be overwritten
+ * @property {{used: number}} shared
+ */
+
+/** @param {number} parameters @param {number} capacity @returns {Draft} */
+function createDraft(parameters, capacity) {
   const line = () => new Float64Array(capacity);
   const norms = Array.from({ length: parameters }, line);
-  return { steps: line(), loss: line(), validation: line(), norms, length: 0 };
+  return draftOver({ steps: line(), loss: line(), validation: line(), norms });
 }
 
-/** @param {History} history */
-function linesOf(history) {
-  return [history.loss, history.validation, ...history.norms];
+/** @param {Pick<ChartRows, "steps"|"loss"|"validation"|"norms">} arrays @returns {Draft} */
+function draftOver({ steps, loss, validation, norms }) {
+  const lines = [loss, validation, ...norms];
+  return { steps, loss, validation, norms, lines, length: 0, borrowed: 0, shared: { used: 0 } };
 }
 
 /**
- * Add the records of a frame.
- * @param {History} history
+ * A draft that goes on from a value: over its arrays when it is the newest, else over a copy.
+ * @param {ChartRows} rows
+ * @returns {Draft}
+ */
+function draftFrom(rows) {
+  const { length, shared } = rows;
+  const draft = { ...draftOver(rows), length, borrowed: length, shared };
+  if (shared.used > length) own(draft);
+  return draft;
+}
+
+/** Give a draft arrays of its own. @param {Draft} draft */
+function own(draft) {
+  const { steps, loss, validation, norms } = draft;
+  const copies = {
+    steps: steps.slice(),
+    loss: loss.slice(),
+    validation: validation.slice(),
+    norms: norms.map((line) => line.slice()),
+  };
+  Object.assign(draft, draftOver(copies), { length: draft.length });
+}
+
+/** @param {Draft} draft @returns {ChartRows} */
+function finish({ steps, loss, validation, norms, length, shared }) {
+  shared.used = length;
+  return { steps, loss, validation, norms, length, shared };
+}
+
+/** @param {number} parameters @param {number} [capacity] @returns {ChartRows} */
+export const createChartRows = (parameters, capacity = CAPACITY) =>
+  finish(createDraft(parameters, capacity));
+
+/**
+ * These rows and the records of a frame behind them.
+ * @param {ChartRows} rows
  * @param {Layout} layout
  * @param {number} first step of the first record
  * @param {Float32Array} values
+ * @returns {ChartRows}
  */
-export function appendRecords(history, layout, first, values) {
+export function appendRecords(rows, layout, first, values) {
+  const draft = draftFrom(rows);
+  writeRecords(draft, layout, first, values);
+  return finish(draft);
+}
+
+/**
+ * @param {Draft} draft
+ * @param {Layout} layout
+ * @param {number} first
+ * @param {Float32Array} values
+ */
+function writeRecords(draft, layout, first, values) {
   const loss = layout.scalars.get("loss") ?? 0;
   const validation = layout.scalars.get("validation_loss");
   const count = values.length / layout.floats;
   for (let i = 0; i < count; i++) {
     const at = i * layout.floats;
-    const row = openRow(history, first + i);
-    history.loss[row] = values[at + loss];
-    history.validation[row] = validation === undefined ? NaN : values[at + validation];
+    const row = openRow(draft, first + i);
+    draft.loss[row] = values[at + loss];
+    draft.validation[row] = validation === undefined ? NaN : values[at + validation];
     layout.parameters.forEach(({ gradient, size }, p) => {
-      history.norms[p][row] = norm(values, at + gradient, size);
+      draft.norms[p][row] = norm(values, at + gradient, size);
     });
   }
 }
 
 /**
- * Make room for one row, after all rows of smaller steps: a run that goes on from an older step rewrites its future.
- * @param {History} history @param {number} step @returns {number} its place
+ * Make room for one row behind all rows of smaller steps. A run that goes on from an older step
+ * writes the steps after it anew, so rows of equal and larger steps go.
+ * @param {Draft} draft
+ * @param {number} step
+ * @returns {number} its place
  */
-function openRow(history, step) {
-  while (history.length > 0 && history.steps[history.length - 1] >= step) history.length--;
-  if (history.length === history.steps.length) thin(history);
-  history.steps[history.length] = step;
-  return history.length++;
-}
-
-/** Euclidean norm; NaN when the gradient is None. @param {ArrayLike<number>} values @param {number} from @param {number} size */
-export function norm(values, from, size) {
-  let sum = 0;
-  for (let i = from; i < from + size; i++) sum += values[i] * values[i];
-  return Math.sqrt(sum);
+function openRow(draft, step) {
+  while (draft.length > 0 && draft.steps[draft.length - 1] >= step) draft.length--;
+  if (draft.length === draft.steps.length) thinDraft(draft);
+  if (draft.length < draft.borrowed) own(draft);
+  draft.steps[draft.length] = step;
+  return draft.length++;
 }
 
 /**
- * Leave out at least half of the rows: stretches of equally many steps keep equally many, every line's extremes first.
- * @param {History} history
+ * Leave out at least half of the rows. Ranges of equally many steps keep equally many rows, the
+ * extremes of every line first.
+ * @param {ChartRows} rows
+ * @returns {ChartRows}
  */
-export function thin(history) {
-  const lines = linesOf(history);
-  const most = 2 * lines.length + 1; // rows of a stretch that stay
-  const stretches = Math.max(1, Math.floor(history.steps.length / 2 / most));
-  const begin = history.steps[0];
-  const span = (history.steps[history.length - 1] + 1 - begin) / stretches;
-  let kept = 0;
-  for (let from = 0; from < history.length; ) {
-    const stretch = Math.floor((history.steps[from] - begin) / span);
-    let to = from + 1;
-    while (to < history.length && Math.floor((history.steps[to] - begin) / span) === stretch) to++;
-    for (const row of chosen(lines, from, to, most)) moveRow(history, lines, row, kept++);
-    from = to;
-  }
-  history.length = kept;
+export function thin(rows) {
+  const draft = draftFrom(rows);
+  thinDraft(draft);
+  return finish(draft);
 }
 
-/** @param {Float64Array[]} lines @param {number} from @param {number} to @param {number} most @returns {number[]} rows in order */
+/** @param {Draft} draft */
+function thinDraft(draft) {
+  if (draft.borrowed > 0) own(draft);
+  const { steps, lines } = draft;
+  const most = 2 * lines.length + 1; // rows of a range that stay
+  const ranges = Math.max(1, Math.floor(steps.length / 2 / most));
+  const begin = steps[0];
+  const span = (steps[draft.length - 1] + 1 - begin) / ranges;
+  let kept = 0;
+  for (let from = 0; from < draft.length; ) {
+    const range = Math.floor((steps[from] - begin) / span);
+    let to = from + 1;
+    while (to < draft.length && Math.floor((steps[to] - begin) / span) === range) to++;
+    for (const row of chosen(lines, from, to, most)) moveRow(draft, row, kept++);
+    from = to;
+  }
+  draft.length = kept;
+}
+
+/**
+ * @param {Float64Array[]} lines
+ * @param {number} from
+ * @param {number} to
+ * @param {number} most
+ * @returns {number[]} rows in order
+ */
 function chosen(lines, from, to, most) {
   const rows = extremes(lines, from, to);
   const room = Math.min(most, to - from);
@@ -107,9 +186,9 @@ function extremes(lines, from, to) {
   return rows;
 }
 
-/** @param {History} history @param {Float64Array[]} lines @param {number} from @param {number} to */
-function moveRow(history, lines, from, to) {
-  history.steps[to] = history.steps[from];
+/** @param {Draft} draft @param {number} from @param {number} to */
+function moveRow({ steps, lines }, from, to) {
+  steps[to] = steps[from];
   for (const line of lines) line[to] = line[from];
 }
 
@@ -126,24 +205,29 @@ export function seriesNames(layout) {
 }
 
 /**
- * Take the past as `GET /series` answers it, and behind it what has been seen live since.
- * @param {History} live
+ * The past as `GET /series` answers it, and behind it what came live since. Each series was thinned
+ * by itself, so it has steps of its own.
+ * @param {ChartRows} live
  * @param {Layout} layout
- * @param {{name: string, steps: number[], values: Scalar[]}[]} series each thinned by itself, so with steps of its own
- * @returns {History}
+ * @param {Series[]} series
+ * @returns {ChartRows}
  */
 export function joinPast(live, layout, series) {
-  const past = createHistory(layout.parameters.length, live.steps.length);
+  const past = createDraft(layout.parameters.length, live.steps.length);
   const byName = new Map(series.map((line) => [line.name, line]));
   const steps = [...new Set(series.flatMap((line) => line.steps))].sort((a, b) => a - b);
-  const lines = linesOf(past);
-  seriesNames(layout).forEach((name, i) => fill(past, lines[i], byName.get(name), steps));
-  return appendRows(past, live, steps.at(-1) ?? -1);
+  seriesNames(layout).forEach((name, i) => {
+    fill(past, past.lines[i], byName.get(name), steps);
+  });
+  writeRows(past, live, steps.at(-1) ?? -1);
+  return finish(past);
 }
 
 /**
- * @param {History} past @param {Float64Array} line
- * @param {{steps: number[], values: Scalar[]}|undefined} series @param {number[]} steps
+ * @param {Draft} past
+ * @param {Float64Array} line
+ * @param {Series|undefined} series
+ * @param {number[]} steps
  */
 function fill(past, line, series, steps) {
   const values = new Map(series?.steps.map((step, i) => [step, numberOf(series.values[i])]));
@@ -155,63 +239,79 @@ function fill(past, line, series, steps) {
   });
 }
 
-/** @param {History} target @param {History} source @param {number} after rows of later steps */
-function appendRows(target, source, after) {
+/**
+ * @param {Draft} target
+ * @param {ChartRows} source
+ * @param {number} after only rows of later steps
+ */
+function writeRows(target, source, after) {
   const from = linesOf(source);
-  const to = linesOf(target);
   for (let row = 0; row < source.length; row++) {
     if (source.steps[row] <= after) continue;
     const place = openRow(target, source.steps[row]);
-    to.forEach((line, i) => (line[place] = from[i][row]));
+    target.lines.forEach((line, i) => {
+      line[place] = from[i][row];
+    });
   }
-  return target;
 }
 
+/** @param {ChartRows} rows */
+const linesOf = ({ loss, validation, norms }) => [loss, validation, ...norms];
+
 /**
- * What was missed, in its place: one history of both, in step order. Where both have a step, a number of either.
- * @param {History} live @param {History} found @returns {History}
+ * The rows of both, in step order. Where both have a step, `found` goes first; what is NaN there
+ * comes from `live`.
+ * @param {ChartRows} live
+ * @param {ChartRows} found
+ * @returns {ChartRows}
  */
-export function merge(live, found) {
-  const merged = createHistory(live.norms.length, live.steps.length);
-  const [lines, mine, theirs] = [merged, live, found].map(linesOf);
+function merge(live, found) {
+  const merged = createDraft(live.norms.length, live.steps.length);
+  const [mine, theirs] = [live, found].map(linesOf);
   for (let a = 0, b = 0; a < live.length || b < found.length; ) {
     const one = a < live.length ? live.steps[a] : Infinity;
     const other = b < found.length ? found.steps[b] : Infinity;
     const row = openRow(merged, Math.min(one, other));
     const isFound = other <= one;
-    lines.forEach((line, i) => {
+    merged.lines.forEach((line, i) => {
       const value = isFound ? theirs[i][b] : NaN;
       line[row] = Number.isNaN(value) && one <= other ? mine[i][a] : value;
     });
     if (one <= other) a++;
     if (isFound) b++;
   }
-  return merged;
+  return finish(merged);
 }
 
-/** Records that were missed, each a row. @param {History} live @param {Layout} layout @param {Chunk[]} chunks @param {Stretch} wanted */
+/**
+ * Records that the stream left out, each as a row in its place.
+ * @param {ChartRows} live
+ * @param {Layout} layout
+ * @param {Chunk[]} chunks
+ * @param {StepRange} wanted
+ */
 export function insertRecords(live, layout, chunks, { from, to }) {
-  const rows = chunks.reduce((sum, { values }) => sum + values.length / layout.floats, 0);
-  const found = createHistory(layout.parameters.length, Math.max(rows, 1));
+  const count = chunks.reduce((sum, { values }) => sum + values.length / layout.floats, 0);
+  const found = createDraft(layout.parameters.length, Math.max(count, 1));
   for (const { first, values } of chunks) {
     const [begin, end] = [Math.max(from - first, 0), Math.max(to + 1 - first, 0)];
-    appendRecords(
-      found,
-      layout,
-      first + begin,
-      values.subarray(begin * layout.floats, end * layout.floats),
-    );
+    const rows = values.subarray(begin * layout.floats, end * layout.floats);
+    writeRecords(found, layout, first + begin, rows);
   }
-  return merge(live, found);
+  return merge(live, finish(found));
 }
 
-/** A thinned stretch, between what is there. @param {History} live @param {Layout} layout @param {Series[]} series @param {Stretch} wanted */
+/**
+ * A thinned range of steps that the stream left out, in its place.
+ * @param {ChartRows} live
+ * @param {Layout} layout
+ * @param {Series[]} series
+ * @param {StepRange} wanted
+ */
 export function insertSeries(live, layout, series, { to }) {
-  const found = joinPast(
-    createHistory(layout.parameters.length, live.steps.length),
-    layout,
-    series,
-  );
-  while (found.length > 0 && found.steps[found.length - 1] > to) found.length--;
-  return merge(live, found);
+  const none = createChartRows(layout.parameters.length, live.steps.length);
+  const found = joinPast(none, layout, series);
+  let { length } = found;
+  while (length > 0 && found.steps[length - 1] > to) length--;
+  return merge(live, { ...found, length });
 }

@@ -1,20 +1,22 @@
-// One requestAnimationFrame draws the newest state; stops when nothing is left to draw.
-// Knows nothing about what is drawn.
+// Draws the newest state in one requestAnimationFrame, and stops when nothing has changed. Knows
+// nothing about what is drawn.
 
 const DRAWN = 512; // frames that the measurements remember
 
 /**
  * @typedef {Object} Part
  * @property {() => void} draw
- * @property {number} everyMs while frames follow each other: at most one draw in this time
+ * @property {number} everyMs at most one draw in this time
  * @property {boolean} isDirty
  * @property {number} drawnAt performance.now() of its last draw
  */
 
 /**
  * @typedef {Object} Clock
- * @property {(draw: () => void, everyMs?: number) => () => void} add returns its undo
- * @property {(hurry?: boolean) => void} invalidate something changed: draw it in the next frame; hurry: every part
+ * @property {(draw: () => void, everyMs?: number) => () => void} add
+ *   returns a function that removes it
+ * @property {(hurry?: boolean) => void} invalidate draw in the next frame;
+ *   hurry: every part, even one that was just drawn
  * @property {(listener: () => void) => void} onDrawn called after each frame that drew
  */
 
@@ -92,7 +94,10 @@ function drawPart(part, now) {
  * @property {() => void} clear
  */
 
-/** @typedef {{ms: number, latency: number}} Sample latency in seconds; NaN when the frame brought no new record */
+/**
+ * latency: in seconds; NaN when the frame brought no new record.
+ * @typedef {{ms: number, latency: number}} Sample
+ */
 
 /** @returns {Stats} */
 export function createStats() {
@@ -103,8 +108,12 @@ export function createStats() {
   let since = 0;
   const stats = {
     frames: 0,
-    received: (/** @type {number} */ spent) => void (waiting += spent),
-    stamped: (/** @type {number} */ time) => void (stamp = time),
+    received(/** @type {number} */ spent) {
+      waiting += spent;
+    },
+    stamped(/** @type {number} */ time) {
+      stamp = time;
+    },
     drew(/** @type {number} */ spent) {
       const slot = stats.frames++ % DRAWN;
       ms[slot] = spent + waiting;
@@ -117,7 +126,9 @@ export function createStats() {
       const slots = Array.from({ length: count }, (_, i) => (stats.frames - count + i) % DRAWN);
       return slots.map((slot) => ({ ms: ms[slot], latency: latency[slot] }));
     },
-    clear: () => void (since = stats.frames),
+    clear() {
+      since = stats.frames;
+    },
   };
   return stats;
 }

@@ -1,41 +1,42 @@
-// One run's stream: attaches, acknowledges what was drawn, comes back by itself, fetches what the stream leaves out.
-// Knows nothing about views; it turns what arrives into actions.
+// The stream of one run: connects, acknowledges what was drawn, connects again by itself, and
+// fetches what the stream leaves out. It turns what arrives into actions; knows nothing about
+// views.
 
 import { problemOf } from "../api.js";
-import { createCatchUp } from "./backfill.js";
+import { createBackfill } from "./backfill.js";
 import { seriesNames } from "./chart_rows.js";
-import { decodeFrame, decodeMessage } from "./protocol.js";
+import { decodeFrame, decodeFrames, decodeMessage } from "./protocol.js";
 
 /** @import { Api } from "../api.js" */
-/** @import { Layout, Store } from "../types.js" */
+/** @import { Action, Layout, Message, Run, Store, ViewerMessage } from "../types.js" */
 /** @import { Stats } from "./clock.js" */
 
 const RETRY_MS = { first: 250, most: 5000 };
 const POINTS = 800; // of each series of the past
 
 /**
- * The world around a connection; tests bring their own.
- * @typedef {Object} Surroundings
+ * What a connection needs; tests bring their own.
+ * @typedef {Object} Dependencies
  * @property {Store} store
  * @property {Pick<Api, "run"|"series"|"data"|"records"|"of">} api
  * @property {Stats} stats
  * @property {(path: string) => WebSocket} open
- * @property {(callback: () => void, ms: number) => unknown} later
+ * @property {(callback: () => void, ms: number) => unknown} setTimer
  */
 
 /** @typedef {{drawn: () => void, retry: () => void, close: () => void}} Connection */
 
-/** @param {string} id @param {Surroundings} surroundings @returns {Connection} */
-export function connect(id, { store, api, stats, open, later }) {
+/** @param {string} id @param {Dependencies} dependencies @returns {Connection} */
+export function connect(id, { store, api, stats, open, setTimer }) {
   /** @type {WebSocket|null} */
   let socket = null;
   /** @type {Layout|null} */
   let layout = null;
-  /** @type {number[]} steps of frames that are received and not yet drawn */
+  /** @type {number[]} steps of frames that were received and not yet drawn */
   let undrawn = [];
-  /** The step whose predecessor was asked for last; a failed call is not repeated before the next step. */
+  /** The record before a step that was asked for last; a failed call is not repeated for it. */
   let askedBefore = -1;
-  /** Whether the series of what was before the first greeting are there. */
+  /** Whether the series of what came before the first hello are there. */
   let hasPast = false;
   let failures = 0;
   let isClosed = false;
@@ -53,16 +54,24 @@ export function connect(id, { store, api, stats, open, later }) {
     socket = null;
     undrawn = [];
     if (isClosed) return;
-    store.dispatch({ type: "connection", connection: "lost" });
+    if (store.state.connection !== "signed-out")
+      store.dispatch({ type: "connection", connection: "lost" });
     const ms = Math.min(RETRY_MS.first * 2 ** failures++, RETRY_MS.most);
-    later(attach, ms * (0.75 + Math.random() / 2));
-    if (failures > 1) void api.run(id).catch(giveUpOn);
+    setTimer(attach, ms * (0.75 + Math.random() / 2));
+    if (failures > 1) void api.run(id).catch(explain);
   }
 
-  /** Twice lost: a run that was deleted will not come back. @param {unknown} error */
-  function giveUpOn(error) {
-    if (isClosed || problemOf(error).status !== 404) return;
-    isClosed = true;
+  /**
+   * A browser does not say why a socket could not be opened; the answer to an ordinary call does.
+   * @param {unknown} error
+   */
+  function explain(error) {
+    if (isClosed || failures === 0) return; // connected again meanwhile
+    const problem = problemOf(error);
+    if (problem.status === 401) return store.dispatch({ type: "problem", problem });
+    store.dispatch({ type: "connection", connection: "lost" });
+    if (problem.status !== 404) return;
+    isClosed = true; // the run was deleted: it will not come back
     store.dispatch({ type: "missing", id });
   }
 
@@ -71,7 +80,7 @@ export function connect(id, { store, api, stats, open, later }) {
     if (isClosed) return;
     const started = performance.now();
     try {
-      if (typeof data === "string") read(data);
+      if (typeof data === "string") read(decodeMessage(data));
       else take(data);
     } catch (error) {
       complain(error);
@@ -79,77 +88,69 @@ export function connect(id, { store, api, stats, open, later }) {
     stats.received(performance.now() - started);
   }
 
-  /** What is not understood is said once; the stream starts afresh. @param {unknown} error */
+  /** Say once what could not be read; then connect again. @param {unknown} error */
   function complain(error) {
-    const problem = {
-      ...problemOf(error),
-      title: "The stream says something this page does not understand",
-    };
-    store.dispatch({ type: "problem", problem });
+    const title = "This page could not read a message from the server";
+    store.dispatch({ type: "problem", problem: { ...problemOf(error), title } });
     socket?.close();
   }
 
-  /** @param {string} text */
-  function read(text) {
-    const message = decodeMessage(text);
-    if (message.kind === "hello") greet(message);
+  /** @param {Message} message */
+  function read(message) {
+    if (message.kind === "hello") greet(message.run, message.layout);
     if (message.kind === "state") store.dispatch({ type: "state", run: message.run });
-    if (message.kind === "error") store.dispatch(eventOf(message));
+    if (message.kind === "error") store.dispatch(actionOf(message));
   }
 
-  /** @param {{run: import("../types.js").Run, layout: Layout|null}} hello */
-  function greet(hello) {
-    layout = hello.layout;
+  /** @param {Run} run @param {Layout|null} columns */
+  function greet(run, columns) {
+    layout = columns;
     failures = 0;
-    store.dispatch({ type: "hello", run: hello.run, layout });
-    if (layout === null) return; // the trainer is still starting: it will greet again
+    store.dispatch({ type: "hello", run, layout });
+    if (layout === null) return; // the trainer is still starting; a second hello follows
     if (store.state.data === null) void load(api.data(id), (data) => ({ type: "data", data }));
-    const isNew = hello.run.step <= (hello.run.first_step ?? 0);
-    if (hasPast) catchUp.greeted(hello.run.step);
-    else void catchUp.begun(hello.run.step, isNew ? Promise.resolve() : loadPast(layout));
+    const isNew = run.step <= (run.first_step ?? 0);
+    if (hasPast) backfill.greeted(run.step);
+    else void backfill.begun(run.step, isNew ? Promise.resolve() : loadPast(layout));
     hasPast ||= isNew;
-    if (!isNew) void load(api.of(id, "kept"), keptOf);
+    if (!isNew) void load(api.of(id, "kept"), ({ exact }) => ({ type: "exactRanges", exact }));
   }
 
   /**
-   * Thinned, a short run's too: 4,096 steps are 0.1 MB with every line's extremes, and 1.4 MB as records. On one machine
-   * either takes some 15 ms; over a slow line, or of a wide network, the page would wait. Digests also outlive records.
-   * @param {Layout} of
+   * The past comes thinned, even of a short run: 4,096 steps are 0.1 MB with the extremes of every
+   * line, and 1.4 MB as records. On one machine either takes some 15 ms; over a slow line, or with
+   * a wide network, the page would wait. Summaries also outlive records.
+   * @param {Layout} columns
    */
-  function loadPast(of) {
-    return load(api.series(id, seriesNames(of), POINTS), (series) => {
+  function loadPast(columns) {
+    return load(api.series(id, seriesNames(columns), POINTS), (series) => {
       hasPast = true;
-      return { type: "past", series };
+      return { type: "pastSeries", series };
     });
   }
 
-  const catchUp = createCatchUp({
+  const backfill = createBackfill({
     async exact({ from, to }) {
-      const [{ chunksOf }, buffer] = await Promise.all([
-        import("../time/http_source.js"),
-        api.records(id, from, to),
-      ]);
-      if (layout !== null) fill({ chunks: chunksOf(buffer, layout) });
+      const buffer = await api.records(id, from, to);
+      const wanted = backfill.wanted(); // without what was trained again meanwhile
+      if (isClosed || wanted === null || layout === null) return;
+      store.dispatch({ type: "backfillRecords", chunks: decodeFrames(buffer, layout), wanted });
     },
     async thinned(range) {
-      if (layout !== null)
-        fill({ series: await api.series(id, seriesNames(layout), POINTS, range) });
+      if (layout === null) return;
+      const series = await api.series(id, seriesNames(layout), POINTS, range);
+      const wanted = backfill.wanted();
+      if (!isClosed && wanted !== null) store.dispatch({ type: "backfillSeries", series, wanted });
     },
     isAtRest: () => store.state.run?.state !== "running",
-    later,
+    setTimer,
   });
 
-  /** What was written anew meanwhile is not wanted any more. @param {{chunks?: any[], series?: any[]}} found */
-  function fill(found) {
-    const wanted = catchUp.wanted();
-    if (!isClosed && wanted !== null) store.dispatch({ type: "missed", ...found, wanted });
-  }
-
-  /** @template T @param {Promise<T>} answer @param {(value: T) => import("../types.js").Action} actionOf */
-  async function load(answer, actionOf) {
+  /** @template T @param {Promise<T>} answer @param {(value: T) => Action} toAction */
+  async function load(answer, toAction) {
     try {
       const value = await answer;
-      if (!isClosed) store.dispatch(actionOf(value));
+      if (!isClosed) store.dispatch(toAction(value));
     } catch (error) {
       if (!isClosed) store.dispatch({ type: "problem", problem: problemOf(error) });
     }
@@ -158,20 +159,28 @@ export function connect(id, { store, api, stats, open, later }) {
   /** @param {ArrayBuffer} buffer */
   function take(buffer) {
     const frame = decodeFrame(buffer, layout);
-    if (frame.kind === "records") catchUp.took(frame);
+    if (frame.kind === "records") backfill.took(frame);
     store.dispatch({ type: "frame", frame });
     stats.stamped(frame.time);
     undrawn.push(frame.first + frame.count - 1);
   }
 
   function drawn() {
-    for (const step of undrawn) socket?.send(JSON.stringify({ kind: "ack", step }));
+    for (const step of undrawn) send({ kind: "ack", step });
     undrawn = [];
     if (store.state.run?.state !== "running") fetchBefore();
-    if (!isClosed) catchUp.look();
+    if (!isClosed) backfill.look();
   }
 
-  /** The change Δ of the record on the screen needs the one before; while training runs the stream brings it. */
+  /** @param {ViewerMessage} message */
+  function send(message) {
+    socket?.send(JSON.stringify(message));
+  }
+
+  /**
+   * The change Δ of the record on the screen needs the record before it. While training runs, the
+   * stream brings it.
+   */
   function fetchBefore() {
     const { settled } = store.state;
     const first = store.state.run?.first_step ?? 0;
@@ -180,7 +189,7 @@ export function connect(id, { store, api, stats, open, later }) {
     if (askedBefore === step) return;
     askedBefore = step;
     void load(api.records(id, step, step), (buffer) => ({
-      type: "before",
+      type: "recordBefore",
       step,
       values: decodeFrame(buffer, layout).values.slice(),
     }));
@@ -197,14 +206,11 @@ export function connect(id, { store, api, stats, open, later }) {
   };
 }
 
-/** @param {{exact: [number, number][]}} answer */
-const keptOf = ({ exact }) => ({ type: "kept", exact });
-
-/** Events of the run's that are told beside it until they are over; the rest are problems. */
+/** Events of the run that the page shows until they are over; the others are problems. */
 const NEWS = ["restarted", "log", "log-again"];
 
-/** @param {{title: string, detail: string}} message @returns {import("../types.js").Action} */
-function eventOf({ title, detail }) {
+/** @param {{title: string, detail: string}} message @returns {Action} */
+function actionOf({ title, detail }) {
   if (NEWS.includes(title)) return { type: "news", title, detail };
   return { type: "problem", problem: { type: "about:blank", status: 0, title, detail } };
 }

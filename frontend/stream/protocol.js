@@ -1,36 +1,22 @@
-// The wire format, as bytes and text become values: twin of backend/livegrad/protocol.py.
-// Pure: knows nothing about sockets, the page or what the numbers are for.
+// Reads the wire format: bytes and text become values. The counterpart of
+// backend/livegrad/protocol.py. Pure: knows nothing about sockets, the page or what the numbers
+// mean.
 
-/** @import { Column, Layout, ParameterColumn, Run } from "../types.js" */
-
-/**
- * One binary frame.
- * @typedef {Object} Frame
- * @property {"records"|"phase"} kind phase: one record, as PyTorch holds it inside a half-done iteration
- * @property {number} first step of the first record
- * @property {number} count
- * @property {number} epoch
- * @property {number} skipped steps left out for this viewer just before this frame
- * @property {number} time unix seconds at which the trainer finished the last record
- * @property {Float32Array} values count × Layout.floats
- */
-
-/**
- * @typedef {{kind: "hello", run: Run, layout: Layout|null}
- *   | {kind: "state", run: Run}
- *   | {kind: "error", title: string, detail: string}
- *   | {kind: "other"}} Message other: added to the protocol since; to be left alone
- */
+/** @import {
+ * Chunk, Column, Frame, Layout, Message, ParameterColumn, Run, RunState,
+ * } from "../types.js" */
 
 const END_OF_TIME = 253_402_300_800; // unix seconds: the year 10000
 const VERSION = 1;
 const MAGIC = 0x474c; // "LG"
 const HEADER_BYTES = 32;
 const KINDS = /** @type {const} */ ({ 1: "records", 2: "phase" });
+/** @type {Column["role"][]} */
 const ROLES = ["scalar", "parameter", "gradient", "state"];
+/** @type {RunState[]} */
 const STATES = ["starting", "paused", "running", "finished", "interrupted", "failed"];
 
-/** What came in is not what the protocol says. */
+/** A message that does not follow the protocol. */
 export class ProtocolError extends Error {
   name = "ProtocolError";
 }
@@ -90,6 +76,26 @@ function payload(buffer, count, layout) {
     `${bytes} bytes of records; ${count} × ${layout.floats * 4} = ${expected} expected`,
   );
   return new Float32Array(buffer, HEADER_BYTES, count * layout.floats);
+}
+
+/**
+ * Read frames that follow each other in one buffer, as `GET /records` answers.
+ * @param {ArrayBuffer} buffer
+ * @param {Layout} layout
+ * @returns {Chunk[]}
+ */
+export function decodeFrames(buffer, layout) {
+  const view = new DataView(buffer);
+  const chunks = [];
+  for (let at = 0; at < buffer.byteLength; ) {
+    // decodeFrame refuses what is shorter than a header.
+    const count = buffer.byteLength - at < HEADER_BYTES ? 0 : view.getUint32(at + 4, true);
+    const bytes = HEADER_BYTES + count * layout.floats * 4;
+    const { first, values } = decodeFrame(buffer.slice(at, at + bytes), layout);
+    chunks.push({ first, values });
+    at += bytes;
+  }
+  return chunks;
 }
 
 /**
@@ -220,14 +226,6 @@ function runOf(run) {
   expect(STATES.includes(run.state), `run state ${JSON.stringify(run.state)}`);
   expect(Number.isSafeInteger(run.step) && run.step >= 0, `step ${run.step}`);
   const { kind, ...rest } = run;
-  return { ...rest, grad_states: Array.isArray(run.grad_states) ? run.grad_states : [] };
-}
-
-/**
- * A number of a JSON answer, where NaN and the infinities are text.
- * @param {import("../types.js").Scalar|undefined} scalar null: NaN
- */
-export function numberOf(scalar) {
-  if (typeof scalar === "number") return scalar;
-  return scalar === "inf" ? Infinity : scalar === "-inf" ? -Infinity : NaN;
+  const list = (/** @type {unknown} */ value) => (Array.isArray(value) ? value : []);
+  return { ...rest, allowed: list(run.allowed), grad_states: list(run.grad_states) };
 }

@@ -1,36 +1,62 @@
-// A run's history by step: exact records from any source, in a bounded cache of ranges.
-// Knows nothing about HTTP, the page or who asks; sources.js has the HTTP one, a replay brings its own.
+// A bounded cache of a run's records by step, filled from any source. Knows nothing about HTTP, the
+// page or who asks: http_source.js has the source over HTTP, and a replay brings its own.
 
-/** Consecutive records. @typedef {{first: number, values: Float32Array}} Chunk */
-/** @typedef {{name: string, steps: number[], values: import("../types.js").Scalar[]}} Series */
+/** @import { Chunk, Series } from "../types.js" */
 
 /**
- * Where history comes from. Both ends of a range are included; what is not kept is left out of the answer.
- * @typedef {Object} Source
- * @property {(from: number, to: number, signal?: AbortSignal) => Promise<Chunk[]>} records in step order
- * @property {(names: string[], from: number, to: number, points: number, signal?: AbortSignal) => Promise<Series[]>} series
- * @property {() => Promise<[number, number][]>} exact the stretches of which every step is kept
- * @property {(step: number) => Promise<number[]>} nearest kept steps around one that was thinned out, at most two
+ * @typedef {(
+ *   names: string[],
+ *   from: number,
+ *   to: number,
+ *   points: number,
+ *   signal?: AbortSignal,
+ * ) => Promise<Series[]>} SeriesRequest
  */
 
-/** Record step, and the one before it for Δ; null when that is not kept. @typedef {{step: number, values: Float32Array, before: Float32Array|null}} Entry */
-/** Records from … to, as far as they are kept. @typedef {{from: number, to: number, chunks: Chunk[], bytes: number}} Range */
-/** @typedef {{step: number, done: (entry: Entry|null|undefined) => void, fail: (error: unknown) => void}} Wish */
-/** @typedef {{block: number, isAhead: boolean, since: number, control: AbortController}} Fetching */
+/**
+ * Where records come from. Both ends of a range are included. Records that are not kept are left
+ * out
+ * of the answer.
+ * @typedef {Object} Source
+ * @property {(from: number, to: number, signal?: AbortSignal) => Promise<Chunk[]>} records
+ *   in step order
+ * @property {SeriesRequest} series
+ * @property {() => Promise<[number, number][]>} exact the ranges of which every step is kept
+ * @property {(step: number) => Promise<number[]>} nearest at most two kept steps
+ *   around one that was thinned out
+ */
 
-export const BUDGET_BYTES = 16 * 1024 * 1024;
-export const SPAN = 64; // steps of one range
-const PATIENCE_MS = 120; // a fetch that nobody waits for any more may take so long
-const AHEAD = 3; // ranges fetched before they are asked for
+/**
+ * The record of a step, and the one before it for Δ; null when that one is not kept.
+ * @typedef {{step: number, values: Float32Array, before: Float32Array|null}} Entry
+ */
+/**
+ * The kept records of some steps.
+ * @typedef {{from: number, to: number, chunks: Chunk[], bytes: number}} Range
+ */
+/**
+ * @typedef {Object} Request
+ * @property {number} step
+ * @property {(entry: Entry|null|undefined) => void} done
+ * @property {(error: unknown) => void} fail
+ */
+/**
+ * @typedef {{block: number, isAhead: boolean, since: number, control: AbortController}} Fetching
+ */
 
-export class Archive {
-  /** By block number, the one used longest ago first. @type {Map<number, Range>} */
+const BUDGET_BYTES = 16 * 1024 * 1024;
+const SPAN = 64; // steps of one range
+const PATIENCE_MS = 120; // a fetch that nobody waits for is given up after this time
+const AHEAD = 3; // ranges that are prefetched
+
+export class RecordCache {
+  /** By block number; the least recently used is first. @type {Map<number, Range>} */
   #ranges = new Map();
   /** @type {Fetching|null} */
   #fetching = null;
-  /** The newest wish; the ones before it are stale. @type {Wish|null} */
-  #wish = null;
-  /** Blocks to fetch when nobody waits. @type {number[]} */
+  /** The newest request; it replaces the ones before it. @type {Request|null} */
+  #request = null;
+  /** Blocks to fetch while nothing is requested. @type {number[]} */
   #ahead = [];
   #isClosed = false;
   /** Bytes of all ranges held. */
@@ -39,7 +65,7 @@ export class Archive {
   /**
    * @param {Source} source
    * @param {number} floats in one record
-   * @param {() => {first: number, last: number}} bounds the steps that there are, now
+   * @param {() => {first: number, last: number}} bounds the first and last step of the run, now
    * @param {{budget?: number, span?: number, now?: () => number}} [limits]
    */
   constructor(
@@ -56,7 +82,11 @@ export class Archive {
     this.now = now;
   }
 
-  /** What the cache knows of a step: its record; null: it is not kept; undefined: not known. @param {number} step @returns {Entry|null|undefined} */
+  /**
+   * What the cache knows about a step: its record; null: it is not kept; undefined: unknown.
+   * @param {number} step
+   * @returns {Entry|null|undefined}
+   */
   peek(step) {
     const range = this.#ranges.get(this.#block(step));
     if (range === undefined || step > range.to) return undefined;
@@ -64,7 +94,11 @@ export class Archive {
     return values === null ? null : { step, values, before: rowOf(range, step - 1, this.floats) };
   }
 
-  /** The record in the cache that is nearest to a step. @param {number} step @returns {Entry|null} */
+  /**
+   * The record in the cache that is nearest to a step.
+   * @param {number} step
+   * @returns {Entry|null}
+   */
   nearest(step) {
     let found = -1;
     for (const { chunks } of this.#ranges.values()) {
@@ -74,36 +108,54 @@ export class Archive {
       }
     }
     if (found < 0) return null;
-    // A range begins with the record before its own, which another block may not have.
+    // A range also holds the record before its first step, whose own block may be unknown.
     return this.peek(found) ?? this.peek(found + 1) ?? null;
   }
 
   /**
-   * The record of a step, fetched when it has to be. null: it is not kept; undefined: somebody wished for another since.
+   * The record of a step; it is fetched if necessary. null: it is not kept; undefined: another step
+   * was
+   * requested since.
    * @param {number} step @returns {Promise<Entry|null|undefined>}
    */
   record(step) {
     const known = this.peek(step);
     if (known !== undefined) return Promise.resolve(this.#used(step, known));
-    this.#wish?.done(undefined);
+    this.#request?.done(undefined);
     return new Promise((done, fail) => {
-      this.#wish = { step, done, fail };
+      this.#request = { step, done, fail };
       this.#dropStale(this.#block(step));
       this.#next();
     });
   }
 
-  /** Records as they are kept, past the cache. @param {number} from @param {number} to @param {AbortSignal} [signal] */
+  /**
+   * Records from the source, without the cache.
+   * @param {number} from
+   * @param {number} to
+   * @param {AbortSignal} [signal]
+   */
   records(from, to, signal) {
     return this.source.records(from, to, signal);
   }
 
-  /** Thinned series, past the cache. @param {string[]} names @param {number} from @param {number} to @param {number} points @param {AbortSignal} [signal] */
+  /**
+   * Thinned series from the source, without the cache.
+   * @param {string[]} names
+   * @param {number} from
+   * @param {number} to
+   * @param {number} points
+   * @param {AbortSignal} [signal]
+   */
   series(names, from, to, points, signal) {
     return this.source.series(names, from, to, points, signal);
   }
 
-  /** Fetch what is likely to be asked for next, when there is time. @param {number} step @param {number} direction −1, 1, or 0: both sides */
+  /**
+   * Fetch what is likely to be requested next, when nothing else is being fetched.
+   * @param {number} step
+   * @param {number} direction −1, 1, or 0: both sides
+   */
   prefetch(step, direction) {
     const block = this.#block(step);
     const ways =
@@ -112,12 +164,12 @@ export class Archive {
     this.#next();
   }
 
-  /** Let go of everything; wishes under way come to nothing. */
+  /** Drop everything; requests under way are answered with undefined. */
   close() {
     this.#isClosed = true;
     this.#fetching?.control.abort();
-    this.#wish?.done(undefined);
-    this.#wish = null;
+    this.#request?.done(undefined);
+    this.#request = null;
     this.#ahead = [];
     this.#ranges.clear();
     this.bytes = 0;
@@ -139,22 +191,25 @@ export class Archive {
     return entry;
   }
 
-  /** A fetch for another block gives way: at once when it was ahead of need, else when it takes long. @param {number} block */
+  /**
+   * Give up a fetch for another block: at once when it was a prefetch, else when it takes long.
+   * @param {number} block
+   */
   #dropStale(block) {
     const under = this.#fetching;
     if (under === null || under.block === block) return;
     if (under.isAhead || this.now() - under.since > PATIENCE_MS) under.control.abort();
   }
 
-  /** One fetch at a time: first the wish, then what lies ahead. */
+  /** One fetch at a time: first the request, then prefetches. */
   #next() {
     if (this.#fetching !== null || this.#isClosed) return;
-    const wish = this.#wish;
-    if (wish !== null) {
-      const known = this.peek(wish.step);
-      if (known === undefined) return void this.#fetch(this.#block(wish.step), false);
-      this.#wish = null;
-      wish.done(this.#used(wish.step, known));
+    const request = this.#request;
+    if (request !== null) {
+      const known = this.peek(request.step);
+      if (known === undefined) return void this.#fetch(this.#block(request.step), false);
+      this.#request = null;
+      request.done(this.#used(request.step, known));
     }
     const block = this.#ahead.find((one) => this.#isNeeded(one));
     if (block !== undefined) void this.#fetch(block, true);
@@ -166,7 +221,8 @@ export class Archive {
     const [from, to] = [block * this.span, Math.min((block + 1) * this.span - 1, last)];
     if (to < first || from > last) return false;
     const range = this.#ranges.get(block);
-    return range === undefined || range.to < to - this.span / 4; // the live end grows all the time
+    // The newest range grows all the time.
+    return range === undefined || range.to < to - this.span / 4;
   }
 
   /** @param {number} block @param {boolean} isAhead */
@@ -189,8 +245,8 @@ export class Archive {
   /** @param {unknown} error */
   #fail(error) {
     this.#ahead = [];
-    this.#wish?.fail(error);
-    this.#wish = null;
+    this.#request?.fail(error);
+    this.#request = null;
   }
 
   /** @param {number} block @param {number} from @param {number} to @param {Chunk[]} chunks */

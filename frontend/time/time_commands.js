@@ -1,23 +1,27 @@
-// What a person asks of time: another step, history played back, now again.
-// Knows nothing about buttons and keys, nor how a step gets onto the screen.
+// The commands that move through a run's steps: visit a step, play, return to the newest one. Knows
+// nothing about buttons and keys, or how a step is loaded.
 
 import { otherSpeed, playbackSpeed } from "./shown_moment.js";
 /** @import { Send } from "../commands.js" */
 /** @import { Store } from "../types.js" */
 
-/** @typedef {ReturnType<typeof createLooking>} Looking */
+/** @typedef {ReturnType<typeof createTimeCommands>} TimeCommands */
 
 /** @param {Store} store @param {Send} send */
-export function createLooking(store, send) {
-  /** A key that is held down stops at the newest step: it does not go on by training. */
+export function createTimeCommands(store, send) {
+  /** A key that is held down stops at the newest step; it does not train. */
   let hasArrived = false;
 
   /** @param {number} steps @param {boolean} isRepeated */
   function by(steps, isRepeated) {
-    const { then, run } = store.state;
+    const { visited, run } = store.state;
     if (run === null) return;
-    store.dispatch({ type: "visit", step: (then?.step ?? run.step) + steps, isMoving: isRepeated });
-    hasArrived ||= then !== null && store.state.then === null;
+    store.dispatch({
+      type: "visit",
+      step: (visited?.step ?? run.step) + steps,
+      isMoving: isRepeated,
+    });
+    hasArrived ||= visited !== null && store.state.visited === null;
   }
 
   /** @param {-1|1} direction the same again stops it */
@@ -33,8 +37,8 @@ export function createLooking(store, send) {
 
   return {
     /** @param {boolean} [isRepeated] */
-    later(isRepeated = false) {
-      if (store.state.then !== null) by(1, isRepeated);
+    nextStep(isRepeated = false) {
+      if (store.state.visited !== null) by(1, isRepeated);
       else if (!hasArrived && !isRepeated) void send({ kind: "step", count: 1 });
     },
     /** @param {number} steps @returns {(isRepeated?: boolean) => void} */
@@ -42,38 +46,43 @@ export function createLooking(store, send) {
       (steps) =>
       (isRepeated = false) =>
         by(steps, isRepeated),
-    first: () => store.dispatch({ type: "visit", step: 0 }),
+    firstStep: () => store.dispatch({ type: "visit", step: 0 }),
     live: () => store.dispatch({ type: "live" }),
-    playOn: () => play(1),
-    playBack: () => play(-1),
+    playForward: () => play(1),
+    playBackward: () => play(-1),
     slower: () => speedUp(-1),
     faster: () => speedUp(1),
-    /** Back to now; there, let go of what is pinned. */
-    free() {
-      store.dispatch(store.state.then === null ? { type: "pin", target: null } : { type: "live" });
+    /** Return to the newest step; there, unpin. */
+    escape() {
+      store.dispatch(
+        store.state.visited === null ? { type: "pin", target: null } : { type: "live" },
+      );
     },
-    /** A key was let go of. */
-    stand() {
+    /** A key was released. */
+    keyReleased() {
       hasArrived = false;
-      if (store.state.then?.isMoving && store.state.playback.direction === 0)
-        store.dispatch({ type: "stand" });
+      if (store.state.visited?.isMoving && store.state.playback.direction === 0)
+        store.dispatch({ type: "stopMoving" });
     },
   };
 }
 
-/** What keys ask of time, by the names that keys.js has for them. @param {Looking} looking */
-export const timeKeys = (looking) => ({
-  later: looking.later,
-  earlier: looking.by(-1),
-  muchLater: looking.by(10),
-  muchEarlier: looking.by(-10),
-  farLater: looking.by(100),
-  farEarlier: looking.by(-100),
-  first: looking.first,
-  live: looking.live,
-  playOn: looking.playOn,
-  playBack: looking.playBack,
-  slower: looking.slower,
-  faster: looking.faster,
-  free: looking.free,
+/**
+ * The commands by the names of the key handlers in keys.js.
+ * @param {TimeCommands} timeCommands
+ */
+export const timeKeys = (timeCommands) => ({
+  nextStep: timeCommands.nextStep,
+  previousStep: timeCommands.by(-1),
+  forward10: timeCommands.by(10),
+  back10: timeCommands.by(-10),
+  forward100: timeCommands.by(100),
+  back100: timeCommands.by(-100),
+  firstStep: timeCommands.firstStep,
+  live: timeCommands.live,
+  playForward: timeCommands.playForward,
+  playBackward: timeCommands.playBackward,
+  slower: timeCommands.slower,
+  faster: timeCommands.faster,
+  escape: timeCommands.escape,
 });

@@ -1,21 +1,22 @@
-// The top bar: which run this is, how it stands, and the ways to other runs.
-// Knows nothing about training controls.
+// The top bar: the run's name, configuration and state, and buttons that lead to other runs. Knows
+// nothing about the training controls.
 
-import { configWords, stateWords } from "../texts.js";
+import { stepText } from "../lib/format.js";
+import { configText, stateText } from "../texts.js";
 import { element, keepFocus, set, whenChanged, write } from "./dom.js";
-/** @import { Run, State, Store, View } from "../types.js" */
+/** @import { Run, RunConfig, State, Store, View } from "../types.js" */
 
 /**
- * @typedef {Object} Doors
+ * @typedef {Object} Actions
  * @property {() => void} runs
- * @property {() => void} fresh a new run
+ * @property {() => void} newRun
  * @property {() => void} help
  * @property {() => void} theme
- * @property {(id: string, step: number) => void} parent open the run that this one continues, at that step
+ * @property {(id: string, step: number) => void} parent open the run that this one continues
  */
 
-/** @param {HTMLElement} root @param {Store} _store @param {Doors} doors @returns {View} */
-export function mount(root, _store, doors) {
+/** @param {HTMLElement} root @param {Store} _store @param {Actions} actions @returns {View} */
+export function mount(root, _store, actions) {
   const name = element("strong", { class: "run-name" });
   const config = element("span", { class: "run-config" });
   const badge = element("span", { class: "badge", id: "state", role: "status" });
@@ -24,7 +25,7 @@ export function mount(root, _store, doors) {
   const theme = element("button", {
     type: "button",
     class: "icon",
-    onclick: doors.theme,
+    onclick: actions.theme,
     onmousedown: keepFocus,
   });
   root.append(
@@ -35,12 +36,12 @@ export function mount(root, _store, doors) {
     element("span", { class: "spring" }),
     element(
       "button",
-      { type: "button", id: "open-runs", onclick: doors.runs, onmousedown: keepFocus },
+      { type: "button", id: "open-runs", onclick: actions.runs, onmousedown: keepFocus },
       "Runs",
     ),
     element(
       "button",
-      { type: "button", id: "open-form", onclick: doors.fresh, onmousedown: keepFocus },
+      { type: "button", id: "open-form", onclick: actions.newRun, onmousedown: keepFocus },
       "New run",
     ),
     element("span", { id: "export" }),
@@ -52,7 +53,7 @@ export function mount(root, _store, doors) {
         class: "icon",
         "aria-label": "Help and keys",
         title: "Help and keys (?)",
-        onclick: doors.help,
+        onclick: actions.help,
         onmousedown: keepFocus,
       },
       "?",
@@ -60,18 +61,13 @@ export function mount(root, _store, doors) {
   );
   const drawRun = whenChanged((/** @type {State["run"]} */ run) => {
     write(name, run?.name ?? "");
-    write(config, run === null ? "" : configWords(run.config, run.lr));
-    write(
-      step,
-      run === null
-        ? ""
-        : `step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}`,
-    );
+    write(config, run === null ? "" : configText(run.config, run.lr));
+    write(step, run === null || run.config === null ? "" : progressText(run.step, run.config));
     set(config, "title", config.textContent);
   });
   const drawParent = whenChanged(
     (/** @type {Run["parent"]} */ parent, /** @type {string|null} */ parentName) => {
-      from.replaceChildren(...(parent == null ? [] : parentWords(parent, parentName, doors)));
+      from.replaceChildren(...(parent == null ? [] : parentParts(parent, parentName, actions)));
     },
   );
   const drawTheme = whenChanged((/** @type {boolean} */ dark) => {
@@ -81,7 +77,7 @@ export function mount(root, _store, doors) {
   });
   return {
     draw(state) {
-      const { text, mood } = stateWords(state);
+      const { text, mood } = stateText(state);
       write(badge, text);
       set(badge, "data-mood", mood);
       drawRun(state.run);
@@ -94,9 +90,16 @@ export function mount(root, _store, doors) {
   };
 }
 
-/** @param {{run: string, step: number}} parent @param {string|null} name null: it was deleted @param {Doors} doors */
-function parentWords({ run, step }, name, doors) {
-  const at = `step ${step.toLocaleString("en")}`;
+/** @param {number} step @param {RunConfig} config */
+const progressText = (step, config) => `step ${stepText(step)} / ${stepText(config.max_steps)}`;
+
+/**
+ * @param {{run: string, step: number}} parent
+ * @param {string|null} name null: it was deleted
+ * @param {Actions} actions
+ */
+function parentParts({ run, step }, name, actions) {
+  const at = `step ${stepText(step)}`;
   if (name === null) return [`continues a run that was deleted, from ${at}`];
   const link = element(
     "button",
@@ -104,7 +107,7 @@ function parentWords({ run, step }, name, doors) {
       type: "button",
       class: "link",
       id: "open-parent",
-      onclick: () => doors.parent(run, step),
+      onclick: () => actions.parent(run, step),
       onmousedown: keepFocus,
     },
     name,

@@ -1,25 +1,34 @@
-// "Continue from here": the form of a new run, filled with what it continues; only what is changed is sent.
-// Knows nothing about how the run is made.
+// The "Continue from here" form: a new run, filled in with the one that it continues. Only what was
+// changed is sent. Knows nothing about how the run is created.
 
+import { stepText } from "../lib/format.js";
 import { fieldsOf } from "../lib/schema.js";
 import { plain } from "../texts.js";
-import { stepText } from "../time/shown_moment.js";
 import { openForm } from "./form.js";
 
 /** @import { Api } from "../api.js" */
 /** @import { Field } from "../lib/schema.js" */
 /** @import { Problem, Run, RunConfig, State } from "../types.js" */
 
-/** They say which parameters there are. */
+/** They decide which parameters there are, so they cannot change. */
 const KEPT = ["hidden", "named_layers"];
 
 /**
- * @typedef {Object} Deed
+ * @typedef {Object} BranchOptions
  * @property {Pick<Api, "schema"|"datasets">} api
- * @property {(id: string, step: number, changes: Record<string, any>) => Promise<Problem|null>} branch null: it was made
+ * @property {Branch} branch
  */
 
-/** @param {State} state as it is shown: then or now @param {Deed} deed */
+/**
+ * Create the run; null: it was created.
+ * @typedef {(
+ *   id: string,
+ *   step: number,
+ *   changes: Record<string, any>,
+ * ) => Promise<Problem|null>} Branch
+ */
+
+/** @param {State} state as the cards show it @param {BranchOptions} options */
 export async function openBranch({ run, settled }, { api, branch }) {
   if (run === null) return;
   const [schema, datasets] = await Promise.all([api.schema(), api.datasets()]);
@@ -28,7 +37,7 @@ export async function openBranch({ run, settled }, { api, branch }) {
   const start = startOf(run, step);
   openForm({
     title: `Continue from step ${stepText(step)}`,
-    about: `A new run from exactly these parameters, this optimizer state and this place in the order of the data. Unchanged, it retraces “${run.name}” bit for bit, up to where the learning rate was next tuned there; “${run.name}” stays as it is.`,
+    about: aboutText(run.name),
     submit: "Continue",
     fields,
     datasets,
@@ -37,8 +46,22 @@ export async function openBranch({ run, settled }, { api, branch }) {
   });
 }
 
-/** What the server takes for what is not changed. @param {Run} run as it stood at the step @param {number} step @returns {Record<string, any>} */
+/** @param {string} name */
+const aboutText = (name) =>
+  [
+    "The new run starts with exactly these parameters, this optimizer state and this position",
+    `in the order of the data. If you change nothing, it repeats “${name}” bit for bit, up to the`,
+    `step at which the learning rate of “${name}” was next tuned. “${name}” stays as it is.`,
+  ].join(" ");
+
+/**
+ * What the new run has where nothing is changed.
+ * @param {Run} run as it was at the step
+ * @param {number} step
+ * @returns {Record<string, any>}
+ */
 export function startOf({ config, lr, pace }, step) {
+  if (config === null) return {}; // such a run has no steps to continue
   const steps = step < config.max_steps ? config.max_steps : Math.min(2 * step, 10_000_000);
   const optimizer = { ...config.optimizer, lr: Number(plain(lr)) };
   return {
@@ -50,7 +73,11 @@ export function startOf({ config, lr, pace }, step) {
   };
 }
 
-/** @param {Record<string, any>} config @param {Record<string, any>} start @param {Field[]} fields */
+/**
+ * @param {Record<string, any>} config
+ * @param {Record<string, any>} start
+ * @param {Field[]} fields
+ */
 export function changesOf(config, start, fields) {
   const differs = (/** @type {any} */ a, /** @type {any} */ b) =>
     JSON.stringify(a ?? null) !== JSON.stringify(b ?? null);

@@ -1,5 +1,5 @@
-// Lines over steps on a log axis, drawn by uPlot, with the values under the cursor.
-// Knows nothing about what the lines mean.
+// Draws lines over steps on a log axis with uPlot, and shows the values under the cursor. Knows
+// nothing about what the lines mean.
 
 import { format } from "../lib/format.js";
 import uPlot from "../vendor/uplot/uPlot.esm.js";
@@ -11,18 +11,27 @@ import { colour } from "./palette.js";
 /**
  * @typedef {Object} Line
  * @property {string} label
- * @property {string} [group] what several lines have in common, said once
+ * @property {string} [group] what several lines have in common, written once
  * @property {string} colour CSS expression
  * @property {number[]} [dash]
  * @property {number} [width]
- * @property {HTMLElement} [tail] what stands behind its name and value; they have a row of their own then
- * @property {boolean} [isQuiet] drawn, but not in the key
+ * @property {HTMLElement} [tail] stands behind its name and value, in a row of its own
+ * @property {boolean} [isQuiet] it is drawn, but not in the key
  */
 
-/** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} Rows */
-/** The step on the screen, when it is not the newest, and each line's value there. @typedef {{step: number, values: number[]}} Mark */
+/** @typedef {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} PlotRows */
+/**
+ * The visited step, and each line's value there.
+ * @typedef {{step: number, values: number[]}} Mark
+ */
 
-/** @param {HTMLElement} root @param {string} heading @param {Line[]} lines @param {(step: number) => void} pick a step was clicked @param {boolean} [isNamed] each line's name at its end */
+/**
+ * @param {HTMLElement} root
+ * @param {string} heading
+ * @param {Line[]} lines
+ * @param {(step: number) => void} pick called when a step was clicked
+ * @param {boolean} [isNamed] write each line's name at its end
+ */
 export function createChart(root, heading, lines, pick, isNamed = false) {
   const hasOthers = lines.some(({ tail, isQuiet }) => tail !== undefined || isQuiet);
   const readout = createReadout(lines, isNamed || hasOthers);
@@ -34,7 +43,7 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
     box,
     empty,
   );
-  /** @type {Rows} */
+  /** @type {PlotRows} */
   let rows = { steps: [], lines: lines.map(() => []), length: 0 };
   /** @type {Mark|null} */
   let mark = null;
@@ -70,13 +79,13 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
   );
   watch.observe(box);
   return {
-    /** @param {Mark|null} then */
-    mark(then) {
-      mark = then;
+    /** @param {Mark|null} visited */
+    mark(visited) {
+      mark = visited;
       place(plot);
       readout.show(rows, plot.cursor.idx ?? null, mark);
     },
-    /** @param {Rows} newest */
+    /** @param {PlotRows} newest */
     draw(newest) {
       rows = newest;
       set(empty, "hidden", rows.length > 1);
@@ -94,7 +103,11 @@ export function createChart(root, heading, lines, pick, isNamed = false) {
   };
 }
 
-/** What a log axis can show; the rest are gaps. The first line is drawn last, over the others. @param {Rows} rows @returns {uPlot.AlignedData} */
+/**
+ * The values that a log axis can show; the others are gaps. The first line is drawn last, on top.
+ * @param {PlotRows} rows
+ * @returns {uPlot.AlignedData}
+ */
 function dataOf({ steps, lines, length }) {
   const positive = lines.map((line) => {
     const made = new Array(length);
@@ -104,7 +117,12 @@ function dataOf({ steps, lines, length }) {
   return [Array.prototype.slice.call(steps, 0, length), ...positive.reverse()];
 }
 
-/** @param {Line[]} lines @param {(chart: uPlot) => void} onCursor @param {(chart: uPlot) => void} onScale @returns {uPlot.Options} */
+/**
+ * @param {Line[]} lines
+ * @param {(chart: uPlot) => void} onCursor
+ * @param {(chart: uPlot) => void} onScale
+ * @returns {uPlot.Options}
+ */
 function options(lines, onCursor, onScale) {
   return {
     width: 240,
@@ -173,7 +191,11 @@ function tickText(value) {
   return value.toExponential(0).replace("e+", "e").replace("-", "−");
 }
 
-/** Names of the lines with their value at the cursor, else the newest. @param {Line[]} lines @param {boolean} isLast each line's own newest */
+/**
+ * The names of the lines with their values at the cursor, or else the newest ones.
+ * @param {Line[]} lines
+ * @param {boolean} isLast show each line's own newest value
+ */
 function createReadout(lines, isLast) {
   const at = element("span", { class: "chart-at" });
   const values = lines.map(() => element("span", { class: "number" }));
@@ -197,7 +219,7 @@ function createReadout(lines, isLast) {
   return {
     at,
     root: element("div", { class: "readout" }, ...rows),
-    /** @param {Rows} shown @param {number|null} cursor @param {Mark|null} mark */
+    /** @param {PlotRows} shown @param {number|null} cursor @param {Mark|null} mark */
     show(shown, cursor, mark) {
       if (cursor === null && mark !== null) {
         write(at, `step ${mark.step.toLocaleString("en")}`);
@@ -209,7 +231,7 @@ function createReadout(lines, isLast) {
       const isEmpty = shown.length <= 1;
       const where = () =>
         isLast && cursor === null
-          ? "each at its newest"
+          ? "newest values"
           : `step ${shown.steps[row].toLocaleString("en")}`;
       write(at, isEmpty ? "" : where());
       values.forEach((value, i) =>
@@ -230,7 +252,12 @@ function entryOf({ label, colour: stroke, dash }, value) {
   return element("span", { class: "entry" }, swatch, label, " ", value);
 }
 
-/** The value at a row; of a thinned line the nearest earlier one. @param {ArrayLike<number>} line @param {number} row @param {boolean} isPast */
+/**
+ * The value at a row; in a thinned line, the nearest earlier value.
+ * @param {ArrayLike<number>} line
+ * @param {number} row
+ * @param {boolean} isPast
+ */
 function known(line, row, isPast) {
   let at = row;
   while (isPast && at > 0 && Number.isNaN(line[at])) at--;

@@ -1,10 +1,10 @@
-// The training loop's own source, with the line that has just run lit, and what it did in one sentence.
-// Knows nothing about Python beyond its keywords' names.
+// Shows the source of the training loop, marks the line that has just run, and says in one sentence
+// what it did. Knows nothing about Python except the names of some keywords.
 
 import { PHASES, phaseSentence } from "../texts.js";
 import { element, prose, set, whenChanged } from "./dom.js";
 
-/** @import { Listing, Phase, Store, View } from "../types.js" */
+/** @import { LoopSource, Phase, Store, View } from "../types.js" */
 
 const TOKENS = /(#.*)|\b(for|in|if|with|def|return|not|and|None|True|False)\b/;
 
@@ -12,15 +12,13 @@ const TOKENS = /(#.*)|\b(for|in|if|with|def|return|not|and|None|True|False)\b/;
 export function mount(root, _store) {
   const list = element("ol", { class: "listing", "aria-label": "Python source" });
   const sentence = element("p", { class: "sentence", "aria-live": "polite" });
-  root.append(element("h2", {}, "The loop, where it stands"), list, sentence);
+  root.append(element("h2", {}, "The training loop"), list, sentence);
   /** @type {Partial<Record<Phase, HTMLElement>>} */
   let lineOf = {};
-  const drawListing = whenChanged((/** @type {Listing|null} */ listing) => {
-    const lines = (listing?.lines ?? []).map((line) => element("li", {}, ...colour(line)));
+  const drawLoop = whenChanged((/** @type {LoopSource|null} */ loop) => {
+    const lines = (loop?.lines ?? []).map((line) => element("li", {}, ...colour(line)));
     list.replaceChildren(...lines);
-    lineOf = Object.fromEntries(
-      PHASES.map((phase) => [phase, lines[listing?.phases[phase] ?? -1]]),
-    );
+    lineOf = Object.fromEntries(PHASES.map((phase) => [phase, lines[loop?.phases[phase] ?? -1]]));
   });
   const drawLine = whenChanged(
     (
@@ -46,10 +44,10 @@ export function mount(root, _store) {
   );
   return {
     draw(state) {
-      const { moment, run, listing } = state;
+      const { moment, run, loop } = state;
       const isAtStart = moment === null || (moment.step === 0 && moment.phase === "step");
-      drawListing(listing);
-      drawLine(isAtStart ? null : moment.phase, run?.state === "running", listing);
+      drawLoop(loop);
+      drawLine(isAtStart ? null : moment.phase, run?.state === "running", loop);
       drawSentence(phaseSentence(state));
     },
     unmount: () => root.replaceChildren(),

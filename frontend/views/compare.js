@@ -1,19 +1,16 @@
-// Runs laid over each other: their loss, the norm of each gradient, and where they part.
+// The dialog that compares runs: their loss, the norm of each gradient, and where they differ.
 // Knows nothing about how runs are chosen.
 
 import { distinct, lookOf, overlay, PARAMETERS } from "../compare/overlay.js";
-import { partingWords } from "../compare/run_tree.js";
-import { format } from "../lib/format.js";
-import { numberOf } from "../stream/protocol.js";
-import { stepText } from "../time/shown_moment.js";
+import { divergenceText } from "../compare/run_tree.js";
+import { format, stepText } from "../lib/format.js";
+import { numberOf } from "../lib/number.js";
 import { createChart } from "./chart.js";
 import { head, present } from "./dialog.js";
 import { element } from "./dom.js";
 
 /** @import { Api } from "../api.js" */
-/** @import { Series } from "../time/record_cache.js" */
-/** @import { Divergence } from "../compare/run_tree.js" */
-/** @import { Run } from "../types.js" */
+/** @import { Divergence, Run, Series } from "../types.js" */
 
 const CHARTS = [
   { series: "loss", heading: "Loss (log)", colour: "var(--loss)" },
@@ -26,17 +23,20 @@ const CHARTS = [
 const POINTS = 1200;
 const REFRESH_MS = 2000;
 
-/** @param {Run[]} runs at least two, the one that the others are held against first @param {Pick<Api, "series"|"of"|"run">} api */
+/**
+ * @param {Run[]} runs at least two; the others are compared with the first
+ * @param {Pick<Api, "series"|"of"|"run">} api
+ */
 export async function openCompare(runs, api) {
   runs = distinct(runs);
   const dialog = element("dialog", {
     class: "dialog wide comparing",
     "aria-labelledby": "compare-title",
   });
-  const words = element("ul", { class: "partings", role: "status" });
+  const words = element("ul", { class: "divergences", role: "status" });
   const cards = CHARTS.map(() => element("section", { class: "chart-card" }));
   dialog.append(
-    head(dialog, `${runs.length} runs, laid over each other`, "compare-title"),
+    head(dialog, `${runs.length} runs compared`, "compare-title"),
     words,
     element("div", { class: "overlays" }, ...cards),
   );
@@ -53,8 +53,11 @@ const linesOf = (runs, colour) =>
   runs.map(({ name }, i) => ({ label: name, ...lookOf(colour, i), width: 1.7 }));
 
 /**
- * @param {Run[]} runs @param {Pick<Api, "series"|"of"|"run">} api @param {ReturnType<typeof createChart>[]} charts
- * @param {HTMLElement} words @param {HTMLDialogElement} dialog
+ * @param {Run[]} runs
+ * @param {Pick<Api, "series"|"of"|"run">} api
+ * @param {ReturnType<typeof createChart>[]} charts
+ * @param {HTMLElement} words
+ * @param {HTMLDialogElement} dialog
  */
 async function refresh(runs, api, charts, words, dialog) {
   const names = CHARTS.map(({ series }) => series);
@@ -64,7 +67,7 @@ async function refresh(runs, api, charts, words, dialog) {
   const found = await Promise.all(runs.map(({ id }) => api.series(id, names, POINTS)));
   if (!dialog.open) return;
   charts.forEach((chart, i) => chart.draw(overlay(found.map((series) => series[i]))));
-  const texts = await Promise.all(fresh.slice(1).map((run) => parting(fresh[0], run, api)));
+  const texts = await Promise.all(fresh.slice(1).map((run) => divergence(fresh[0], run, api)));
   words.replaceChildren(...texts.map((text) => element("li", {}, text)));
   if (fresh.every(({ state }) => state !== "running")) return;
   setTimeout(
@@ -73,16 +76,23 @@ async function refresh(runs, api, charts, words, dialog) {
   );
 }
 
-/** Where two part, and what has become of it. @param {Run} one @param {Run} other @param {Pick<Api, "series"|"of">} api */
-async function parting(one, other, api) {
+/**
+ * Where two runs differ, and their losses at the last common step.
+ * @param {Run} one
+ * @param {Run} other
+ * @param {Pick<Api, "series"|"of">} api
+ */
+async function divergence(one, other, api) {
   /** @type {Divergence} */
   const found = await api.of(one.id, `divergence?other=${encodeURIComponent(other.id)}`);
-  const words = partingWords(one.name, other.name, found);
+  const words = divergenceText(one.name, other.name, found);
   if (found.step === null || found.last === null || found.last === 0) return words;
   const at = { from: found.last, to: found.last };
   const [mine, theirs] = await Promise.all(
     [one, other].map(({ id }) => api.series(id, ["loss"], 2, at)),
   );
   const loss = (/** @type {Series[]} */ [series]) => format(numberOf(series.values.at(-1)), 4);
-  return `${words} At step ${stepText(found.last)}, the last that both have, the loss is ${loss(mine)} against ${loss(theirs)}.`;
+  const last = stepText(found.last);
+  const losses = `${loss(mine)} and ${loss(theirs)}`;
+  return `${words} At step ${last}, the last that both have, their losses are ${losses}.`;
 }

@@ -1,18 +1,18 @@
-// Train, Step, Phase, the phase strip, pace, learning rate and the measured speed.
-// Knows nothing about how commands travel.
+// The training controls: Train, Step, Phase, the phase strip, pace, learning rate and the measured
+// speed. Knows nothing about how commands are sent.
 
 import { permitted, toggle } from "../commands.js";
 import { format } from "../lib/format.js";
-import { parseDecimal } from "../lib/number.js";
-import { numberOf } from "../stream/protocol.js";
-import { PHASES, plain } from "../texts.js";
+import { numberOf, parseDecimal } from "../lib/number.js";
+import { PHASES, paceText, plain } from "../texts.js";
 import { shown } from "../time/shown_moment.js";
-import { element, keepFocus, set, whenChanged, write } from "./dom.js";
+import { barButton, element, set, whenChanged, write } from "./dom.js";
+
 /** @import { Send } from "../commands.js" */
 /** @import { Phase, Run, State, Store, View } from "../types.js" */
 
-/** Steps a second that the slider offers; null is as fast as it goes. */
-export const PACES = [1, 2, 5, 10, 30, 60, 120, 300, 1000, null];
+/** Steps per second that the slider offers; null: as fast as possible. */
+const PACES = [1, 2, 5, 10, 30, 60, 120, 300, 1000, null];
 
 /** @param {HTMLElement} root @param {Store} store @param {Send} send @returns {View} */
 export function mount(root, store, send) {
@@ -48,29 +48,20 @@ function speedText(rate) {
       : rate.toFixed(1);
 }
 
-/** @param {string} id @param {string} title @param {() => void} act @param {string} text */
-function button(id, title, act, text) {
-  return element(
-    "button",
-    { type: "button", id, title, onclick: act, onmousedown: keepFocus },
-    text,
-  );
-}
-
 /** @param {Store} store @param {Send} send */
 function createButtons(store, send) {
-  const train = button("train", "Space", () => void toggle(store, send), "▶ Train");
-  const step = button(
+  const train = barButton("train", "▶ Train", "Space", () => void toggle(store, send));
+  const step = barButton(
     "step-once",
+    "Step ▸▸",
     "One step (→)",
     () => void send({ kind: "step", count: 1 }),
-    "Step ▸▸",
   );
-  const phase = button(
+  const phase = barButton(
     "phase-once",
+    "Phase ▸",
     "One phase of a step (.)",
     () => void send({ kind: "phase" }),
-    "Phase ▸",
   );
   train.classList.add("primary");
   /** @param {State} state */
@@ -158,16 +149,11 @@ function createPace(send) {
       text,
     ),
     /** @param {Run|null} run */
-    draw: (run) => draw(run === null ? undefined : run.pace, permitted(run).tune),
+    draw: (run) => draw(run?.config == null ? undefined : run.pace, permitted(run).tune),
   };
 }
 
-/** @param {number|null} pace */
-function paceText(pace) {
-  return pace === null ? "as fast as it goes" : `${plain(pace)} a second`;
-}
-
-/** The slider's place that is nearest to a pace. @param {number|null} pace */
+/** The slider's position that is nearest to a pace. @param {number|null} pace */
 function nearest(pace) {
   const away = PACES.map((offered) =>
     offered === null || pace === null ? Infinity : Math.abs(Math.log(offered / pace)),
@@ -208,7 +194,7 @@ function createRate(send) {
     root: element("div", { class: "tuner" }, element("label", { for: "lr" }, "lr"), input),
     /** @param {Run|null} run */
     draw(run) {
-      current = run?.lr ?? null;
+      current = run?.config == null ? null : run.lr;
       draw(current, permitted(run).tune);
     },
   };

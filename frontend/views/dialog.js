@@ -1,22 +1,36 @@
-// What all dialogs share: a heading with a way out, and being shown. Knows nothing about what they ask.
+// What all dialogs share: a heading with a close button, their style sheet, and being shown.
+// Knows nothing about what they ask.
 
 import { element } from "./dom.js";
 
-/** The style sheet of dialogs comes with the first of them. @type {Promise<unknown>|null} */
-let styled = null;
+/** Style sheets that were asked for. @type {Map<string, Promise<void>>} */
+const sheets = new Map();
 
-function loadStyle() {
-  const link = element("link", { rel: "stylesheet", href: "dialogs.css" });
-  const loaded = new Promise((resolve) =>
-    ["load", "error"].forEach((kind) => link.addEventListener(kind, resolve)),
-  );
+/**
+ * Load a style sheet once. One that could not be loaded is asked for again by the next dialog.
+ * @param {string} href
+ */
+export function loadStyle(href) {
+  const known = sheets.get(href);
+  if (known !== undefined) return known;
+  const link = element("link", { rel: "stylesheet", href });
+  /** @type {Promise<void>} */
+  const loaded = new Promise((resolve) => {
+    link.addEventListener("load", () => resolve());
+    link.addEventListener("error", () => {
+      sheets.delete(href);
+      link.remove();
+      resolve(); // a dialog without its style is better than no dialog
+    });
+  });
+  sheets.set(href, loaded);
   document.head.append(link);
   return loaded;
 }
 
 /** @param {HTMLDialogElement} dialog */
 export async function present(dialog) {
-  await (styled ??= loadStyle());
+  await loadStyle("css/dialogs.css");
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);

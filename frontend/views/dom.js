@@ -1,9 +1,11 @@
-// Elements and their text. Knows nothing about livegrad.
+// Makes elements and sets their text. Knows nothing about livegrad.
 
 /** @typedef {Node|string} Child */
 
 /**
- * Make an element. `on…` attributes are listeners, true and false add or leave out, the rest are set as text.
+ * Make an element. Attributes that begin with `on` are listeners; true and false add or leave out
+ * an
+ * attribute; the others are set as text.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, any>} [attributes]
@@ -37,7 +39,9 @@ export function svg(tag, attributes = {}, ...children) {
 
 /**
  * Set an attribute, only when it changes. true: present; false, null: absent.
- * @param {Element} target @param {string} name @param {string|number|boolean|null|undefined} value
+ * @param {Element} target
+ * @param {string} name
+ * @param {string|number|boolean|null|undefined} value
  */
 export function set(target, name, value) {
   const text = value === true ? "" : value === false || value == null ? null : String(value);
@@ -57,11 +61,11 @@ export function write(target, text) {
 }
 
 /**
- * A function that calls `then` only when one of the values it is given differs from last time.
+ * A function that calls `call` only when one of its arguments differs from last time.
  * @template {any[]} T
- * @param {(...values: T) => void} then
+ * @param {(...values: T) => void} call
  */
-export function whenChanged(then) {
+export function whenChanged(call) {
   /** @type {any[]|null} */
   let last = null;
   return (/** @type {T} */ ...values) => {
@@ -72,17 +76,32 @@ export function whenChanged(then) {
     )
       return;
     last = values;
-    then(...values);
+    call(...values);
   };
 }
 
-/** Sentences with `code` in them. @param {string} text @returns {Child[]} */
+/** Sentences in which `code` stands in backticks. @param {string} text @returns {Child[]} */
 export function prose(text) {
   return text.split("`").map((part, i) => (i % 2 === 1 ? element("code", {}, part) : part));
 }
 
-/** For onmousedown: a click leaves the focus where it was, so that Space goes on meaning Train. @param {Event} event */
+/**
+ * For onmousedown: a click leaves the focus where it was, so that Space still means Train.
+ * @param {Event} event
+ */
 export const keepFocus = (event) => event.preventDefault();
 
-/** How much larger than on a small desk the page's letters are; what is drawn in pixels grows with them. */
+/**
+ * A button of the page's own bars.
+ * @param {string} id
+ * @param {string} text
+ * @param {string} title
+ * @param {() => void} act
+ */
+export const barButton = (id, text, title, act) =>
+  element("button", { type: "button", id, title, onclick: act, onmousedown: keepFocus }, text);
+
+/**
+ * How much larger the page's text is than on a small screen. What is drawn in pixels grows with it.
+ */
 export const zoom = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;

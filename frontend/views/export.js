@@ -1,5 +1,5 @@
-// The way out: a button, and the dialog that it opens. The dialog is fetched with the first press.
-// Knows nothing about files.
+// The export button. The dialog that it opens is fetched when it is first pressed. Knows nothing
+// about files.
 
 import { problemOf } from "../api.js";
 import { shown } from "../time/shown_moment.js";
@@ -23,7 +23,7 @@ export function mount(root, store) {
     {
       type: "button",
       id: "open-export",
-      title: "Take this step, this run or this picture along",
+      title: "Save this step, this run or this picture",
       onmousedown: keepFocus,
       onclick: () => void open(store),
     },

@@ -1,5 +1,5 @@
-// The model's answer over the data, with residuals. Points of the validation set are hollow.
-// Knows nothing about how the numbers came to be.
+// Draws the model's output over the data, with residuals. Points of the validation set are hollow.
+// Knows nothing about where the numbers come from.
 
 import { curve, forward } from "../lib/forward.js";
 import { ticks } from "../lib/scale.js";
@@ -12,8 +12,14 @@ const MARGIN = { left: 38, right: 10, top: 8, bottom: 20 };
 
 /**
  * Where numbers stand, in pixels.
- * @typedef {{x: (value: number) => number, y: (value: number) => number, left: number, right: number, top: number, bottom: number,
- *   range: {x: [number, number], y: [number, number]}}} Frame
+ * @typedef {Object} Frame
+ * @property {(value: number) => number} x
+ * @property {(value: number) => number} y
+ * @property {number} left
+ * @property {number} right
+ * @property {number} top
+ * @property {number} bottom
+ * @property {{x: [number, number], y: [number, number]}} range
  */
 
 /** @param {HTMLElement} root @param {Store} store @returns {View} */
@@ -64,7 +70,12 @@ function keyParts() {
   return [mark("train"), "training ", mark("validation"), "validation ", mark("answer"), "model"];
 }
 
-/** @param {SVGSVGElement} picture @param {RunData} data @param {number} width @param {number} height */
+/**
+ * @param {SVGSVGElement} picture
+ * @param {RunData} data
+ * @param {number} width
+ * @param {number} height
+ */
 function createPlot(picture, data, width, height) {
   const frame = frameOf(data, width, height);
   const line = svg("path", { class: "answer", "clip-path": "url(#fit-clip)" });
@@ -106,6 +117,7 @@ function createPlot(picture, data, width, height) {
   return {
     /** @param {Moment} moment @param {Layout} layout @param {Run} run */
     draw({ values }, layout, { config }) {
+      if (config === null) return;
       curve(values, layout, config.activation, xs, ys);
       set(line, "d", pathOf(xs, ys, frame));
       for (const point of [...train, ...validation])
@@ -153,7 +165,12 @@ function widened(values, share) {
   return [low - more, high + more];
 }
 
-/** @param {{x: number[], y: number[]}} points @param {RunData} data @param {string} kind @param {Frame} frame */
+/**
+ * @param {{x: number[], y: number[]}} points
+ * @param {RunData} data
+ * @param {string} kind
+ * @param {Frame} frame
+ */
 function pointsOf(points, data, kind, frame) {
   return points.x.map((x, i) => {
     const [cx, cy] = [frame.x(x), frame.y(points.y[i])];
@@ -168,7 +185,10 @@ function pointsOf(points, data, kind, frame) {
       svg(
         "title",
         {},
-        `${axisName(data.x)} ${shown(x, data.x)}, ${axisName(data.y)} ${shown(points.y[i], data.y)} (${kind})`,
+        [
+          `${axisName(data.x)} ${shown(x, data.x)}`,
+          `${axisName(data.y)} ${shown(points.y[i], data.y)} (${kind})`,
+        ].join(", "),
       ),
     );
     return {
@@ -186,7 +206,7 @@ function pointsOf(points, data, kind, frame) {
   });
 }
 
-/** SVG renderers stumble over huge coordinates. @param {number} pixel */
+/** SVG renderers cannot draw huge coordinates. @param {number} pixel */
 const bounded = (pixel) => Math.max(-1e4, Math.min(1e4, pixel));
 
 /** @param {number[]} xs @param {Float64Array} ys @param {Frame} frame */
@@ -194,7 +214,8 @@ function pathOf(xs, ys, frame) {
   let path = "";
   for (let i = 0; i < xs.length; i++) {
     if (!Number.isFinite(ys[i])) continue;
-    path += `${path === "" ? "M" : "L"}${frame.x(xs[i]).toFixed(1)} ${bounded(frame.y(ys[i])).toFixed(1)}`;
+    const point = `${frame.x(xs[i]).toFixed(1)} ${bounded(frame.y(ys[i])).toFixed(1)}`;
+    path += (path === "" ? "M" : "L") + point;
   }
   return path;
 }
@@ -202,7 +223,11 @@ function pathOf(xs, ys, frame) {
 /** @param {Axis} axis */
 const axisName = ({ name, unit }) => (unit ? `${name} (${unit})` : name);
 
-/** What the model is fed, as the data set has it. @param {number} value @param {Axis} axis */
+/**
+ * A number that the model is fed, in the units of the data set.
+ * @param {number} value
+ * @param {Axis} axis
+ */
 const shown = (value, { scale }) => Number((value / scale).toPrecision(4));
 
 /** @param {Frame} frame @param {RunData} data */

@@ -1,6 +1,7 @@
-// The dialog for a new run, made from the API's own schema. Knows no field by heart but the name and the data set.
+// The form for a new run, made from the API's own schema. It knows only two fields by name: the
+// run's name and the data set.
 
-import { placeOf, valueOf } from "../lib/schema.js";
+import { fieldValue, placeOf } from "../lib/schema.js";
 import { head, present } from "./dialog.js";
 import { element, set, svg, write } from "./dom.js";
 
@@ -19,18 +20,18 @@ const WORDS = /** @type {Record<string, string>} */ ({
 });
 const EMPTY = /** @type {Record<string, string>} */ ({
   batch_size: "all",
-  pace: "as fast as it goes",
+  pace: "as fast as possible",
 });
 
 /**
  * @typedef {Object} Offer
  * @property {Field[]} fields
  * @property {DataSet[]} datasets
- * @property {(config: Record<string, any>) => Promise<Problem|null>} create null: it was made
- * @property {Record<string, any>} [start] what the fields hold at first; without, their defaults
+ * @property {(config: Record<string, any>) => Promise<Problem|null>} create null: it was created
+ * @property {Record<string, any>} [start] what the fields hold at first; else their defaults
  * @property {string} [title]
  * @property {string} [about]
- * @property {string} [submit] the button's word
+ * @property {string} [submit] the text of the button
  */
 
 /** @param {Offer} offer */
@@ -73,7 +74,10 @@ export function openForm({
   void present(dialog);
 }
 
-/** A run is called after its data set, until someone gives it a name. @param {HTMLFormElement} form */
+/**
+ * A run has the name of its data set until a person gives it another one.
+ * @param {HTMLFormElement} form
+ */
 function nameAfterData(form) {
   const name = /** @type {HTMLInputElement|null} */ (form.querySelector("#field-name"));
   const data = /** @type {HTMLSelectElement|null} */ (form.querySelector("#field-dataset"));
@@ -85,13 +89,22 @@ function nameAfterData(form) {
 
 /**
  * One field, or a group of them.
- * @typedef {{name: string, root: HTMLElement, read: () => any, complain: (place: string, text: string) => boolean}} Input
+ * @typedef {Object} Input
+ * @property {string} name
+ * @property {HTMLElement} root
+ * @property {() => any} read
+ * @property {(place: string, text: string) => boolean} complain false: it has no such field
  */
 
-/** Beside its field, what was received stands there already. @param {{msg: string}} error */
+/** What the server received is in the field already. @param {{msg: string}} error */
 const wordsOf = ({ msg }) => msg.replace(/ \(received .*/s, "");
 
-/** @param {Problem} problem @param {Field[]} fields @param {Input[]} inputs @param {HTMLElement} trouble */
+/**
+ * @param {Problem} problem
+ * @param {Field[]} fields
+ * @param {Input[]} inputs
+ * @param {HTMLElement} trouble
+ */
 function show(problem, fields, inputs, trouble) {
   for (const input of inputs) input.complain("*", "");
   const errors = problem.errors ?? [];
@@ -103,7 +116,13 @@ function show(problem, fields, inputs, trouble) {
   /** @type {HTMLElement|null} */ (document.querySelector("dialog [aria-invalid=true]"))?.focus();
 }
 
-/** @param {Field} field @param {any} value @param {string} path @param {DataSet[]} datasets @returns {Input} */
+/**
+ * @param {Field} field
+ * @param {any} value
+ * @param {string} path
+ * @param {DataSet[]} datasets
+ * @returns {Input}
+ */
 function inputOf(field, value, path, datasets) {
   if (field.kind === "kinds") return kindsInput(field, value, path);
   const control = controlOf(field, value, `field-${path}`);
@@ -128,7 +147,7 @@ function inputOf(field, value, path, datasets) {
 /** @param {Field} field @param {HTMLInputElement|HTMLSelectElement} control */
 function readOf(field, control) {
   if (control instanceof HTMLInputElement && control.type === "checkbox") return control.checked;
-  return valueOf(field, control.value);
+  return fieldValue(field, control.value);
 }
 
 /** @param {Field} field @param {any} value @param {string} id */
@@ -196,7 +215,11 @@ function kindsInput(field, value, path) {
   };
 }
 
-/** What the chosen points look like. @param {HTMLSelectElement} choice @param {DataSet[]} datasets */
+/**
+ * A small picture of the chosen data set.
+ * @param {HTMLSelectElement} choice
+ * @param {DataSet[]} datasets
+ */
 function previewOf(choice, datasets) {
   const picture = svg("svg", { viewBox: "0 0 120 60", class: "preview", "aria-hidden": "true" });
   const about = element("span");

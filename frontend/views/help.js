@@ -1,4 +1,4 @@
-// The dialog that lists keys and colours. Knows nothing about what keys do.
+// The dialog that lists keys and colours. Knows nothing about what the keys do.
 
 import { head, present } from "./dialog.js";
 import { element, prose } from "./dom.js";
@@ -6,22 +6,22 @@ import { element, prose } from "./dom.js";
 const KEYS = [
   ["Space", "train, pause"],
   [".", "one phase of a step"],
-  ["← →", "one step back, one on; at the newest step, → trains one"],
+  ["← →", "one step back or forward; at the newest step, → trains one"],
   ["Shift + ← →", "ten steps"],
   ["Shift + ↓ ↑", "a hundred steps"],
-  ["Home, End", "the first step; back to now"],
-  ["P, Shift + P", "play history forwards, backwards; again stops"],
+  ["Home, End", "the first step; the newest step"],
+  ["P, Shift + P", "play the steps forwards, backwards; the same key stops"],
   ["< >", "play slower, faster"],
-  ["L, Esc", "back to now; then Esc lets go of what is pinned"],
+  ["L, Esc", "return to the newest step; there, Esc unpins"],
   ["?", "this list"],
-  ["Tab, then arrows", "through the drawing and the tables; Enter pins"],
+  ["Tab, then arrows", "move through the drawing and the tables; Enter pins"],
 ];
 
 const COLOURS = [
   ["weight-negative", "orange: a weight or bias below zero; grey: near zero"],
   ["weight-positive", "blue: above zero"],
-  ["gradient", "violet: `.grad`, how the loss would change if that number grew"],
-  ["change", "green, Δ: what the optimizer really did to it"],
+  ["gradient", "violet: `.grad`, how the loss changes when that number grows"],
+  ["change", "green, Δ: how the optimizer changed it"],
   ["loss", "red: the loss"],
   ["data", "grey: the data"],
 ];
@@ -43,7 +43,7 @@ export function openHelp() {
   const links = element(
     "p",
     { class: "about" },
-    "Everything on this page can be fetched: ",
+    "Everything on this page is available over ",
     element("a", { href: "docs", target: "_blank", rel: "noopener" }, "the REST interface"),
     ".",
   );

@@ -1,5 +1,5 @@
-// What the cursor or the keyboard rests on: its value, .grad, change, optimizer state and formula, kept current.
-// Knows nothing about how it was chosen.
+// Shows the selected element: its value, .grad, change, optimizer state and formula, always up to
+// date. Knows nothing about how it was selected.
 
 import { elementName, exact, format } from "../lib/format.js";
 import {
@@ -9,11 +9,13 @@ import {
   unitFormula,
   updateRule,
 } from "../lib/formula.js";
-import { isSame } from "../store.js";
+import { isSame } from "../lib/target.js";
 import { disagreement, optimizerName } from "../texts.js";
 import { element, prose, set, whenChanged, write } from "./dom.js";
 /** @import { Symbol } from "../lib/formula.js" */
-/** @import { Column, Layout, Moment, Run, RunConfig, State, Store, Target, View } from "../types.js" */
+/**
+ * @import { Column, Layout, Moment, Run, RunConfig, State, Store, Target, View } from "../types.js"
+ */
 
 /** @typedef {{draw: (state: State) => void}} Body */
 /** @typedef {Target & {kind: "parameter"}} Element */
@@ -25,29 +27,29 @@ export function mount(root, store) {
   const place = element("div", { class: "inspected" });
   const rule = element("div");
   root.append(element("div", { class: "inspector-head" }, title, pin), place, rule);
-  const drawRule = whenChanged((/** @type {RunConfig|undefined} */ config) =>
-    rule.replaceChildren(...(config === undefined ? [] : ruleParts(config))),
+  const drawRule = whenChanged((/** @type {RunConfig|null} */ config) =>
+    rule.replaceChildren(...(config === null ? [] : ruleParts(config))),
   );
   /** @type {Body} */
   let body = { draw: () => {} };
   const build = whenChanged((/** @type {string} */ key, /** @type {Layout|null} */ layout) => {
     const target = /** @type {Target|null} */ (JSON.parse(key));
-    const config = store.state.run?.config;
-    const isKnown = target !== null && layout !== null && config !== undefined;
-    write(title, isKnown ? elementName(layout, target) : "Point at anything");
+    const config = store.state.run?.config ?? null;
+    const isKnown = target !== null && layout !== null && config !== null;
+    write(title, isKnown ? elementName(layout, target) : "Nothing selected");
     set(title, "data-empty", !isKnown);
     body = isKnown ? bodyOf(place, layout, target, store) : invitation(place);
   });
   return {
     draw(state) {
-      drawRule(state.run?.config);
+      drawRule(state.run?.config ?? null);
       build(JSON.stringify(state.target), state.layout);
       write(
         pin,
         state.target === null
           ? ""
           : isSame(state.target, state.pin)
-            ? "pinned · Esc frees"
+            ? "pinned · Esc unpins"
             : "click to pin",
       );
       body.draw(state);
@@ -62,7 +64,7 @@ function ruleParts(config) {
     element("span", {}, ...symbols.map(symbolSpan)),
   );
   return [
-    element("h3", { class: "rule-title" }, `How ${optimizerName(config)} moves each number p`),
+    element("h3", { class: "rule-title" }, `How ${optimizerName(config)} updates each number p`),
     element("p", { class: "formula rule" }, ...lines),
   ];
 }
@@ -70,19 +72,32 @@ function ruleParts(config) {
 /** @param {HTMLElement} place @returns {Body} */
 function invitation(place) {
   const text =
-    "An edge, a unit, an arrow or a row: its value, its `.grad` and what the optimizer did to it stand here, with the formula of its gradient. A click pins it.";
+    "Point at an edge, a unit, an arrow or a row to see its value, its `.grad`, its last change " +
+    "and the formula of its gradient. Click to pin it.";
   place.replaceChildren(element("p", { class: "sentence" }, ...prose(text)));
   return { draw: () => {} };
 }
 
-/** @param {HTMLElement} place @param {Layout} layout @param {Target} target @param {Store} store @returns {Body} */
+/**
+ * @param {HTMLElement} place
+ * @param {Layout} layout
+ * @param {Target} target
+ * @param {Store} store
+ * @returns {Body}
+ */
 function bodyOf(place, layout, target, store) {
   if (target.kind === "parameter") return parameterBody(place, layout, target, store.state.run);
   if (target.kind === "unit") return unitBody(place, layout, target.unit, store);
   return target.kind === "output" ? outputBody(place, layout, store) : inputBody(place);
 }
 
-/** @param {HTMLElement} place @param {Layout} layout @param {Element} target @param {Run|null} run @returns {Body} */
+/**
+ * @param {HTMLElement} place
+ * @param {Layout} layout
+ * @param {Element} target
+ * @param {Run|null} run
+ * @returns {Body}
+ */
 function parameterBody(place, layout, target, run) {
   const facts = factList();
   const value = facts.add("value", "weight");
@@ -100,7 +115,8 @@ function parameterBody(place, layout, target, run) {
     ]),
   );
   const note = element("p", { class: "sentence disagree", role: "note" });
-  const formula = run === null ? element("p") : formulaLine(gradientFormula(target, run.config));
+  const config = run?.config ?? null;
+  const formula = config === null ? element("p") : formulaLine(gradientFormula(target, config));
   const where = element("p", { class: "where" });
   place.replaceChildren(facts.root, kept, note, formula, where);
   return {
@@ -153,28 +169,35 @@ function drawGrad(grad, moment, target, at) {
   grad(format(moment.values[at]), note, exact(moment.values[at]));
 }
 
-/** @param {Fact} change @param {HTMLElement} note @param {State} state @param {number} valueAt @param {number} gradientAt_ */
-function drawChange(change, note, { settled, run, then }, valueAt, gradientAt_) {
-  if (settled === null || settled.step === 0 || run === null) {
+/**
+ * @param {Fact} change
+ * @param {HTMLElement} note
+ * @param {State} state
+ * @param {number} valueAt
+ * @param {number} gradientAt_
+ */
+function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt_) {
+  const config = run?.config ?? null;
+  if (settled === null || settled.step === 0 || run === null || config === null) {
     change("none", "no update yet", "");
     return write(note, "");
   }
   if (settled.before === null && settled.step === (run.first_step ?? 0)) {
     return change(
-      "not here",
-      `update ${settled.step} was made in the run that this one continues`,
+      "unknown",
+      `update ${settled.step} belongs to the run that this one continues`,
       "",
     );
   }
   if (settled.before === null)
-    return change(then === null ? "…" : "not kept", `of update ${settled.step}`, "");
+    return change(visited === null ? "…" : "not kept", `of update ${settled.step}`, "");
   const delta = settled.values[valueAt] - settled.before[valueAt];
   change(
     delta > 0 ? `+${format(delta)}` : format(delta),
-    `of update ${settled.step}, by ${optimizerName(run.config)}`,
+    `of update ${settled.step}, by ${optimizerName(config)}`,
     String(delta),
   );
-  write(note, disagreement(run.config, settled.values[gradientAt_], delta));
+  write(note, disagreement(config, settled.values[gradientAt_], delta));
 }
 
 /** @param {Column} column @param {number} index @param {Moment} moment */
@@ -197,10 +220,15 @@ function symbolSpan({ text, idea, sub, sup, means }) {
   return made;
 }
 
-/** What the letters mean, and the formula worked out with this page's own arithmetic. @param {State} state @param {Layout} layout @param {Element} target */
+/**
+ * What the sum runs over, and the formula's value by this page's own arithmetic.
+ * @param {State} state
+ * @param {Layout} layout
+ * @param {Element} target
+ */
 function whereText({ run, data, moment }, layout, target) {
-  if (run === null || data === null || moment === null) return "";
-  const { config } = run;
+  const config = run?.config ?? null;
+  if (config === null || data === null || moment === null) return "";
   const n = Math.min(config.batch_size ?? Infinity, data.train.x.length);
   const points =
     config.batch_size === null
@@ -208,10 +236,17 @@ function whereText({ run, data, moment }, layout, target) {
       : `the ${n} or fewer points of its batch`;
   const adds = config.zero_grad === false ? "; added to what .grad held before" : "";
   const worked = workedOut(config, moment, layout, target, data.train);
-  return `Σ over ${points}${adds}${Number.isNaN(worked) ? "." : `; worked out here in float64: ${format(worked)}`}`;
+  const value = Number.isNaN(worked) ? "." : `; computed here in float64: ${format(worked)}`;
+  return `Σ over ${points}${adds}${value}`;
 }
 
-/** @param {RunConfig} config @param {Moment} moment @param {Layout} layout @param {Element} target @param {{x: number[], y: number[]}} points */
+/**
+ * @param {RunConfig} config
+ * @param {Moment} moment
+ * @param {Layout} layout
+ * @param {Element} target
+ * @param {{x: number[], y: number[]}} points
+ */
 function workedOut(config, moment, layout, target, points) {
   const isWhole = config.batch_size === null && config.zero_grad !== false;
   if (!isWhole || moment.gradStates[target.parameter] !== "fresh") return NaN;
@@ -219,9 +254,15 @@ function workedOut(config, moment, layout, target, points) {
   return seen === null ? NaN : gradientAt(seen, layout, config.activation, points, target);
 }
 
-/** @param {HTMLElement} place @param {Layout} layout @param {number} unit @param {Store} store @returns {Body} */
+/**
+ * @param {HTMLElement} place
+ * @param {Layout} layout
+ * @param {number} unit
+ * @param {Store} store
+ * @returns {Body}
+ */
 function unitBody(place, layout, unit, store) {
-  const config = store.state.run?.config;
+  const config = store.state.run?.config ?? null;
   const targets = [0, 1, 2].map(
     (parameter) => /** @type {Element} */ ({ kind: "parameter", parameter, index: unit }),
   );
@@ -230,14 +271,15 @@ function unitBody(place, layout, unit, store) {
     target,
     fact: facts.add(elementName(layout, target), "weight"),
   }));
-  place.replaceChildren(
-    config === undefined ? "" : formulaLine(unitFormula(unit, config)),
-    facts.root,
-  );
+  place.replaceChildren(config === null ? "" : formulaLine(unitFormula(unit, config)), facts.root);
   return { draw: (state) => drawElements(rows, layout, state.moment) };
 }
 
-/** @param {{target: Element, fact: Fact}[]} rows @param {Layout} layout @param {Moment|null} moment */
+/**
+ * @param {{target: Element, fact: Fact}[]} rows
+ * @param {Layout} layout
+ * @param {Moment|null} moment
+ */
 function drawElements(rows, layout, moment) {
   if (moment === null) return;
   for (const { target, fact } of rows) {
@@ -258,11 +300,9 @@ function outputBody(place, layout, store) {
   const bias = { kind: "parameter", parameter: 3, index: 0 };
   const facts = factList();
   const rows = [{ target: bias, fact: facts.add(elementName(layout, bias), "weight") }];
-  const data = store.state.data;
-  const text =
-    data === null
-      ? ""
-      : `y_pred is the model's guess of ${data.y.name}${data.y.unit ? ` in ${data.y.unit}` : ""}.`;
+  const axis = store.state.data?.y;
+  const unit = axis?.unit ? ` in ${axis.unit}` : "";
+  const text = axis === undefined ? "" : `y_pred is the model's prediction of ${axis.name}${unit}.`;
   place.replaceChildren(
     formulaLine(outputFormula()),
     facts.root,
@@ -279,10 +319,13 @@ function inputBody(place) {
     draw({ data }) {
       if (data === null) return;
       const scaled =
-        data.x.scale === 1 ? "" : `, times ${data.x.scale}: small numbers train better`;
+        data.x.scale === 1 ? "" : `, times ${data.x.scale}, because small numbers train better`;
       write(
         text,
-        `x is ${data.x.name}${data.x.unit ? ` (${data.x.unit})` : ""}${scaled}. ${data.train.x.length} points to train on, ${data.validation.x.length} kept back to check.`,
+        [
+          `x is ${data.x.name}${data.x.unit ? ` (${data.x.unit})` : ""}${scaled}.`,
+          `${data.train.x.length} points for training, ${data.validation.x.length} for validation.`,
+        ].join(" "),
       );
     },
   };

@@ -1,31 +1,46 @@
-// A card whose view, and whatever it needs, is fetched when there is something to draw. Knows nothing of what that is.
+// A card whose view is fetched when there is something to draw. Knows nothing about what it shows.
+// uPlot, the largest part of the page, is loaded this way with the first steps.
 
+import { lazily } from "../lib/lazy.js";
 import { element } from "./dom.js";
+
 /** @import { State, Store, View } from "../types.js" */
 
+/** @typedef {{mount: (root: HTMLElement, store: Store) => View}} ViewModule */
+
 /**
- * @param {HTMLElement} root @param {Store} store
- * @param {{heading: string, text: string, isDue: (state: State) => boolean, fetch: () => Promise<{mount: (root: HTMLElement, store: Store) => View}>}} view
- * @returns {View}
+ * @param {Object} options
+ * @param {string} options.heading
+ * @param {() => Promise<ViewModule>} options.load
+ * @param {(error: unknown) => void} options.onError
+ * @param {(callback: () => void, ms: number) => unknown} options.setTimer
+ * @returns {ViewModule["mount"]}
  */
-export function mount(root, store, { heading, text, isDue, fetch }) {
-  /** @type {View|null} */
-  let view = null;
-  let isAsked = false;
-  root.replaceChildren(element("h2", {}, heading), element("p", { class: "chart-empty" }, text));
-
-  async function ask() {
-    isAsked = true;
-    const { mount: mountView } = await fetch();
-    view = mountView(root, store);
-    store.dispatch({ type: "resized" });
-  }
-
-  return {
-    draw(state) {
-      if (view !== null) view.draw(state);
-      else if (!isAsked && isDue(state)) void ask();
-    },
-    unmount: () => view?.unmount(),
+export function create({ heading, load, onError, setTimer }) {
+  return (root, store) => {
+    const text = "Nothing yet: training has not begun.";
+    root.replaceChildren(element("h2", {}, heading), element("p", { class: "chart-empty" }, text));
+    /** @type {State} */
+    let newest = store.state;
+    /** @type {View|null} */
+    let view = null;
+    const draw = lazily({
+      isNeeded: () => newest.rows !== null && newest.rows.length > 1,
+      async load() {
+        view = (await load()).mount(root, store);
+        store.dispatch({ type: "resized" });
+        return view;
+      },
+      use: (loaded) => loaded.draw(newest),
+      onError,
+      setTimer,
+    });
+    return {
+      draw(state) {
+        newest = state;
+        draw();
+      },
+      unmount: () => view?.unmount(),
+    };
   };
 }

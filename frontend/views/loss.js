@@ -1,13 +1,13 @@
-// Loss on a log axis: training and validation, and the training loss of the runs laid over. Knows nothing about where
-// rows come from.
+// Draws the loss on a log axis: training, validation, and the training loss of overlaid runs. Knows
+// nothing about where rows come from.
 
-import { laidOver, valueAt } from "../compare/overlay.js";
-import { numberOf } from "../stream/protocol.js";
-import { laidKey, namedLines } from "./chart/laid.js";
+import { valueAt, withOverlays } from "../compare/overlay.js";
+import { numberOf } from "../lib/number.js";
+import { namedOverlayLines, overlayKey } from "./chart/overlay_lines.js";
 import { createChart } from "./chart.js";
 import { whenChanged } from "./dom.js";
 
-/** @import { History, Overlay, Run, State, Store, View } from "../types.js" */
+/** @import { ChartRows, Overlay, Run, State, Store, View } from "../types.js" */
 
 /** @type {import("./chart.js").Line[]} */
 const OWN = [
@@ -20,29 +20,29 @@ export function mount(root, store) {
   const pick = (/** @type {number} */ step) => store.dispatch({ type: "visit", step });
   /** @type {ReturnType<typeof createChart>} */
   let chart;
-  /** @type {ReturnType<typeof namedLines>} */
-  let laid;
+  /** @type {ReturnType<typeof namedOverlayLines>} */
+  let lines;
   const build = whenChanged((/** @type {string} */ _) => {
     chart?.unmount();
-    laid = namedLines(store.state.overlays, store, "var(--loss)");
-    chart = createChart(root, "Loss (log)", [...OWN, ...laid.lines], pick);
+    lines = namedOverlayLines(store.state.overlays, store, "var(--loss)");
+    chart = createChart(root, "Loss (log)", [...OWN, ...lines.lines], pick);
   });
   const draw = whenChanged(
     (
       /** @type {unknown} */ _chart,
-      /** @type {History|null} */ history,
+      /** @type {ChartRows|null} */ rows,
       /** @type {number} */ length,
       /** @type {number} */ _newest,
       /** @type {Overlay[]} */ overlays,
     ) => {
-      const rows = {
-        steps: history?.steps ?? [],
-        lines: [history?.loss ?? [], history?.validation ?? []],
+      const plotted = {
+        steps: rows?.steps ?? [],
+        lines: [rows?.loss ?? [], rows?.validation ?? []],
         length,
       };
       chart.draw(
-        laidOver(
-          rows,
+        withOverlays(
+          plotted,
           overlays.map(({ series }) => series[0]),
         ),
       );
@@ -51,12 +51,12 @@ export function mount(root, store) {
   const mark = whenChanged(
     (
       /** @type {unknown} */ _chart,
-      /** @type {State["then"]} */ then,
+      /** @type {State["visited"]} */ visited,
       /** @type {State["moment"]} */ moment,
       /** @type {Run|null} */ run,
       /** @type {Overlay[]} */ overlays,
     ) => {
-      if (then === null || moment === null) return chart.mark(null);
+      if (visited === null || moment === null) return chart.mark(null);
       const others = overlays.map(({ series }) => valueAt(series[0], moment.step));
       chart.mark({
         step: moment.step,
@@ -66,18 +66,12 @@ export function mount(root, store) {
   );
   const recolour = whenChanged((/** @type {boolean} */ _) => chart.recolour());
   return {
-    draw({ history, dark, then, moment, run, overlays }) {
-      build(laidKey(overlays));
-      laid.say(overlays, run);
+    draw({ rows, dark, visited, moment, run, overlays }) {
+      build(overlayKey(overlays));
+      lines.say(overlays, run);
       recolour(dark);
-      mark(chart, then, then && moment, then && run, overlays);
-      draw(
-        chart,
-        history,
-        history?.length ?? 0,
-        history?.steps[history.length - 1] ?? -1,
-        overlays,
-      );
+      mark(chart, visited, visited && moment, visited && run, overlays);
+      draw(chart, rows, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1, overlays);
     },
     unmount: () => chart?.unmount(),
   };

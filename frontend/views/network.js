@@ -1,5 +1,5 @@
-// The network, large: every parameter's value, gradient and change. Composes the drawing and listens to the cursor
-// and the keyboard; knows nothing about the socket or the other views.
+// The network card: every parameter's value, gradient and change. Composes the drawing and listens
+// to the cursor and the keyboard; knows nothing about the socket or the other views.
 
 import { Mark } from "./network/mark.js";
 import { isAtRest, Picture } from "./network/picture.js";
@@ -9,10 +9,9 @@ import { Tooltip } from "./network/tooltip.js";
 
 /** @import { Layout, Moment, RunData, State, Store, Target, View } from "../types.js" */
 
-const DESCRIPTION =
-  "The network: arrow keys walk through its parameters and units, Enter keeps one selected";
+const DESCRIPTION = "The network: arrow keys move through its parameters and units, Enter pins one";
 
-/** Pages may hold more than one drawing; ids inside must not collide. */
+/** A page may hold more than one drawing, and ids must be unique. */
 let mounted = 0;
 
 /** @param {HTMLElement} element @param {Store} store @returns {View} */
@@ -21,6 +20,14 @@ export function mount(element, store) {
   return { draw: (state) => drawing.draw(state), unmount: () => drawing.unmount() };
 }
 
+/**
+ * @typedef {Object} Made
+ * @property {string|undefined} run
+ * @property {Layout|null} layout
+ * @property {RunData|null} data
+ * @property {number|undefined} hidden
+ */
+
 class Drawing {
   /** @type {Scene|null} */
   #scene = null;
@@ -28,13 +35,24 @@ class Drawing {
   #skeleton = null;
   /** @type {Picture|null} */
   #picture = null;
-  /** What the scene was made from. @type {{run: string|undefined, layout: Layout|null, data: RunData|null, hidden: number|undefined}} */
+  /**
+   * What the scene was made from.
+   * @type {Made}
+   */
   #made = { run: undefined, layout: null, data: null, hidden: undefined };
-  /** What was drawn last, to draw nothing when nothing changed. @type {{moment: Moment|null, dark: boolean, isAtRest: boolean}} */
+  /**
+   * What was drawn last: nothing is drawn when nothing has changed.
+   * @type {{moment: Moment|null, dark: boolean, isAtRest: boolean}}
+   */
   #drawn = { moment: null, dark: false, isAtRest: false };
   /** Set by the first measurement. @type {{width: number, height: number}|null} */
   #size = null;
-  /** What was hovered or focused here, rather than in another card: only that gets a tooltip. @type {Target|null} */
+  /**
+   * The target that is hovered or focused in this drawing. Only it gets a tooltip; one that was
+   * chosen
+   * in another card does not.
+   * @type {Target|null}
+   */
   #own = null;
   /** @type {State|null} */
   #state = null;
@@ -68,7 +86,7 @@ class Drawing {
     if (this.#size === null) return;
     const { layout, moment, run } = state;
     if (layout === null || layout.parameters.length !== 4 || moment === null) {
-      this.#wait(run?.config.hidden);
+      this.#wait(run?.config?.hidden);
       return;
     }
     const scene = this.#sceneFor(state, layout);
@@ -93,7 +111,11 @@ class Drawing {
     scene.draw(state, moment);
   }
 
-  /** The scene for this run in this size; the scales live on as long as the run is the same. @param {State} state @param {Layout} layout */
+  /**
+   * The scene for this run in this size. The scales stay as long as the run is the same.
+   * @param {State} state
+   * @param {Layout} layout
+   */
   #sceneFor(state, layout) {
     const { run, data } = state;
     const made = this.#made;
@@ -107,11 +129,13 @@ class Drawing {
     if (this.#picture === null || made.layout !== layout || made.run !== run?.id)
       this.#picture = new Picture(layout);
     const hadFocus = this.svg.node.contains(document.activeElement);
+    const position = this.#scene?.rovingFocus.position;
     this.#clear();
     const { width, height } = /** @type {{width: number, height: number}} */ (this.#size);
     this.#scene = new Scene(this.svg, this.#picture, state, width, height, this.id);
     this.#made = { run: run?.id, layout, data, hidden: undefined };
-    if (hadFocus) this.#scene.rove.stop.node.focus();
+    if (position !== undefined) this.#scene.rovingFocus.restore(position);
+    if (hadFocus) this.#scene.rovingFocus.stop.node.focus();
     return this.#scene;
   }
 
@@ -133,7 +157,10 @@ class Drawing {
     this.svg.set("aria-busy", null);
   }
 
-  /** Called by the browser with sizes that it has anyway: drawing itself never asks for any. @param {DOMRectReadOnly} box */
+  /**
+   * Called by the browser with the sizes of its layout; drawing itself measures nothing.
+   * @param {DOMRectReadOnly} box
+   */
   #resize({ width, height }) {
     if (width < 1 || height < 1) return;
     this.#size = { width: Math.round(width), height: Math.round(height) };
@@ -144,10 +171,10 @@ class Drawing {
   }
 
   #listen() {
-    // On the frame: an SVG that listens for focus becomes a tab stop itself.
+    // On the frame, because an SVG that listens for focus becomes a tab stop itself.
     const node = this.frame;
     const under = (/** @type {Event} */ { target }) => this.#scene?.targetAt(target) ?? null;
-    node.addEventListener("pointerover", (event) => this.#aim(under(event)));
+    node.addEventListener("pointerover", (event) => this.#aim(under(event) ?? this.#focused()));
     node.addEventListener("pointerleave", () => this.#aim(this.#focused()));
     node.addEventListener("focusin", (event) => this.#aim(under(event)));
     node.addEventListener("focusout", ({ relatedTarget }) => {
@@ -157,9 +184,13 @@ class Drawing {
     node.addEventListener("keydown", (event) => this.#press(event));
   }
 
-  /** @param {Target|null} target */
+  /**
+   * Tell the store what is hovered or focused, unless it knows. Another card may have told it
+   * something else since.
+   * @param {Target|null} target
+   */
   #aim(target) {
-    if (target === this.#own) return;
+    if (target === this.#own && target === this.store.state.hovered) return;
     this.#own = target;
     this.store.dispatch({ type: "target", target });
   }
@@ -167,11 +198,11 @@ class Drawing {
   /** @param {Target|null} target */
   #pin(target) {
     if (target === null) return;
-    this.#scene?.rove.follow(target);
+    this.#scene?.rovingFocus.follow(target);
     this.store.dispatch({ type: "pin", target });
   }
 
-  /** What the keyboard rests on, if a person can see that it does. */
+  /** The focused target, if the focus is visible. */
   #focused() {
     const { activeElement } = document;
     const isSeen =
@@ -185,7 +216,7 @@ class Drawing {
   #press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || this.#scene === null) return;
     if (event.key === "Enter") this.#pin(this.#scene.targetAt(event.target));
-    else if (!this.#scene.rove.press(event.key)) return;
+    else if (!this.#scene.rovingFocus.press(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
   }

@@ -1,15 +1,18 @@
-// The norm of each parameter's gradient, on a log axis, over those of the runs laid over. Knows nothing about where rows
-// come from.
+// Draws the norm of each parameter's gradient on a log axis, over those of overlaid runs. Knows
+// nothing about where rows come from.
 
-import { laidOver } from "../compare/overlay.js";
-import { norm } from "../stream/chart_rows.js";
-import { laidKey, quietLines } from "./chart/laid.js";
+import { withOverlays } from "../compare/overlay.js";
+import { norm } from "../lib/number.js";
+import { overlayKey, quietOverlayLines } from "./chart/overlay_lines.js";
 import { createChart } from "./chart.js";
 import { whenChanged } from "./dom.js";
 
-/** @import { History, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
+/** @import { ChartRows, Layout, Moment, Overlay, State, Store, View } from "../types.js" */
 
-/** One hue, four voices: weights are solid, biases dashed; the hidden layer dark, the output pale. */
+/**
+ * One hue for four lines: weights are solid, biases dashed; the hidden layer is dark, the output
+ * pale.
+ */
 const STYLES = [
   { colour: "var(--gradient)", width: 1.8 },
   { colour: "var(--gradient)", dash: [4, 3] },
@@ -17,7 +20,10 @@ const STYLES = [
   { colour: "color-mix(in oklab, var(--gradient) 55%, var(--edge))", dash: [4, 3] },
 ];
 
-/** "hidden_linear.weight": the module once, then ".weight" and ".bias". @param {string} name */
+/**
+ * The parts of a name such as "hidden_linear.weight": the module, and ".weight".
+ * @param {string} name
+ */
 function spelt(name) {
   const dot = name.lastIndexOf(".");
   return { group: name.slice(0, Math.max(dot, 0)), label: name.slice(Math.max(dot, 0)) };
@@ -40,21 +46,21 @@ export function mount(root, store) {
     chart?.unmount();
     const names = layout?.parameters.map(({ name }) => name) ?? [];
     const own = names.map((name, i) => ({ ...spelt(name), ...STYLES[i % STYLES.length] }));
-    const others = quietLines(store.state.overlays, "var(--gradient)");
+    const others = quietOverlayLines(store.state.overlays, "var(--gradient)");
     chart = createChart(root, "‖.grad‖ by parameter (log)", [...own, ...others], pick);
   });
   const draw = whenChanged(
     (
       /** @type {unknown} */ _chart,
-      /** @type {History|null} */ history,
+      /** @type {ChartRows|null} */ rows,
       /** @type {number} */ length,
       /** @type {number} */ _newest,
       /** @type {Overlay[]} */ overlays,
     ) => {
-      const rows = { steps: history?.steps ?? [], lines: history?.norms ?? [], length };
+      const plotted = { steps: rows?.steps ?? [], lines: rows?.norms ?? [], length };
       chart?.draw(
-        laidOver(
-          rows,
+        withOverlays(
+          plotted,
           overlays.flatMap(({ series }) => series.slice(1)),
         ),
       );
@@ -63,27 +69,21 @@ export function mount(root, store) {
   const mark = whenChanged(
     (
       /** @type {unknown} */ _chart,
-      /** @type {State["then"]} */ then,
+      /** @type {State["visited"]} */ visited,
       /** @type {Moment|null} */ moment,
       /** @type {Layout|null} */ layout,
     ) =>
       chart?.mark(
-        then === null || moment === null || layout === null ? null : markOf(moment, layout),
+        visited === null || moment === null || layout === null ? null : markOf(moment, layout),
       ),
   );
   const recolour = whenChanged((/** @type {boolean} */ _) => chart?.recolour());
   return {
-    draw({ history, layout, dark, then, moment, overlays }) {
-      build(layout, laidKey(overlays));
-      mark(chart, then, then && moment, layout);
+    draw({ rows, layout, dark, visited, moment, overlays }) {
+      build(layout, overlayKey(overlays));
+      mark(chart, visited, visited && moment, layout);
       recolour(dark);
-      draw(
-        chart,
-        history,
-        history?.length ?? 0,
-        history?.steps[history.length - 1] ?? -1,
-        overlays,
-      );
+      draw(chart, rows, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1, overlays);
     },
     unmount: () => chart?.unmount(),
   };

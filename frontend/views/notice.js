@@ -1,5 +1,5 @@
-// The strip above the network: what a state means and what to do next; and the refusals below.
-// Knows nothing about how what it offers is done.
+// Shows what a state means and what to do next, and the problems that the server reports. Knows
+// nothing about how the buttons do it.
 
 import { noticeOf } from "../texts.js";
 import { element, keepFocus, whenChanged } from "./dom.js";
@@ -7,21 +7,21 @@ import { element, keepFocus, whenChanged } from "./dom.js";
 /** @import { Notice } from "../texts.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
-/** @typedef {Record<"runs"|"new"|"again"|"gentler"|"play"|"heard", () => void>} Acts */
+/** @typedef {Record<"runs"|"newRun"|"again"|"gentler"|"play"|"dismiss", () => void>} Actions */
 const LABELS = {
   runs: "See the runs",
-  new: "New run",
+  newRun: "New run",
   again: "Start again",
   gentler: "Start again",
   play: "▶ Train",
-  heard: "OK",
+  dismiss: "OK",
 };
 
-/** @param {HTMLElement} root @param {Store} _store @param {Acts} acts @returns {View} */
-export function mount(root, _store, acts) {
+/** @param {HTMLElement} root @param {Store} _store @param {Actions} actions @returns {View} */
+export function mount(root, _store, actions) {
   const draw = whenChanged((/** @type {string} */ text) => {
     const notice = /** @type {Notice|null} */ (JSON.parse(text));
-    root.replaceChildren(...(notice === null ? [] : [strip(notice, acts)]));
+    root.replaceChildren(...(notice === null ? [] : [strip(notice, actions)]));
   });
   return {
     draw: (state) => draw(JSON.stringify(noticeOf(state))),
@@ -29,20 +29,20 @@ export function mount(root, _store, acts) {
   };
 }
 
-/** @param {Notice} notice @param {Acts} acts */
-function strip({ mood, title, text, act, label }, acts) {
-  const words = element("p", {}, element("strong", {}, title), " ", text);
-  const made = element("div", { class: "notice", "data-mood": mood }, words);
-  if (act !== null)
-    made.append(
-      element(
-        "button",
-        { type: "button", onclick: acts[act], onmousedown: keepFocus },
-        label ?? LABELS[act],
-      ),
-    );
+/** @param {Notice} notice @param {Actions} actions */
+function strip({ mood, title, text, act, label }, actions) {
+  const sentence = element("p", {}, element("strong", {}, title), " ", text);
+  const made = element("div", { class: "notice", "data-mood": mood }, sentence);
+  if (act === "signIn") made.append(signInLink());
+  else if (act !== null) {
+    const attributes = { type: "button", onclick: actions[act], onmousedown: keepFocus };
+    made.append(element("button", attributes, label ?? LABELS[act]));
+  }
   return made;
 }
+
+/** After signing in, the browser returns to the run that the address names. */
+const signInLink = () => element("a", { href: `signin.html${location.hash}` }, "Sign in");
 
 const SHOWN_MS = 12_000;
 

@@ -1,5 +1,5 @@
-// The style sheet's colour tokens as colours that a canvas understands, in the theme on the screen.
-// Knows nothing about which token means what.
+// Resolves the style sheet's colour tokens to colours that a canvas understands. Knows nothing
+// about what the tokens mean.
 
 /** @type {HTMLElement|null} */
 let probe = null;
@@ -7,7 +7,7 @@ let probe = null;
 const resolved = new Map();
 let isDark = false;
 
-/** Forget the colours of the other theme. @param {boolean} dark */
+/** Forget the colours of the theme before. @param {boolean} dark */
 export function setTheme(dark) {
   if (dark !== isDark) resolved.clear();
   isDark = dark;

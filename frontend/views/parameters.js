@@ -1,12 +1,13 @@
-// The named_parameters() table; each row opens into its elements.
-// Knows nothing about the drawing that lights up with it.
+// The named_parameters() table. Each row opens to show its elements. Knows nothing about the
+// drawing that is highlighted with it.
 
 import { weightColour } from "../lib/colour.js";
 import { elementName, format, shapeText, subscripts } from "../lib/format.js";
-import { norm } from "../stream/chart_rows.js";
+import { norm } from "../lib/number.js";
 import { shown } from "../time/shown_moment.js";
 import { element, set, whenChanged, write } from "./dom.js";
-/** @import { GradState, Layout, Moment, ParameterColumn, State, Store, Target, View } from "../types.js" */
+/** @import { GradState, Layout, Moment, ParameterColumn } from "../types.js" */
+/** @import { State, Store, Target, View } from "../types.js" */
 
 /** @param {HTMLElement} root @param {Store} store @returns {View} */
 export function mount(root, store) {
@@ -93,7 +94,10 @@ function createRow(store, layout, place) {
   };
 }
 
-/** Scroll the table, and nothing around it, so that a row stands right under the heads. @param {HTMLTableRowElement} row */
+/**
+ * Scroll the table, and nothing around it, so that a row is right below the table's head.
+ * @param {HTMLTableRowElement} row
+ */
 function bringUp(row) {
   const scroll = row.closest(".scroll");
   if (scroll !== null)
@@ -107,7 +111,12 @@ function gradText(parameter, moment, gradState) {
   return gradState === "stale" ? `${text} stale` : text;
 }
 
-/** Whether what is lit belongs to a parameter. @param {Target|null} target @param {Layout} layout @param {number} place */
+/**
+ * Whether the target belongs to a parameter.
+ * @param {Target|null} target
+ * @param {Layout} layout
+ * @param {number} place
+ */
 function touches(target, layout, place) {
   if (target === null) return false;
   if (target.kind === "parameter") return target.parameter === place;
@@ -115,8 +124,11 @@ function touches(target, layout, place) {
 }
 
 /**
- * The elements of one parameter: one tab stop, arrows move, Enter pins.
- * @param {Store} store @param {Layout} layout @param {number} place @param {string} id
+ * The elements of one parameter: one tab stop, in which arrow keys move and Enter pins.
+ * @param {Store} store
+ * @param {Layout} layout
+ * @param {number} place
+ * @param {string} id
  */
 function createElements(store, layout, place, id) {
   const parameter = layout.parameters[place];

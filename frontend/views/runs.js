@@ -1,66 +1,71 @@
-// The dialog with the list of runs: open, start again, delete. Knows nothing about how these are done.
+// The dialog with the list of runs: open, start again, overlay, compare, delete. Knows nothing
+// about how these are done.
 
-import { MOST } from "../compare/overlay.js";
+import { MAX_OVERLAYS } from "../compare/overlay.js";
 import { treeOf } from "../compare/run_tree.js";
-import { format } from "../lib/format.js";
-import { numberOf } from "../stream/protocol.js";
-import { configWords } from "../texts.js";
+import { format, stepText } from "../lib/format.js";
+import { numberOf } from "../lib/number.js";
+import { configText } from "../texts.js";
 import { head, present } from "./dialog.js";
 import { element, set } from "./dom.js";
 
 /** @import { Run, State, Store } from "../types.js" */
 
 /**
- * @typedef {Object} Doors
+ * @typedef {Object} Actions
  * @property {(id: string) => void} open
- * @property {(run: Run) => unknown} again same configuration, same seed: the same initial weights
+ * @property {(run: Run) => unknown} again create a run with the same initial weights
  * @property {(id: string) => Promise<void>} remove
- * @property {() => unknown} fresh
+ * @property {() => unknown} newRun
  * @property {() => Promise<void>} refresh
  * @property {(runs: Run[]) => unknown} compare
  */
 
 const REFRESH_MS = 2000;
 
-/** @param {Store} store @param {Doors} doors */
-export function openRuns(store, doors) {
+/** @param {Store} store @param {Actions} actions */
+export function openRuns(store, actions) {
   const dialog = element("dialog", { class: "dialog wide", "aria-labelledby": "runs-title" });
+  const and = closing(dialog);
   const list = element("ul", { class: "runs" });
   const fresh = element(
     "button",
-    { type: "button", class: "primary", onclick: () => (dialog.close(), doors.fresh()) },
+    { type: "button", class: "primary", onclick: and(actions.newRun) },
     "New run",
   );
   const hint = element("p", { class: "about" });
   const compare = element("button", {
     type: "button",
     id: "compare",
-    title: "Each chart large, and in whole sentences where they part",
+    title: "Large charts, and a sentence that says where the runs differ",
   });
   const shown = () =>
-    store.state.runs.filter(({ id }) => id === store.state.opened || store.state.laid.includes(id));
+    store.state.runs.filter(
+      ({ id }) => id === store.state.opened || store.state.overlaid.includes(id),
+    );
   compare.addEventListener(
     "click",
-    () => (dialog.close(), doors.compare(baseFirst(shown(), store.state.opened))),
+    and(() => actions.compare(baseFirst(shown(), store.state.opened))),
   );
   const count = () => {
-    const { laid, runs } = store.state;
-    if (laid.length === 0) compare.remove();
+    const { overlaid, runs } = store.state;
+    if (overlaid.length === 0) compare.remove();
     else if (!compare.isConnected) fresh.before(compare);
-    compare.textContent = `Compare ${shown().length} runs in large`;
+    compare.textContent = `Compare ${shown().length} runs`;
     hint.textContent =
       runs.length < 2
         ? ""
-        : laid.length < MOST
-          ? "Tick runs to lay them over the charts."
-          : `${MOST} at most lie over the charts.`;
+        : overlaid.length < MAX_OVERLAYS
+          ? "Tick runs to show them in the charts."
+          : `The charts show at most ${MAX_OVERLAYS} other runs.`;
     for (const tick of list.querySelectorAll("input"))
-      tick.disabled = tick.value === store.state.opened || (!tick.checked && laid.length >= MOST);
+      tick.disabled =
+        tick.value === store.state.opened || (!tick.checked && overlaid.length >= MAX_OVERLAYS);
   };
   count();
   list.addEventListener("change", ({ target }) => {
     if (!(target instanceof HTMLInputElement)) return;
-    store.dispatch({ type: "lay", id: target.value, isLaid: target.checked });
+    store.dispatch({ type: "overlay", id: target.value, isShown: target.checked });
     count();
   });
   dialog.append(
@@ -69,10 +74,10 @@ export function openRuns(store, doors) {
     element("div", { class: "dialog-foot" }, hint, fresh),
   );
   const refresh = async () => {
-    await doors.refresh();
+    await actions.refresh();
     const focused = document.activeElement?.id;
     if (list.querySelector(".asking") === null) {
-      list.replaceChildren(...rows(store.state, doors, dialog, refresh));
+      list.replaceChildren(...rows(store.state, actions, dialog, refresh));
       count();
     }
     if (focused) document.getElementById(focused)?.focus();
@@ -83,45 +88,74 @@ export function openRuns(store, doors) {
   void refresh();
 }
 
-/** The run on the screen, then the others, the oldest first. @param {Run[]} runs @param {string|undefined} opened */
+/** Close a dialog, then act. @param {HTMLDialogElement} dialog */
+const closing = (dialog) => (/** @type {() => unknown} */ act) => () => {
+  dialog.close();
+  act();
+};
+
+/**
+ * The run on the screen, then the others, the oldest first.
+ * @param {Run[]} runs
+ * @param {string|undefined} opened
+ */
 function baseFirst(runs, opened) {
   const others = runs.filter(({ id }) => id !== opened).reverse();
   return [...runs.filter(({ id }) => id === opened), ...others];
 }
 
-/** @param {State} state @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
-function rows({ runs, run, laid }, doors, dialog, refresh) {
+/**
+ * @param {State} state
+ * @param {Actions} actions
+ * @param {HTMLDialogElement} dialog
+ * @param {() => Promise<void>} refresh
+ */
+function rows({ runs, run, overlaid }, actions, dialog, refresh) {
   if (runs.length === 0) return [element("li", { class: "none" }, "No runs yet.")];
   return treeOf(runs).map(({ run: one, depth }) => {
     const isHere = one.id === run?.id;
-    const row = rowOf(one, isHere, doors, dialog, refresh);
-    row.prepend(tickOf(one, isHere, laid.includes(one.id)));
+    const row = rowOf(one, isHere, actions, dialog, refresh);
+    row.prepend(tickOf(one, isHere, overlaid.includes(one.id)));
     row.style.setProperty("--depth", String(Math.min(depth, 6)));
     set(row, "data-child", depth > 0);
     return row;
   });
 }
 
-/** Whether its lines are in the charts: those of the run on the screen always are. @param {Run} run @param {boolean} isHere @param {boolean} isLaid */
-function tickOf({ id, name }, isHere, isLaid) {
+/**
+ * The checkbox that overlays a run. The lines of the run on the screen are always in the charts.
+ * @param {Run} run
+ * @param {boolean} isHere
+ * @param {boolean} isShown
+ */
+function tickOf({ id, name }, isHere, isShown) {
   const tick = element("input", {
     type: "checkbox",
     id: `tick-${id}`,
     value: id,
-    checked: isLaid || isHere,
+    checked: isShown || isHere,
   });
-  set(tick, "aria-label", isHere ? `${name} is on the screen` : `Lay ${name} over the charts`);
-  set(tick, "title", isHere ? "On the screen" : "Lay it over the charts");
+  set(tick, "aria-label", isHere ? `${name} is on the screen` : `Show ${name} in the charts`);
+  set(tick, "title", isHere ? "On the screen" : "Show it in the charts");
   tick.disabled = isHere;
   return tick;
 }
 
-/** @param {Run} run @param {boolean} isHere @param {Doors} doors @param {HTMLDialogElement} dialog @param {() => Promise<void>} refresh */
-function rowOf(run, isHere, doors, dialog, refresh) {
-  const and = (/** @type {() => void} */ act) => () => (dialog.close(), act());
-  const loss = numberOf(run.loss);
-  const origin = run.parent ? `from step ${run.parent.step.toLocaleString("en")} · ` : "";
-  const facts = `${origin}step ${run.step.toLocaleString("en")} / ${run.config.max_steps.toLocaleString("en")}${run.loss == null ? "" : ` · loss ${format(loss, 3)}`} · ${when(run.created_at)}`;
+/**
+ * @param {Run} run
+ * @param {boolean} isHere
+ * @param {Actions} actions
+ * @param {HTMLDialogElement} dialog
+ * @param {() => Promise<void>} refresh
+ */
+function rowOf(run, isHere, actions, dialog, refresh) {
+  const and = closing(dialog);
+  const facts = [
+    ...(run.parent ? [`from step ${stepText(run.parent.step)}`] : []),
+    ...(run.config ? [`step ${stepText(run.step)} / ${stepText(run.config.max_steps)}`] : []),
+    ...(run.loss == null ? [] : [`loss ${format(numberOf(run.loss), 3)}`]),
+    ...(run.config ? [when(run.created_at)] : []),
+  ].join(" · ");
   const words = element(
     "button",
     {
@@ -129,15 +163,11 @@ function rowOf(run, isHere, doors, dialog, refresh) {
       class: "run-open",
       id: `run-${run.id}`,
       "aria-current": isHere ? "true" : null,
-      onclick: and(() => doors.open(run.id)),
+      onclick: and(() => actions.open(run.id)),
     },
     element("strong", {}, run.name),
     element("span", { class: "badge", "data-mood": moodOf(run) }, run.state),
-    element(
-      "span",
-      { class: "run-config" },
-      configWords(run.config, run.lr ?? run.config.optimizer.lr),
-    ),
+    element("span", { class: "run-config" }, configText(run.config, run.lr)),
     element("span", { class: "run-facts" }, facts),
   );
   const again = element(
@@ -145,10 +175,11 @@ function rowOf(run, isHere, doors, dialog, refresh) {
     {
       type: "button",
       title: "A new run with the same configuration and the same initial weights",
-      onclick: and(() => doors.again(run)),
+      onclick: and(() => actions.again(run)),
     },
     "Start again",
   );
+  again.disabled = run.config === null; // its log is damaged
   const remove = element("button", { type: "button", class: "danger" });
   label(remove, "Delete", run);
   const row = element("li", {}, words, again, remove);
@@ -158,7 +189,10 @@ function rowOf(run, isHere, doors, dialog, refresh) {
       label(remove, "Delete for good?", run);
       remove.addEventListener(
         "blur",
-        () => (row.classList.remove("asking"), label(remove, "Delete", run)),
+        () => {
+          row.classList.remove("asking");
+          label(remove, "Delete", run);
+        },
         {
           once: true,
         },
@@ -166,7 +200,7 @@ function rowOf(run, isHere, doors, dialog, refresh) {
       return;
     }
     row.classList.remove("asking");
-    await doors.remove(run.id);
+    await actions.remove(run.id);
     await refresh();
     /** @type {HTMLElement|null} */ (dialog.querySelector(".run-open, .primary"))?.focus();
   });

@@ -1,7 +1,7 @@
-// On the drawing's edge, whether it shows then or now; and what is there instead of a step that was thinned out.
-// Knows nothing about the timeline.
+// The badge on the drawing that says when a past step is shown, and which steps are kept around one
+// that was thinned out. Knows nothing about the timeline.
 
-import { stepText } from "../time/shown_moment.js";
+import { stepText } from "../lib/format.js";
 import { element, keepFocus, set, whenChanged } from "./dom.js";
 /** @import { State, Store, View } from "../types.js" */
 
@@ -18,28 +18,39 @@ export function mount(root, store) {
       /** @type {number[]|null} */ kept,
     ) => {
       set(badge, "hidden", step === null);
-      set(root, "data-then", step !== null);
+      set(root, "data-visited", step !== null);
       if (step !== null) badge.replaceChildren(...words(step, newest, drawn, kept, visit));
     },
   );
   return {
-    draw: ({ then, run }) =>
-      draw(then?.step ?? null, liveWords(run), then?.moment?.step ?? null, then?.kept ?? null),
+    draw: ({ visited, run }) =>
+      draw(
+        visited?.step ?? null,
+        liveText(run),
+        visited?.moment?.step ?? null,
+        visited?.kept ?? null,
+      ),
     unmount: () => badge.remove(),
   };
 }
 
 /** @param {State["run"]} run */
-function liveWords(run) {
+function liveText(run) {
   const step = stepText(run?.step ?? 0);
-  return run?.state === "running" ? `live is at ${step}` : `the newest is ${step}`;
+  return run?.state === "running" ? `training is at step ${step}` : `the newest is step ${step}`;
 }
 
-/** @param {number} step @param {string} newest @param {number|null} drawn @param {number[]|null} kept @param {(step: number) => void} visit */
+/**
+ * @param {number} step
+ * @param {string} newest
+ * @param {number|null} drawn
+ * @param {number[]|null} kept
+ * @param {(step: number) => void} visit
+ */
 function words(step, newest, drawn, kept, visit) {
   const now = element("span", {}, newest);
   if (kept === null)
-    return [element("strong", {}, `step ${stepText(step)}`), element("span", {}, "— then;"), now];
+    return [element("strong", {}, `step ${stepText(step)}`), element("span", {}, "is shown;"), now];
   const offers = kept.map((one) =>
     element(
       "button",

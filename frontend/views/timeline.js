@@ -1,40 +1,48 @@
-// The whole run along the bottom: the ways through its steps, beside the track that they are on.
-// Knows nothing about how a step is fetched.
+// The timeline: controls that move through the run's steps, and the track. Knows nothing about how
+// a step is loaded.
 
+import { stepText } from "../lib/format.js";
 import { parseCount, parseGrouped } from "../lib/number.js";
-import { hasPast, playbackSpeed, stepText } from "../time/shown_moment.js";
-import { element, keepFocus, set, whenChanged, write } from "./dom.js";
+import { hasPast, playbackSpeed } from "../time/shown_moment.js";
+import { barButton, element, set, whenChanged, write } from "./dom.js";
 import { createTrack } from "./timeline/track.js";
-/** @import { Looking } from "../time/time_commands.js" */
+/** @import { TimeCommands } from "../time/time_commands.js" */
 /** @import { State, Store, View } from "../types.js" */
 
 /**
- * @typedef {Object} Ways
- * @property {Looking} looking
+ * @typedef {Object} TimelineActions
+ * @property {TimeCommands} timeCommands
  * @property {() => void} branch continue from the step on the screen
  */
 
-/** @param {HTMLElement} root @param {Store} store @param {Ways} ways @returns {View & {follow: View["draw"]}} follow: a cheap draw, for every frame */
-export function mount(root, store, { looking, branch }) {
-  const play = createPlayback(store, looking);
+/**
+ * @param {HTMLElement} root
+ * @param {Store} store
+ * @param {TimelineActions} ways
+ * @returns {View & {follow: View["draw"]}} follow: draws the marker alone, for every frame
+ */
+export function mount(root, store, { timeCommands, branch }) {
+  const play = createPlayback(store, timeCommands);
   const track = createTrack(store);
   const place = createPlace(store);
-  const from = button("continue", "Continue", "A new run that goes on from this step", branch);
+  const from = barButton("continue", "Continue", "A new run that goes on from this step", branch);
   from.append(element("span", { class: "wide-only" }, " from here"));
-  const live = button("live", "Live", "Back to now (L or Esc)", looking.live);
+  const live = barButton("live", "Live", "Return to the newest step (L or Esc)", timeCommands.live);
   root.append(play.root, track.root, place.root, from, live);
   return {
     draw(state) {
-      const { then, run } = state;
-      set(root, "data-then", then !== null);
+      const { visited, run } = state;
+      set(root, "data-visited", visited !== null);
       set(
         from,
         "disabled",
-        run === null || state.layout === null || (then !== null && then.moment?.step !== then.step),
+        run === null ||
+          state.layout === null ||
+          (visited !== null && visited.moment?.step !== visited.step),
       );
-      set(live, "disabled", then === null);
-      set(live, "data-live", then === null && run?.state === "running");
-      set(live, "class", then === null ? null : "primary");
+      set(live, "disabled", visited === null);
+      set(live, "data-live", visited === null && run?.state === "running");
+      set(live, "class", visited === null ? null : "primary");
       play.draw(state);
       place.draw(state);
       track.draw(state);
@@ -48,19 +56,15 @@ export function mount(root, store, { looking, branch }) {
   };
 }
 
-/** @param {string} id @param {string} text @param {string} title @param {() => void} act */
-function button(id, text, title, act) {
-  return element(
-    "button",
-    { type: "button", id, title, onclick: act, onmousedown: keepFocus },
-    text,
+/** @param {Store} store @param {TimeCommands} timeCommands */
+function createPlayback(store, timeCommands) {
+  const back = barButton(
+    "play-back",
+    "◀",
+    "Play the steps backwards (Shift+P)",
+    timeCommands.playBackward,
   );
-}
-
-/** @param {Store} store @param {Looking} looking */
-function createPlayback(store, looking) {
-  const back = button("play-back", "◀", "Play history backwards (Shift+P)", looking.playBack);
-  const on = button("play-on", "▶", "Play history forwards (P)", looking.playOn);
+  const on = barButton("play-on", "▶", "Play the steps forwards (P)", timeCommands.playForward);
   const speed = element("input", {
     id: "playback-speed",
     inputmode: "decimal",
@@ -85,7 +89,7 @@ function createPlayback(store, looking) {
         [on, "▶", 1, "forwards"],
       ])) {
         write(way, direction === step ? "❚❚" : face);
-        set(way, "aria-label", direction === step ? "Stop playing" : `Play history ${words}`);
+        set(way, "aria-label", direction === step ? "Stop playing" : `Play the steps ${words}`);
         set(way, "aria-pressed", String(direction === step));
         set(way, "disabled", !may);
       }
@@ -97,7 +101,7 @@ function createPlayback(store, looking) {
   return {
     root: element(
       "div",
-      { class: "playback", role: "group", "aria-label": "Play history" },
+      { class: "playback", role: "group", "aria-label": "Play the steps" },
       back,
       on,
       speed,
@@ -108,12 +112,15 @@ function createPlayback(store, looking) {
   };
 }
 
-/** Typed: keys go through time again. @param {string} key */
+/**
+ * After typing, give the focus to the track, so that keys move through steps again.
+ * @param {string} key
+ */
 function leave(key) {
   if (key === "Enter" || key === "Escape") document.getElementById("track")?.focus();
 }
 
-/** Where one is: the step, to be typed over. @param {Store} store */
+/** The number of the step on the screen; another one can be typed. @param {Store} store */
 function createPlace(store) {
   const input = element("input", {
     id: "place",
@@ -124,8 +131,8 @@ function createPlace(store) {
   });
   const end = element("span", { class: "number" });
   const restore = () => {
-    const { then, run } = store.state;
-    input.value = run === null ? "" : stepText(then?.step ?? run.step);
+    const { visited, run } = store.state;
+    input.value = run === null ? "" : stepText(visited?.step ?? run.step);
   };
   const go = () => {
     const step = parseCount(input.value);
@@ -142,14 +149,14 @@ function createPlace(store) {
   return {
     root: element("div", { class: "place" }, input, end),
     /** @param {State} state */
-    draw({ run, then, history }) {
+    draw({ run, visited, rows }) {
       if (document.activeElement !== input) restore();
       input.disabled = !hasPast(run);
       write(
         end,
-        run === null || history === null
+        run === null || run.config === null || rows === null
           ? ""
-          : `/ ${stepText(then === null ? run.config.max_steps : run.step)}`,
+          : `/ ${stepText(visited === null ? run.config.max_steps : run.step)}`,
       );
     },
   };

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.browser.screen import Arrow, Screen, Strand, number
+from tests.browser.screen import Arrow, ParameterMark, Screen, number
 from tests.browser.twin import Twin
 from tests.plain import PHASES
 
@@ -64,37 +64,37 @@ def assert_values_agree(screen: Screen, twin: Twin) -> None:
     assert set(screen.edges) == {name for name in truth if ".weight" in name}
     assert set(screen.chips) == {name for name in truth if ".bias" in name}
     for name, value in truth.items():
-        assert_shows(screen.strands[name], value.item())
+        assert_shows(screen.parameter_marks[name], value.item())
     assert_colours_mean_it(list(screen.edges.values()), screen.bounds["weight"])
     assert_colours_mean_it(list(screen.chips.values()), screen.bounds["bias"])
 
 
-def assert_shows(strand: Strand, value: float) -> None:
-    assert float32(strand.value) == value, strand.name
-    assert strand.sign == ("positive" if value > 0 else "negative" if value < 0 else "zero"), strand
-    assert strand.glyph == ("+" if value > 0 else "-" if value < 0 else ""), strand
+def assert_shows(mark: ParameterMark, value: float) -> None:
+    assert float32(mark.value) == value, mark.name
+    assert mark.sign == ("positive" if value > 0 else "negative" if value < 0 else "zero"), mark
+    assert mark.glyph == ("+" if value > 0 else "-" if value < 0 else ""), mark
 
 
-def assert_colours_mean_it(strands: list[Strand], bound: float) -> None:
+def assert_colours_mean_it(parameter_marks: list[ParameterMark], bound: float) -> None:
     """Blue above zero, orange below; of one sign, the larger number is never paler nor thinner."""
-    for strand in strands:
-        assert hue(strand) == strand.sign or abs(float32(strand.value)) < bound * FAINT, strand
+    for mark in parameter_marks:
+        assert hue(mark) == mark.sign or abs(float32(mark.value)) < bound * FAINT, mark
     for sign in ("positive", "negative"):
         ordered = sorted(
-            (s for s in strands if s.sign == sign), key=lambda s: abs(float32(s.value))
+            (s for s in parameter_marks if s.sign == sign), key=lambda s: abs(float32(s.value))
         )
         for smaller, larger in itertools.pairwise(ordered):
             assert strength(smaller) <= strength(larger) + 2, (smaller, larger)
             assert (smaller.width or 0) <= (larger.width or 0), (smaller, larger)
 
 
-def hue(strand: Strand) -> str:
-    red, _, blue = (channel - grey for channel, grey in zip(strand.colour, GREY, strict=True))
+def hue(mark: ParameterMark) -> str:
+    red, _, blue = (channel - grey for channel, grey in zip(mark.colour, GREY, strict=True))
     return "positive" if blue > red else "negative" if red > blue else "zero"
 
 
-def strength(strand: Strand) -> float:
-    return math.dist(strand.colour, GREY)
+def strength(mark: ParameterMark) -> float:
+    return math.dist(mark.colour, GREY)
 
 
 def assert_gradient_arrows_agree(screen: Screen, twin: Twin) -> None:

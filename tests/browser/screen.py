@@ -11,7 +11,7 @@ from tests.running import Server
 READ = """() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const text = (selector, root = document) => root.querySelector(selector)?.textContent ?? null;
-  const strand = (group) => {
+  const parameterMark = (group) => {
     const line = group.querySelector(".line");
     const body = getComputedStyle(line ?? group.querySelector(".square"));
     const sign = group.querySelector(".sign").getAttribute("d") ?? "";
@@ -45,8 +45,8 @@ READ = """() => {
     state: tr.children[3].dataset.state,
   });
   return {
-    edges: all("#network .edge").map(strand),
-    chips: all("#network .chip").map(strand),
+    edges: all("#network .edge").map(parameterMark),
+    chips: all("#network .chip").map(parameterMark),
     arrows: all("#network .arrow[data-name]").map(arrow),
     against: all("#network .note[data-kind=disagreement]").map((note) => note.dataset.name),
     scales: all("#network .legend .sample").map((sample) => all(".tick", sample).map((tick) => tick.textContent)),
@@ -74,7 +74,8 @@ READ = """() => {
 }"""
 
 STANDS = """([step, phase]) => {
-  const { moment, run } = window.livegrad.store.state;
+  const { data, moment, run } = window.livegrad.store.state;
+  if (data === null) return false; // its points make the drawing anew
   if (moment === null || moment.step !== step || moment.phase !== phase) return false;
   if (run.state === "running" || run.step !== step || run.phase !== phase) return false;
   if (phase === "step" && step > 0 && moment.before === null) return false;
@@ -85,7 +86,7 @@ SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 @dataclass(frozen=True)
-class Strand:
+class ParameterMark:
     """An edge or a bias chip. `value` is the exact text of its float32."""
 
     name: str
@@ -114,8 +115,8 @@ class Arrow:
 class Screen:
     """Everything that one reading found."""
 
-    edges: dict[str, Strand]
-    chips: dict[str, Strand]
+    edges: dict[str, ParameterMark]
+    chips: dict[str, ParameterMark]
     arrows: dict[str, dict[str, Arrow]]  # kind → name → arrow
     against: list[str]  # marked: Δ goes against −.grad
     # kind → the magnitude below which there is no arrow, as the legend prints it
@@ -125,7 +126,7 @@ class Screen:
     raw: dict[str, Any] = field(repr=False)
 
     @property
-    def strands(self) -> dict[str, Strand]:
+    def parameter_marks(self) -> dict[str, ParameterMark]:
         return self.edges | self.chips
 
 
@@ -159,8 +160,8 @@ class Dashboard:
             name: number(raw["legend"][raw["legend"].index(name) + 1]) for name in raw["ramps"]
         }
         return Screen(
-            strands(raw["edges"]),
-            strands(raw["chips"]),
+            parameter_marks(raw["edges"]),
+            parameter_marks(raw["chips"]),
             arrows,
             raw["against"],
             floors,
@@ -180,8 +181,8 @@ class Dashboard:
         self.element(name).locator("rect.hit, rect.box").first.click()
 
 
-def strands(raw: list[dict[str, Any]]) -> dict[str, Strand]:
-    found = [Strand(**one | {"colour": tuple(one["colour"][:3])}) for one in raw]
+def parameter_marks(raw: list[dict[str, Any]]) -> dict[str, ParameterMark]:
+    found = [ParameterMark(**one | {"colour": tuple(one["colour"][:3])}) for one in raw]
     assert len({one.name for one in found}) == len(found), "two edges of one name"
     return {one.name: one for one in found}
 

@@ -116,15 +116,22 @@ def half_way(dashboard: Dashboard) -> None:
     dashboard.wait("() => livegrad.store.state.moment.phase !== 'step' && framesDue === 0")
 
 
+# The notice has gone, and the drawing below it has been made anew for its new size.
+SETTLED = """() => {
+  if (document.querySelector("#notice").childElementCount > 0) return false;
+  const { width, height } = document.querySelector("#network .network").getBoundingClientRect();
+  const drawn = document.querySelector("#network .drawing").viewBox.baseVal;
+  return Math.round(width) === drawn.width && Math.round(height) === drawn.height;
+}"""
+
+
 def training(dashboard: Dashboard) -> None:
     dashboard.stands_at(0)
     dashboard.page.click("#train")
     dashboard.wait(
         "() => { const { run, busy } = livegrad.store.state; return !busy && run.state === 'running' && run.step > 5; }"
     )
-    dashboard.page.wait_for_timeout(
-        500
-    )  # the notice has gone, and what stood below it has its new place and size
+    dashboard.wait(SETTLED)
 
 
 def diverged(dashboard: Dashboard) -> None:
@@ -163,7 +170,9 @@ def scene(request: pytest.FixtureRequest) -> Prepare:
 def open_scene(
     scene: Prepare, server: Server, make_run: MakeRun, open_page: OpenPage, **options: Any
 ) -> Dashboard:
-    dashboard = open_page(server, make_run(zero_grad=scene is not half_way), **options)
+    dashboard = open_page(
+        server, make_run(zero_grad=scene is not half_way, max_steps=1_000_000), **options
+    )
     scene(dashboard)
     return dashboard
 

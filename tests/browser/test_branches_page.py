@@ -126,9 +126,9 @@ def test_start_again_goes_on_from_the_very_first_step(
 def lies_over_the_charts(server: Server, board: Dashboard, other: str, run: str, step: int) -> None:
     """The key of the loss names the other run, its loss at the step on the screen and where the two part."""
     truth: Any = server.get(f"/runs/{run}/divergence", params={"other": other})
-    row = board.page.locator("#loss .readout-row", has=board.page.locator(".take-off"))
+    row = board.page.locator("#loss .readout-row", has=board.page.locator(".remove-overlay"))
     expect(row).to_have_count(1)
-    expect(row).to_contain_text(f"parts at {truth['step']} by {truth['difference']:.3g}")
+    expect(row).to_contain_text(f"differs at step {truth['step']} by {truth['difference']:.3g}")
     name = server.get(f"/runs/{other}")["name"]
     at = {"name": "loss", "from": step, "to": step}
     (loss,) = server.get(f"/runs/{other}/series", params=at)["series"][0]["values"]
@@ -154,15 +154,16 @@ def test_the_list_is_a_tree_and_ticked_runs_are_laid_over_each_other(
     expect(page.locator(f'[id="tick-{child}"]')).to_be_disabled()
     page.locator(f'[id="tick-{parent}"]').check()
     lies_over_the_charts(server, board, parent, child, 120)
-    expect(compare).to_have_text("Compare 2 runs in large")
+    expect(compare).to_have_text("Compare 2 runs")
     compare.click()
     overlay = page.locator("dialog.comparing")
-    expect(overlay.locator(".partings li")).to_have_count(1)
-    words = overlay.locator(".partings li").inner_text()
+    expect(overlay.locator(".divergences li")).to_have_count(1)
+    words = overlay.locator(".divergences li").inner_text()
     truth: Any = server.get(f"/runs/{child}/divergence", params={"other": parent})
     assert truth["step"] == 41
     assert (
-        "“child” and “parent” are the same, bit for bit, to step 40, and part at step 41" in words
+        "“child” and “parent” are the same, bit for bit, up to step 40. At step 41 they differ"
+        in words
     )
     assert truth["parameter"] in words
     assert f"{truth['difference']:.4g}" in words
@@ -188,9 +189,9 @@ def test_what_lies_over_the_charts_stays_when_runs_change_places_and_is_taken_of
     lies_over_the_charts(server, board, parent, child, 120)  # its newest
     page.locator("#open-parent").click()
     lies_over_the_charts(server, board, child, parent, 40)  # a look back
-    off = page.get_by_role("button", name="Take child off the charts")
+    off = page.get_by_role("button", name="Remove child from the charts")
     off.focus()
     page.keyboard.press("Enter")
     expect(off).to_have_count(0)
-    assert page.evaluate("window.livegrad.store.state.laid") == []
+    assert page.evaluate("window.livegrad.store.state.overlaid") == []
     server.client.delete(f"/api/runs/{child}")

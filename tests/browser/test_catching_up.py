@@ -29,12 +29,12 @@ CUT = """
 })();
 """
 HOLDS = """(last) => {
-  const { history } = livegrad.store.state;
-  return history !== null && history.length === last + 1 && history.steps[last] === last;
+  const { rows } = livegrad.store.state;
+  return rows !== null && rows.length === last + 1 && rows.steps[last] === last;
 }"""
 
 ROWS = """() => {
-  const { steps, loss, length } = livegrad.store.state.history;
+  const { steps, loss, length } = livegrad.store.state.rows;
   return [[...steps.subarray(0, length)], [...loss.subarray(0, length)]];
 }"""
 HEADER_BYTES = 32

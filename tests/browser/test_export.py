@@ -165,7 +165,9 @@ def test_files_of_a_step_and_of_the_run_are_the_servers(
     )
     table = taken(page, "history.csv", tmp_path)
     assert table.read_text() == server.client.get(f"{base}/history.csv").text
-    assert "301 of 301 rows" in page.inner_text("li:has(> [id='export-history.csv']) .exports-told")
+    assert "301 of 301 rows" in page.inner_text(
+        "li:has(> [id='export-history.csv']) .exports-status"
+    )
 
 
 def test_a_refusal_is_said_beside_its_button(
@@ -195,7 +197,7 @@ def test_what_is_taken_is_the_step_on_the_screen_then_as_now(
     page.fill("#place", "123")
     page.press("#place", "Enter")
     page.wait_for_function(
-        "() => window.livegrad.store.state.then?.moment?.step === 123 && window.framesDue === 0"
+        "() => window.livegrad.store.state.visited?.moment?.step === 123 && window.framesDue === 0"
     )
     page.click("#open-export")
     path = taken(page, "svg", tmp_path)
@@ -229,7 +231,7 @@ def row_of(page: Page, offer: str) -> Locator:
 
 WATCH = """(row) => {
   window.seen = [];
-  const [bar, told] = ["progress", ".exports-told"].map((part) => row.querySelector(part));
+  const [bar, told] = ["progress", ".exports-status"].map((part) => row.querySelector(part));
   const note = () => window.seen.push([bar.value, told.textContent]);
   new MutationObserver(note).observe(row, {subtree: true, childList: true, characterData: true, attributes: true});
 }"""
@@ -243,7 +245,7 @@ def test_what_takes_long_shows_rows_done_of_rows(
     row = row_of(page, offer)
     row.evaluate(WATCH)
     assert taken(page, offer, tmp_path).stat().st_size > 1e6
-    expect(row.locator(".exports-told")).to_contain_text("✓")
+    expect(row.locator(".exports-status")).to_contain_text("✓")
     seen = page.evaluate("window.seen")
     counted = [re.match(r"([\d,]+) of ([\d,]+) rows", text) for _, text in seen]
     parts = [[int(part.replace(",", "")) for part in match.groups()] for match in counted if match]
@@ -267,7 +269,7 @@ def test_cancel_ends_the_servers_work_and_says_so(long: Server, open_page: OpenP
         page.click(f"[id='export-{offer}']")
         row.get_by_text(re.compile(r"[1-9][\d,]* of [\d,]+ rows")).wait_for()
         row.get_by_role("button", name="Cancel").click()
-        expect(row.locator(".exports-told")).to_have_text("Cancelled.")
+        expect(row.locator(".exports-status")).to_have_text("Cancelled.")
         expect(page.locator(f"[id='export-{offer}']")).to_be_focused()
         page.wait_for_timeout(500)
         told = long.client.get(asked[-1]).json()
@@ -286,7 +288,7 @@ def test_a_table_that_breaks_off_says_why_in_the_servers_words(
         page = opened(open_page, damaged, "10000000", 79_999)
         for offer in ("history.csv", "history.parquet"):
             page.click(f"[id='export-{offer}']")
-            expect(row_of(page, offer).locator(".exports-told")).to_contain_text(
+            expect(row_of(page, offer).locator(".exports-status")).to_contain_text(
                 "run log are damaged"
             )
         page.context.close()

@@ -102,7 +102,7 @@ def test_a_row_of_the_table_lights_up_its_edge(dashboard: Dashboard) -> None:
     expect(tooltip(dashboard)).to_be_hidden()
     page.mouse.move(2, 2)
     expect(page.locator("#network [data-lit]")).to_have_count(0)
-    expect(page.locator("#inspector .selected")).to_have_text("Point at anything")
+    expect(page.locator("#inspector .selected")).to_have_text("Nothing selected")
 
 
 def test_a_unit_shows_its_three_numbers_and_what_it_computes(dashboard: Dashboard) -> None:
@@ -161,7 +161,7 @@ def test_a_click_pins_and_escape_frees(dashboard: Dashboard) -> None:
     expect(dashboard.page.locator("#inspector .pin")).to_contain_text("pinned")
     expect(dashboard.element(name)).to_have_attribute("aria-pressed", "true")
     dashboard.page.keyboard.press("Escape")
-    expect(dashboard.page.locator("#inspector .selected")).to_have_text("Point at anything")
+    expect(dashboard.page.locator("#inspector .selected")).to_have_text("Nothing selected")
 
 
 def test_the_formula_worked_out_on_the_page_is_pytorchs_gradient(dashboard: Dashboard) -> None:

@@ -44,7 +44,7 @@ def test_a_held_arrow_goes_on_through_the_past(
     for _ in range(5):
         board.page.keyboard.down("ArrowLeft")
     board.page.keyboard.up("ArrowLeft")
-    board.wait("() => livegrad.store.state.then?.step === 25")
+    board.wait("() => livegrad.store.state.visited?.step === 25")
 
 
 @pytest.mark.parametrize("text", ["0x10", "1e", "0b1", " ", "1_0", "Infinity", "-1", "2e6"])

@@ -205,8 +205,8 @@ def test_a_window_that_changes_its_size_goes_on_showing_the_same_numbers(
         dashboard.page.set_viewport_size({"width": size[0], "height": size[1]})
         dashboard.wait(SETTLED)
         again = dashboard.read()
-        assert {name: strand.value for name, strand in again.strands.items()} == {
-            name: strand.value for name, strand in shown.strands.items()
+        assert {name: mark.value for name, mark in again.parameter_marks.items()} == {
+            name: mark.value for name, mark in shown.parameter_marks.items()
         }
         assert set(again.arrows["change"]) == set(shown.arrows["change"])
 

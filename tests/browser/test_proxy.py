@@ -52,7 +52,7 @@ def test_the_one_time_link_leads_to_the_page(visitor: Page, behind: tuple[Server
     visitor.goto(proxy.url + server.first_line.rpartition("/")[2])
     expect(visitor.locator("#network svg")).to_be_visible()
     visitor.goto(proxy.url + server.first_line.rpartition("/")[2])  # used: on to the sign-in page
-    expect(visitor.locator("#answer")).to_contain_text("used already")
+    expect(visitor.locator("#answer")).to_contain_text("was used already")
 
 
 def test_a_whole_session_stays_below_the_prefix(
@@ -70,10 +70,10 @@ def test_a_whole_session_stays_below_the_prefix(
     visitor.click("#train")
     server.wait(run, "paused")
     visitor.reload()
-    board.wait("() => livegrad.store.state.history?.length > 20 && framesDue === 0")
+    board.wait("() => livegrad.store.state.rows?.length > 20 && framesDue === 0")
     visitor.keyboard.press("ArrowLeft")
     board.wait(
-        "() => livegrad.store.state.then?.moment?.step === livegrad.store.state.run.step - 1"
+        "() => livegrad.store.state.visited?.moment?.step === livegrad.store.state.run.step - 1"
     )
     visitor.keyboard.press("End")
     visitor.click("#open-form")

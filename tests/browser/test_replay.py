@@ -50,10 +50,12 @@ class Opened:
         self.page.fill("#place", str(step))
         self.page.press("#place", "Enter")
         self.page.wait_for_function(
-            "() => (({then}) => then === null || then.moment?.step === then.step)(livegrad.store.state)"
+            "() => (({visited}) => visited === null || visited.moment?.step === visited.step)(livegrad.store.state)"
         )
         return int(
-            self.page.evaluate("(({then, run}) => then?.step ?? run.step)(livegrad.store.state)")
+            self.page.evaluate(
+                "(({visited, run}) => visited?.step ?? run.step)(livegrad.store.state)"
+            )
         )
 
     def edges(self) -> dict[str, float]:
@@ -102,7 +104,7 @@ def test_every_step_of_a_run_that_fits_is_there(
 ) -> None:
     path = written(server, run, tmp_path, "4MB")
     replay = open_file(path)
-    assert f"every one of {STEPS + 1:,} steps" in replay.page.inner_text("#bar")
+    assert f"all {STEPS + 1:,} steps" in replay.page.inner_text("#bar")
     for step in (0, 1, 777, 1999, STEPS):
         assert replay.go(step) == step
         assert replay.edges() == recorded(server, run, step)
@@ -136,15 +138,15 @@ def test_it_plays_and_goes_by_keys(
     replay = open_file(written(server, run, tmp_path, "900KB"))
     page = replay.page
     page.keyboard.press("Home")
-    page.wait_for_function("() => livegrad.store.state.then?.moment?.step === 0")
+    page.wait_for_function("() => livegrad.store.state.visited?.moment?.step === 0")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("() => livegrad.store.state.then?.moment?.step > 0")
+    page.wait_for_function("() => livegrad.store.state.visited?.moment?.step > 0")
     page.keyboard.press("p")
-    page.wait_for_function("() => livegrad.store.state.then === null", timeout=60_000)
+    page.wait_for_function("() => livegrad.store.state.visited === null", timeout=60_000)
     # drawn in the next frame
     expect(page.locator("#step")).to_have_text(f"step {STEPS:,} / {STEPS:,}")
     page.click("#play-back")
-    page.wait_for_function(f"() => livegrad.store.state.then?.moment?.step < {STEPS - 100}")
+    page.wait_for_function(f"() => livegrad.store.state.visited?.moment?.step < {STEPS - 100}")
     assert replay.complaints == []
 
 

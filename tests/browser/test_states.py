@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import MakeRun, OpenPage
@@ -150,8 +150,8 @@ def test_a_run_that_diverged_says_what_happened_and_what_to_try(
     screen = dashboard.stands_at(60)
     assert "diverged" in screen.raw["badge"]
     assert "Diverged: the loss is nan" in screen.raw["notice"]
-    assert {strand.value for strand in screen.strands.values()} == {"nan"}
-    assert {strand.sign for strand in screen.strands.values()} == {"nan"}
+    assert {mark.value for mark in screen.parameter_marks.values()} == {"nan"}
+    assert {mark.sign for mark in screen.parameter_marks.values()} == {"nan"}
     assert "nan" in dashboard.page.locator("#network .note").all_text_contents()
     paths = dashboard.page.locator("#network path").evaluate_all(
         "(all) => all.map((path) => path.getAttribute('d'))"
@@ -175,16 +175,18 @@ def test_a_lost_connection_says_so_and_comes_back_by_itself(
         dashboard = open_page(server, run)
         dashboard.stands_at(0)
         server.command(run, "step", count=3)
-        values = {name: strand.value for name, strand in dashboard.stands_at(3).strands.items()}
+        values = {name: mark.value for name, mark in dashboard.stands_at(3).parameter_marks.items()}
         assert server.stop() == 0
         expect(badge(dashboard)).to_have_text("connection lost")
         expect(notice(dashboard)).to_contain_text("Connection lost")
         expect(dashboard.page.locator("#train")).to_be_disabled()
-        assert {name: strand.value for name, strand in dashboard.read().strands.items()} == values
+        assert {
+            name: mark.value for name, mark in dashboard.read().parameter_marks.items()
+        } == values
     with serving(tmp_path / "data", "--port", str(server.port)) as again:
         expect(badge(dashboard)).to_have_text("interrupted")
         assert {
-            name: strand.value for name, strand in dashboard.stands_at(3).strands.items()
+            name: mark.value for name, mark in dashboard.stands_at(3).parameter_marks.items()
         } == values
         assert again.get(f"/runs/{run}")["step"] == 3
         dashboard.page.close()
@@ -196,7 +198,7 @@ def test_a_link_to_a_run_that_was_deleted_says_so(
     complaints.forgive(r"WebSocket connection to|status of 404")
     dashboard = open_page(server, "nowhere")
     expect(badge(dashboard)).to_have_text("no run")
-    expect(notice(dashboard)).to_contain_text("This run is not here")
+    expect(notice(dashboard)).to_contain_text("This run does not exist")
 
 
 @pytest.fixture(scope="module")
@@ -244,14 +246,14 @@ def test_a_server_started_again_with_another_folder_leaves_no_blank_page(
         dashboard = open_page(server, first)
         dashboard.stands_at(30)
         dashboard.page.evaluate(
-            "(id) => livegrad.store.dispatch({ type: 'lay', id, isLaid: true })", other
+            "(id) => livegrad.store.dispatch({ type: 'overlay', id, isShown: true })", other
         )
         dashboard.page.keyboard.press("ArrowLeft")  # looks back, with another run beside it
-        dashboard.wait("() => livegrad.store.state.then?.moment?.step === 29")
+        dashboard.wait("() => livegrad.store.state.visited?.moment?.step === 29")
         server.stop()
     with serving(tmp_path / "two", port=server.port) as successor:
         new = first_run(successor)
-        expect(notice(dashboard)).to_contain_text("This run is not here")
+        expect(notice(dashboard)).to_contain_text("This run does not exist")
         expect(badge(dashboard)).to_have_text("no run")
         for card in ("#bar", "#transport", "#network", "#timeline"):
             expect(dashboard.page.locator(card)).to_be_visible()
@@ -259,7 +261,7 @@ def test_a_server_started_again_with_another_folder_leaves_no_blank_page(
         dashboard.page.locator("dialog[open] .run-open").first.click()
         dashboard.wait("(id) => livegrad.store.state.run?.id === id && framesDue === 0", new)
         expect(dashboard.page.locator("#network svg")).to_be_visible()
-        assert dashboard.page.evaluate("() => livegrad.store.state.laid.length") == 0
+        assert dashboard.page.evaluate("() => livegrad.store.state.overlaid.length") == 0
 
 
 def test_a_run_that_is_deleted_elsewhere_while_it_is_on_the_screen_is_said_to_be_gone(
@@ -275,7 +277,86 @@ def test_a_run_that_is_deleted_elsewhere_while_it_is_on_the_screen_is_said_to_be
         expect(dashboard.page.locator("dialog[open] .run-open")).to_have_count(2)
         server.client.delete(f"/api/runs/{run}")
         dashboard.page.keyboard.press("Escape")
-        expect(notice(dashboard)).to_contain_text("This run is not here")
+        expect(notice(dashboard)).to_contain_text("This run does not exist")
         expect(badge(dashboard)).to_have_text("no run")
         dashboard.page.goto(f"{server.url}/#run={other}")
         dashboard.wait("(id) => livegrad.store.state.run?.id === id", other)
+
+
+def sign_in(page: Page, token: str) -> None:
+    page.fill("#token", token)
+    page.press("#token", "Enter")
+    expect(page.locator("#network svg")).to_be_visible()
+
+
+def test_after_a_restart_with_another_token_the_page_asks_to_sign_in_again(
+    tmp_path: Path, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive(AWAY)
+    complaints.forgive(r"WebSocket connection to|status of 401|Failed to load resource")
+    with serving(tmp_path / "data", "--token", "the-first-token-1") as server:
+        run = first_run(server)
+        dashboard = open_page(server, run)
+        sign_in(dashboard.page, "the-first-token-1")
+        dashboard.stands_at(0)
+        server.command(run, "step", count=3)
+        dashboard.stands_at(3)
+        assert server.stop() == 0
+    with serving(tmp_path / "data", "--token", "the-second-token", port=server.port) as again:
+        expect(badge(dashboard)).to_have_text("signed out")
+        expect(notice(dashboard)).to_contain_text("You need to sign in again")
+        expect(dashboard.page.locator("#train")).to_be_disabled()
+        notice(dashboard).get_by_role("link", name="Sign in").click()
+        sign_in(dashboard.page, "the-second-token")
+        expect(badge(dashboard)).to_have_text("interrupted")
+        dashboard.stands_at(3)
+        assert dashboard.page.evaluate("() => livegrad.store.state.opened") == run
+        assert again.get(f"/runs/{run}")["step"] == 3
+        dashboard.page.close()
+
+
+def test_a_page_that_was_signed_out_goes_on_once_another_tab_has_signed_in(
+    tmp_path: Path, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.forgive(AWAY)
+    complaints.forgive(r"WebSocket connection to|status of 401|Failed to load resource")
+    with serving(tmp_path / "data", "--token", "the-first-token-1") as server:
+        dashboard = open_page(server)
+        sign_in(dashboard.page, "the-first-token-1")
+        dashboard.stands_at(0)
+        assert server.stop() == 0
+    with serving(tmp_path / "data", "--token", "the-second-token", port=server.port):
+        expect(badge(dashboard)).to_have_text("signed out")
+        other = dashboard.page.context.new_page()
+        other.goto(f"{server.url}/signin.html")
+        sign_in(other, "the-second-token")
+        expect(badge(dashboard)).to_have_text("interrupted")
+        expect(notice(dashboard)).not_to_contain_text("sign in")
+        dashboard.page.context.close()
+
+
+def test_a_run_whose_configuration_cannot_be_read_shows_none(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
+    with serving(tmp_path / "data") as server:
+        run = first_run(server)
+    (log,) = (tmp_path / "data").glob("*.sqlite3")
+    with sqlite3.connect(log) as db:
+        db.execute("UPDATE runs SET config = '{' WHERE id = ?", (run,))
+    db.close()
+    with serving(tmp_path / "data") as server:
+        assert server.get(f"/runs/{run}")["config"] is None
+        dashboard = open_page(server, run)
+        expect(badge(dashboard)).to_have_text("failed")
+        expect(notice(dashboard)).to_contain_text("This run cannot be read")
+        expect(notice(dashboard)).to_contain_text("damaged")
+        bar = dashboard.page.locator("#bar")
+        expect(bar).to_contain_text("its configuration cannot be read")
+        expect(bar).not_to_contain_text("SGD")
+        expect(dashboard.page.locator("#lr")).to_have_value("")
+        expect(dashboard.page.locator(".pace-text")).to_have_text("")
+        dashboard.page.click("#open-runs")
+        row = dashboard.page.locator("dialog[open] .runs li")
+        expect(row).to_contain_text("its configuration cannot be read")
+        expect(row.get_by_role("button", name="Start again")).to_be_disabled()
+        dashboard.page.close()

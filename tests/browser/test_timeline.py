@@ -11,11 +11,12 @@ from tests.browser.screen import Dashboard
 from tests.running import Server
 
 THERE = """step => {
-  const { then } = window.livegrad.store.state;
-  return then !== null && then.step === step && then.moment?.step === step && !then.isMoving && window.framesDue === 0;
+  const { visited } = window.livegrad.store.state;
+  const isThere = visited?.step === step && visited.moment?.step === step;
+  return isThere && !visited.isMoving && window.framesDue === 0;
 }"""
-LIVE = "() => window.livegrad.store.state.then === null && window.framesDue === 0"
-SHOWN = "() => window.livegrad.store.state.then?.moment?.step ?? null"
+LIVE = "() => window.livegrad.store.state.visited === null && window.framesDue === 0"
+SHOWN = "() => window.livegrad.store.state.visited?.moment?.step ?? null"
 ADAM = {"kind": "adam", "lr": 0.03}
 
 
@@ -79,11 +80,13 @@ def assert_shows(board: Dashboard, server: Server, run: str, step: int) -> None:
         grads = (
             None if parameter["grad"] is None else np.array(parameter["grad"], np.float32).ravel()
         )
-        strands = [s for n, s in screen.strands.items() if n.startswith(parameter["name"] + "[")]
-        assert [float32(strand.value) for strand in strands] == values.tolist()
-        for index, strand in enumerate(strands):
-            gradient = screen.arrows["gradient"].get(strand.name)
-            change = screen.arrows["change"].get(strand.name)
+        parameter_marks = [
+            s for n, s in screen.parameter_marks.items() if n.startswith(parameter["name"] + "[")
+        ]
+        assert [float32(mark.value) for mark in parameter_marks] == values.tolist()
+        for index, mark in enumerate(parameter_marks):
+            gradient = screen.arrows["gradient"].get(mark.name)
+            change = screen.arrows["change"].get(mark.name)
             if gradient is not None:
                 assert grads is not None
                 assert gradient.direction == ("up" if -grads[index] > 0 else "down")
@@ -116,7 +119,7 @@ def test_any_step_on_the_screen_is_the_stored_one_while_training_runs(
     assert board.about()["state"] == "running"
     newest = board.page.evaluate("window.livegrad.store.state.run.step")
     board.wait("step => window.livegrad.store.state.run.step > step", newest)
-    assert "live is at" in board.page.locator(".when").inner_text()
+    assert "training is at step" in board.page.locator(".when").inner_text()
 
 
 def test_the_values_shown_then_are_the_bytes_of_the_record(
@@ -128,7 +131,7 @@ def test_the_values_shown_then_are_the_bytes_of_the_record(
         type_step(board, step)
         board.wait(THERE, step)
         shown = board.page.evaluate(
-            """() => { const { values } = window.livegrad.store.state.then.moment;
+            """() => { const { values } = window.livegrad.store.state.visited.moment;
             return [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]; }"""
         )
         body = server.client.get(
@@ -144,7 +147,8 @@ def test_dragging_goes_anywhere_and_rests_on_the_exact_step(
     board = opened(open_page, server, run, 800)
     drag_to(board, 0.1, 0.7, 0.3, 0.5)
     board.wait(
-        "() => { const { then } = window.livegrad.store.state; return then && then.step === then.moment?.step; }"
+        "() => (({ visited }) => visited && visited.step === visited.moment?.step)"
+        "(window.livegrad.store.state)"
     )
     step = board.page.evaluate(SHOWN)
     assert 380 <= step <= 420  # the middle of a timeline that reaches to step 800
@@ -213,15 +217,15 @@ def test_history_plays_forwards_and_backwards_at_the_speed_asked_for(
     page.locator("#playback-speed").press("Enter")
     page.locator("#play-on").click()
     board.wait(
-        "() => { const { then } = window.livegrad.store.state; return (then?.moment?.step ?? 0) >= 40; }"
+        "() => { const { visited } = window.livegrad.store.state; return (visited?.moment?.step ?? 0) >= 40; }"
     )
     page.locator("#play-on").click()
-    stopped = page.evaluate("window.livegrad.store.state.then.step")
+    stopped = page.evaluate("window.livegrad.store.state.visited.step")
     assert 40 <= stopped < 200
     assert_shows(board, server, run, stopped)
     page.keyboard.press("Shift+P")
     board.wait(
-        "step => { const { then } = window.livegrad.store.state; return then.moment?.step <= step - 20; }",
+        "step => { const { visited } = window.livegrad.store.state; return visited.moment?.step <= step - 20; }",
         stopped,
     )
     for _ in range(5):
@@ -255,16 +259,16 @@ def test_it_is_plain_whether_the_screen_shows_then_or_now(
         "120",
     ]
     assert (
-        page.locator("#timeline[data-then]").count()
-        == page.locator("#network[data-then]").count()
+        page.locator("#timeline[data-visited]").count()
+        == page.locator("#network[data-visited]").count()
         == 1
     )
     text = page.locator("#track").get_attribute("aria-valuetext")
     assert text is not None
-    assert text.startswith("step 45 of 120, then, loss ")
+    assert text.startswith("step 45 of 120, loss ")
     page.locator("#live").click()
     board.wait(LIVE)
-    assert page.locator("[data-then]").count() == 0
+    assert page.locator("[data-visited]").count() == 0
 
 
 def test_a_click_on_a_chart_goes_to_that_step(
@@ -294,8 +298,8 @@ def test_memory_stays_bounded_when_one_looks_everywhere(
     most = 16 * 1024 * 1024
     for step in range(0, 12_000, 64):
         type_step(board, step)
-        board.wait("step => window.livegrad.store.state.then?.moment?.step === step", step)
-    held = board.page.evaluate("window.livegrad.archive().bytes")
+        board.wait("step => window.livegrad.store.state.visited?.moment?.step === step", step)
+    held = board.page.evaluate("window.livegrad.recordCache().bytes")
     record_bytes = board.page.evaluate("window.livegrad.store.state.layout.floats * 4")
     assert record_bytes * 12_000 > most, "the whole run would not fit"
     assert most / 2 < held <= most
@@ -308,7 +312,7 @@ def test_a_phone_has_the_timeline_under_the_thumb(
     board = opened(open_page, server, run, 90, width=390, height=844)
     page = board.page
     drag_to(board, 0.2, 0.5)
-    board.wait("() => window.livegrad.store.state.then?.moment !== null")
+    board.wait("() => window.livegrad.store.state.visited?.moment !== null")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for control in ("#track", "#play-back", "#play-on", "#place", "#continue", "#live"):
         box = page.locator(control).bounding_box()

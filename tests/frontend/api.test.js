@@ -3,15 +3,21 @@ import { afterEach, test } from "node:test";
 import { api, problemOf, Refusal } from "../../frontend/api.js";
 
 const real = globalThis.fetch;
-afterEach(() => void (globalThis.fetch = real));
+afterEach(() => {
+  globalThis.fetch = real;
+});
 
-/** @param {() => Promise<Response>} answer @returns {{path: string, options: any}[]} what was asked */
+/**
+ * @param {() => Promise<Response>} answer
+ * @returns {{path: string, options: any}[]} what was asked
+ */
 function answerWith(answer) {
   /** @type {{path: string, options: any}[]} */
   const asked = [];
-  globalThis.fetch = async (path, options) => (
-    asked.push({ path: String(path), options }), answer()
-  );
+  globalThis.fetch = async (path, options) => {
+    asked.push({ path: String(path), options });
+    return answer();
+  };
   return asked;
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  createCatchUp,
+  createBackfill,
   cut,
   EVERY_MS,
   MOST_STEPS,
@@ -27,13 +27,13 @@ function errands({ isAtRest = false } = {}) {
         )
       );
     };
-  const catchUp = createCatchUp({
+  const backfill = createBackfill({
     exact: ask("exact"),
     thinned: ask("thinned"),
     isAtRest: () => world.isAtRest,
-    later: (callback, ms) => timers.push({ callback, ms }),
+    setTimer: (callback, ms) => timers.push({ callback, ms }),
   });
-  return { catchUp, asked, answers, timers, world };
+  return { backfill, asked, answers, timers, world };
 }
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -51,50 +51,50 @@ test("as many steps as are fetched exactly, and one more: that comes thinned", a
     [0, "exact"],
     [1, "thinned"],
   ])) {
-    const { catchUp, asked } = errands();
-    await catchUp.begun(10, Promise.resolve());
-    catchUp.greeted(10 + MOST_STEPS + more);
+    const { backfill, asked } = errands();
+    await backfill.begun(10, Promise.resolve());
+    backfill.greeted(10 + MOST_STEPS + more);
     assert.deepEqual(asked, [[how, 11, 10 + MOST_STEPS + more]]);
   }
 });
 
 test("one fetch at a time; the next while training goes on only after a rest", async () => {
-  const { catchUp, asked, answers, timers } = errands();
-  await catchUp.begun(0, Promise.resolve());
-  catchUp.took({ first: 10, count: 1, skipped: 9 });
-  catchUp.look();
-  catchUp.took({ first: 20, count: 1, skipped: 9 });
-  catchUp.look();
+  const { backfill, asked, answers, timers } = errands();
+  await backfill.begun(0, Promise.resolve());
+  backfill.took({ first: 10, count: 1, skipped: 9 });
+  backfill.look();
+  backfill.took({ first: 20, count: 1, skipped: 9 });
+  backfill.look();
   assert.deepEqual(asked, [["exact", 1, 9]]);
   answers[0].resolve();
   await settle();
-  catchUp.look();
+  backfill.look();
   assert.equal(asked.length, 1);
   assert.equal(timers[0].ms, EVERY_MS);
   timers[0].callback();
   assert.deepEqual(asked[1], ["exact", 11, 19]);
 });
 
-test("what could not be fetched is missing still, and is asked for at the next greeting, not before", async () => {
-  const { catchUp, asked, answers, timers } = errands({ isAtRest: true });
-  await catchUp.begun(5, Promise.resolve());
-  catchUp.greeted(8);
+test("what could not be fetched is asked for again after the next hello, not before", async () => {
+  const { backfill, asked, answers, timers } = errands({ isAtRest: true });
+  await backfill.begun(5, Promise.resolve());
+  backfill.greeted(8);
   answers[0].reject(new Error("the server is gone again"));
   await settle();
   timers[0].callback();
-  catchUp.look();
+  backfill.look();
   assert.equal(asked.length, 1);
-  catchUp.greeted(12);
+  backfill.greeted(12);
   assert.deepEqual(asked[1], ["exact", 6, 12]);
 });
 
-test("while the whole past is on its way nothing else is fetched, and what was skipped meanwhile is afterwards", async () => {
-  const { catchUp, asked } = errands();
+test("while the past is loaded nothing else is fetched; skipped steps come after it", async () => {
+  const { backfill, asked } = errands();
   /** @type {() => void} */
   let arrive = () => {};
-  const begun = catchUp.begun(100, new Promise((resolve) => (arrive = () => resolve(undefined))));
-  catchUp.took({ first: 110, count: 1, skipped: 9 });
-  catchUp.look();
+  const begun = backfill.begun(100, new Promise((resolve) => (arrive = () => resolve(undefined))));
+  backfill.took({ first: 110, count: 1, skipped: 9 });
+  backfill.look();
   assert.deepEqual(asked, []);
   arrive();
   await begun;
@@ -102,10 +102,10 @@ test("while the whole past is on its way nothing else is fetched, and what was s
 });
 
 test("of a stretch that is being fetched, what was written anew is not wanted", async () => {
-  const { catchUp } = errands();
-  await catchUp.begun(0, Promise.resolve());
-  catchUp.took({ first: 50, count: 1, skipped: 49 });
-  catchUp.look();
-  catchUp.took({ first: 21, count: 2, skipped: 0 });
-  assert.deepEqual(catchUp.wanted(), { from: 1, to: 20 });
+  const { backfill } = errands();
+  await backfill.begun(0, Promise.resolve());
+  backfill.took({ first: 50, count: 1, skipped: 49 });
+  backfill.look();
+  backfill.took({ first: 21, count: 2, skipped: 0 });
+  assert.deepEqual(backfill.wanted(), { from: 1, to: 20 });
 });

@@ -58,7 +58,7 @@ test("listeners hear of frames that drew, after they drew", () => {
   assert.deepEqual(order, ["draw", "drawn"]);
 });
 
-test("measurements: time per frame with what its messages took, latency only where a record was drawn", () => {
+test("a sample is the time of a frame with its messages; latency needs a record", () => {
   const stats = createStats();
   stats.received(2);
   stats.stamped(Date.now() / 1000 - 0.25);

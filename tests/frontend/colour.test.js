@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { contrast, ENDS, weightColour } from "../../frontend/lib/colour.js";
+import { ENDS, weightColour } from "../../frontend/lib/colour.js";
 
 const CARDS = /** @type {[boolean, string][]} */ ([
   [false, "#ffffff"],
@@ -10,6 +10,21 @@ const CARDS = /** @type {[boolean, string][]} */ ([
 ]);
 const channels = (/** @type {string} */ hex) =>
   [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+
+/** Relative luminance as WCAG defines it, of "#rrggbb". @param {string} hex */
+function luminance(hex) {
+  const [r, g, b] = [1, 3, 5].map((at) => {
+    const share = Number.parseInt(hex.slice(at, at + 2), 16) / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** WCAG's contrast ratio of two colours, 1 to 21. @param {string} one @param {string} other */
+function contrast(one, other) {
+  const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}
 
 test("the ends and the middle of the ramp are the ones that are announced", () => {
   assert.equal(weightColour(-2, 2, false), ENDS.light.negative);
@@ -54,9 +69,4 @@ test("below zero red outweighs blue, above it blue outweighs red", () => {
       assert.ok(red > blue && coldBlue > coldRed, `${value} dark ${dark}`);
     }
   }
-});
-
-test("contrast is WCAG's", () => {
-  assert.equal(contrast("#000000", "#ffffff"), 21);
-  assert.equal(contrast("#777777", "#ffffff").toFixed(2), "4.48");
 });

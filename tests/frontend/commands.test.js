@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Refusal } from "../../frontend/api.js";
 import { createSend, permitted, toggle } from "../../frontend/commands.js";
-import { meaningOf } from "../../frontend/keys.js";
+import { handlerOf } from "../../frontend/keys.js";
 import { createStore } from "../../frontend/store.js";
 import { run } from "./frames.js";
 
@@ -20,7 +20,11 @@ test("one command at a time, but Pause and a turned knob always go through", asy
   const finish = [];
   const { store, send } = open(
     {},
-    (_, { kind }) => new Promise((resolve) => (sent.push(kind), finish.push(() => resolve({})))),
+    (_, { kind }) =>
+      new Promise((resolve) => {
+        sent.push(kind);
+        finish.push(() => resolve({}));
+      }),
   );
   const first = send({ kind: "step", count: 1 });
   assert.equal(store.state.busy, "step");
@@ -58,7 +62,15 @@ test("Train and Pause are one button, by the state", async () => {
   assert.deepEqual(kinds, [true, true, true, false, false]);
 });
 
-test("what is over permits nothing", () => {
+test("what the server allows is permitted, and nothing else", () => {
+  assert.deepEqual(permitted(run({ state: "running", allowed: ["play", "pause", "tune"] })), {
+    play: false,
+    pause: true,
+    step: false,
+    phase: false,
+    tune: true,
+  });
+  assert.equal(permitted(null).play, false);
   assert.ok(Object.values(permitted(run({ state: "finished" }))).every((may) => !may));
   assert.equal(permitted(run({ state: "running" })).step, false);
 });
@@ -77,26 +89,26 @@ const focusOn = (/** @type {string} */ kind) => ({
 
 test("keys mean the same everywhere", () => {
   assert.deepEqual(
-    [" ", "ArrowRight", ".", "?", "Escape", "x"].map((name) => meaningOf(key(name), null)),
-    ["toggle", "later", "phase", "help", "free", null],
+    [" ", "ArrowRight", ".", "?", "Escape", "x"].map((name) => handlerOf(key(name), null)),
+    ["toggleTraining", "nextStep", "phase", "help", "escape", null],
   );
   assert.deepEqual(
     ["ArrowLeft", "ArrowRight", "ArrowUp", "P", "?", "<", ">"].map((name) =>
-      meaningOf(key(name, { shiftKey: true }), null),
+      handlerOf(key(name, { shiftKey: true }), null),
     ),
-    ["muchEarlier", "muchLater", "farLater", "playBack", "help", "slower", "faster"],
+    ["back10", "forward10", "forward100", "playBackward", "help", "slower", "faster"],
   );
   assert.deepEqual(
-    ["ArrowLeft", "Home", "End", "l", "p", "ArrowUp"].map((name) => meaningOf(key(name), null)),
-    ["earlier", "first", "live", "live", "playOn", null],
+    ["ArrowLeft", "Home", "End", "l", "p", "ArrowUp"].map((name) => handlerOf(key(name), null)),
+    ["previousStep", "firstStep", "live", "live", "playForward", null],
   );
 });
 
 test("keys are never taken from who is typing, from shortcuts, or from a button's Space", () => {
   for (const kind of ["input", "textarea", "select"])
-    assert.equal(meaningOf(key("."), focusOn(kind)), null);
-  assert.equal(meaningOf(key(" "), focusOn("button")), null);
-  assert.equal(meaningOf(key("ArrowRight"), focusOn("button")), "later");
-  assert.equal(meaningOf(key(".", { ctrlKey: true }), null), null);
-  assert.equal(meaningOf(key("ArrowRight", { defaultPrevented: true }), null), null);
+    assert.equal(handlerOf(key("."), focusOn(kind)), null);
+  assert.equal(handlerOf(key(" "), focusOn("button")), null);
+  assert.equal(handlerOf(key("ArrowRight"), focusOn("button")), "nextStep");
+  assert.equal(handlerOf(key(".", { ctrlKey: true }), null), null);
+  assert.equal(handlerOf(key("ArrowRight", { defaultPrevented: true }), null), null);
 });

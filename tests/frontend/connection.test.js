@@ -7,7 +7,7 @@ import { connect } from "../../frontend/stream/connection.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 /** A server at arm's length: sockets and timers that the test moves by hand. */
-function surroundings({ answers = {} } = {}) {
+function fakeServer({ answers = {} } = {}) {
   /** @type {any[]} */
   const sockets = [];
   /** @type {{callback: () => void, ms: number}[]} */
@@ -43,7 +43,7 @@ function surroundings({ answers = {} } = {}) {
       sockets.push(socket);
       return /** @type {any} */ (socket);
     },
-    later: (/** @type {() => void} */ callback, /** @type {number} */ ms) =>
+    setTimer: (/** @type {() => void} */ callback, /** @type {number} */ ms) =>
       timers.push({ callback, ms }),
   };
   return { world, sockets, timers, asked, store };
@@ -65,7 +65,7 @@ function greet(socket, changes = {}) {
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 test("frames are acknowledged once they are drawn, not before, each once", () => {
-  const { world, sockets, store } = surroundings();
+  const { world, sockets, store } = fakeServer();
   const connection = connect("a", world);
   greet(sockets[0]);
   sockets[0].onmessage({ data: frame({ first: 1, count: 3 }) });
@@ -82,7 +82,7 @@ test("frames are acknowledged once they are drawn, not before, each once", () =>
 });
 
 test("a lost connection is said, tried again with growing patience, and comes back", () => {
-  const { world, sockets, timers, store } = surroundings();
+  const { world, sockets, timers, store } = fakeServer();
   connect("a", world);
   greet(sockets[0]);
   for (let i = 0; i < 8; i++) {
@@ -98,7 +98,7 @@ test("a lost connection is said, tried again with growing patience, and comes ba
 });
 
 test("a frame of the lost connection is not acknowledged to the next one", () => {
-  const { world, sockets, timers } = surroundings();
+  const { world, sockets, timers } = fakeServer();
   const connection = connect("a", world);
   greet(sockets[0]);
   sockets[0].onmessage({ data: frame({ first: 1 }) });
@@ -110,7 +110,7 @@ test("a frame of the lost connection is not acknowledged to the next one", () =>
 
 test("a run that was deleted is not waited for", async () => {
   const gone = new Refusal({ type: "about:blank", title: "Not Found", status: 404, detail: "" });
-  const { world, sockets, timers, store } = surroundings({
+  const { world, sockets, timers, store } = fakeServer({
     answers: { run: async () => Promise.reject(gone) },
   });
   connect("a", world);
@@ -123,8 +123,8 @@ test("a run that was deleted is not waited for", async () => {
   assert.equal(sockets.length, 2);
 });
 
-test("at rest the record before the shown one is fetched, once; while training it is not", async () => {
-  const { world, sockets, asked, store } = surroundings();
+test("the record before the shown one is fetched once, and only at rest", async () => {
+  const { world, sockets, asked, store } = fakeServer();
   const connection = connect("a", world);
   greet(sockets[0], { state: "running", step: 4 });
   sockets[0].onmessage({ data: frame({ first: 5 }) });
@@ -141,21 +141,29 @@ test("at rest the record before the shown one is fetched, once; while training i
   assert.equal(store.state.moment?.before?.[3], 4);
 });
 
-/** @param {import("../../frontend/types.js").History|null} history */
-const stepsOf = (history) => [...(history?.steps.subarray(0, history.length) ?? [])];
+/** @param {import("../../frontend/types.js").ChartRows|null} rows */
+const stepsOf = (rows) => [...(rows?.steps.subarray(0, rows.length) ?? [])];
 /** @param {number} from @param {number} to */
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-/** Answers with every record that is asked for. @param {string} _ @param {number} from @param {number} to */
+/**
+ * Answers with every record that is asked for.
+ * @param {string} _
+ * @param {number} from
+ * @param {number} to
+ */
 const all = async (_, from, to) => frame({ first: from, count: to - from + 1 });
 
-/** Until every answer is in, however many promises it goes through. @param {() => boolean} isThere */
+/**
+ * Until every answer is in, however many promises it goes through.
+ * @param {() => boolean} isThere
+ */
 async function arrived(isThere) {
   for (let i = 0; i < 200 && !isThere(); i++) await settle();
   assert.ok(isThere());
 }
 
 test("steps that were left out are fetched, every one, and stand in their places", async () => {
-  const { world, sockets, store } = surroundings({ answers: { records: all } });
+  const { world, sockets, store } = fakeServer({ answers: { records: all } });
   const connection = connect("a", world);
   greet(sockets[0], { state: "running" });
   await settle();
@@ -163,13 +171,13 @@ test("steps that were left out are fetched, every one, and stand in their places
   sockets[0].onmessage({ data: frame({ first: 900, skipped: 800 }) });
   connection.drawn();
   sockets[0].onmessage({ data: frame({ first: 901 }) });
-  await arrived(() => store.state.history?.length === 902);
-  assert.deepEqual(stepsOf(store.state.history), range(0, 901));
-  assert.equal(store.state.history?.loss[500], Math.fround(100 / 501));
+  await arrived(() => store.state.rows?.length === 902);
+  assert.deepEqual(stepsOf(store.state.rows), range(0, 901));
+  assert.equal(store.state.rows?.loss[500], Math.fround(100 / 501));
 });
 
-test("after a lost connection exactly the missed steps are asked for, whatever comes live meanwhile", async () => {
-  const { world, sockets, timers, store } = surroundings({ answers: { records: all } });
+test("after a lost connection exactly the missed steps are fetched", async () => {
+  const { world, sockets, timers, store } = fakeServer({ answers: { records: all } });
   connect("a", world);
   greet(sockets[0], { state: "running" });
   await settle();
@@ -179,12 +187,12 @@ test("after a lost connection exactly the missed steps are asked for, whatever c
   greet(sockets[1], { state: "running", step: 40 });
   sockets[1].onmessage({ data: frame({ first: 40 }) });
   sockets[1].onmessage({ data: frame({ first: 41, count: 5 }) });
-  await arrived(() => store.state.history?.length === 46);
-  assert.deepEqual(stepsOf(store.state.history), range(0, 45));
+  await arrived(() => store.state.rows?.length === 46);
+  assert.deepEqual(stepsOf(store.state.rows), range(0, 45));
 });
 
-test("a viewer that is skipped all the time asks once, and for a long stretch only once training stands", async () => {
-  const { world, sockets, timers, asked } = surroundings({ answers: {} });
+test("a viewer that always skips fetches once, and a long range only at rest", async () => {
+  const { world, sockets, timers, asked } = fakeServer({ answers: {} });
   const calls = (/** @type {string} */ name) =>
     asked.filter((call) => call.startsWith(name)).length;
   const connection = connect("a", world);
@@ -207,19 +215,19 @@ test("a viewer that is skipped all the time asks once, and for a long stretch on
 });
 
 test("what was written anew while its old records were fetched is not put back", async () => {
-  const { world, sockets, store } = surroundings({ answers: { records: all } });
+  const { world, sockets, store } = fakeServer({ answers: { records: all } });
   const connection = connect("a", world);
   greet(sockets[0], { state: "running" });
   await settle();
   sockets[0].onmessage({ data: frame({ first: 50, skipped: 49 }) });
   connection.drawn();
   sockets[0].onmessage({ data: frame({ first: 21, count: 2 }) });
-  await arrived(() => (store.state.history?.length ?? 0) > 20);
-  assert.deepEqual(stepsOf(store.state.history), range(1, 22));
+  await arrived(() => (store.state.rows?.length ?? 0) > 20);
+  assert.deepEqual(stepsOf(store.state.rows), range(1, 22));
 });
 
 test("a run that was left gets nothing of what was fetched for it", async () => {
-  const { world, sockets, store } = surroundings({ answers: { records: all } });
+  const { world, sockets, store } = fakeServer({ answers: { records: all } });
   const connection = connect("a", world);
   greet(sockets[0], { state: "running" });
   await settle();
@@ -227,11 +235,11 @@ test("a run that was left gets nothing of what was fetched for it", async () => 
   connection.drawn();
   connection.close();
   for (let i = 0; i < 20; i++) await settle();
-  assert.deepEqual(stepsOf(store.state.history), [50]);
+  assert.deepEqual(stepsOf(store.state.rows), [50]);
 });
 
 test("on attaching to a run with a past, its series and its data are loaded", async () => {
-  const { world, sockets, asked, store } = surroundings();
+  const { world, sockets, asked, store } = fakeServer();
   connect("a", world);
   greet(sockets[0], { step: 9 });
   await settle();
@@ -244,7 +252,7 @@ test("on attaching to a run with a past, its series and its data are loaded", as
 });
 
 test("a trainer that is still starting greets twice; the second time with columns", () => {
-  const { world, sockets, asked, store } = surroundings();
+  const { world, sockets, asked, store } = fakeServer();
   connect("a", world);
   sockets[0].onmessage({
     data: JSON.stringify({
@@ -263,7 +271,7 @@ test("a trainer that is still starting greets twice; the second time with column
 });
 
 test("what is not understood is said and the stream starts afresh", () => {
-  const { world, sockets, store } = surroundings();
+  const { world, sockets, store } = fakeServer();
   connect("a", world);
   let closed = 0;
   sockets[0].close = () => closed++;
@@ -273,7 +281,7 @@ test("what is not understood is said and the stream starts afresh", () => {
 });
 
 test("after close nothing of it reaches the page", () => {
-  const { world, sockets, timers, store } = surroundings();
+  const { world, sockets, timers, store } = fakeServer();
   connect("a", world).close();
   greet(sockets[0]);
   sockets[0].onclose();

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { elementName, exact, format, shapeText, subscripts } from "../../frontend/lib/format.js";
 
-test("a number is written with as many significant digits as asked for, and a real minus sign", () => {
+test("a number has the significant digits that were asked for, and a real minus sign", () => {
   const written = [0.5239, 12.3456, -0.00202, 99999, 0.99996, 0.00099999, 2.1e-5].map((value) =>
     format(value),
   );

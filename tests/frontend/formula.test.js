@@ -20,7 +20,12 @@ const elements = layout.parameters.flatMap(({ size }, parameter) =>
   })),
 );
 
-/** Mean squared error, with one number moved; in float64. @param {any} activation @param {number} at @param {number} by */
+/**
+ * Mean squared error, with one number moved; in float64.
+ * @param {any} activation
+ * @param {number} at
+ * @param {number} by
+ */
 function lossAt(activation, at, by) {
   const moved = Float64Array.from(values);
   moved[at] += by;
@@ -38,7 +43,7 @@ const textOf = (symbols) =>
     .replaceAll("\u00a0", " ");
 
 for (const activation of ACTIVATIONS) {
-  test(`the formula is the slope of the loss, by finite differences, for all parameters: ${activation}`, () => {
+  test(`the formula is the slope of the loss by finite differences: ${activation}`, () => {
     for (const target of elements) {
       const at = layout.parameters[target.parameter].value + target.index;
       const slope = (lossAt(activation, at, 1e-5) - lossAt(activation, at, -1e-5)) / 2e-5;
@@ -51,7 +56,7 @@ for (const activation of ACTIVATIONS) {
   });
 }
 
-test("the written formula follows the chain rule as far as the parameter stands from the loss", () => {
+test("the written formula follows the chain rule from the loss to the parameter", () => {
   const write = (/** @type {number} */ parameter, /** @type {any} */ activation) =>
     textOf(
       gradientFormula({ kind: "parameter", parameter, index: 1 }, { ...run().config, activation }),

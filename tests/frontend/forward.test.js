@@ -21,7 +21,10 @@ const CASES = JSON.parse(
 /** Relative to the size of what is added up: PyTorch sums in float32, the page in float64. */
 const TOLERANCE = 1e-6;
 
-/** A record as the stream has them: scalars first, then parameters, then gradients. @param {Case} given */
+/**
+ * A record as the stream has them: scalars first, then parameters, then gradients.
+ * @param {Case} given
+ */
 function record({ parameters }) {
   const sizes = parameters.map(({ values }) => values.length);
   const floats = sizes.reduce((sum, size) => sum + size, 0);

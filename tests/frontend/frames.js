@@ -35,6 +35,14 @@ export function columns() {
 
 export const FLOATS = 3 + 3 * 7;
 
+/** What the server allows in each state that a test needs. @type {Record<string, string[]>} */
+const ALLOWED = {
+  starting: ["play", "pause", "step", "phase", "tune"],
+  paused: ["play", "pause", "step", "phase", "tune"],
+  running: ["play", "pause", "tune"],
+  interrupted: ["play", "step", "phase", "tune"],
+};
+
 /** @param {Partial<Run>} [changes] @returns {any} */
 export function run(changes = {}) {
   const optimizer = { kind: "sgd", lr: 0.1, momentum: 0.9 };
@@ -53,6 +61,7 @@ export function run(changes = {}) {
     name: "r",
     config,
     state: "paused",
+    allowed: ALLOWED[changes.state ?? "paused"] ?? [],
     phase: "step",
     step: 0,
     loss: null,
@@ -66,7 +75,14 @@ export function run(changes = {}) {
 
 /**
  * A frame whose record k holds the loss 100 / (k + 1) and k in every parameter and gradient.
- * @param {{first?: number, count?: number, kind?: number, skipped?: number, time?: number, floats?: number}} [of]
+ * @param {{
+ *   first?: number,
+ *   count?: number,
+ *   kind?: number,
+ *   skipped?: number,
+ *   time?: number,
+ *   floats?: number,
+ * }} [of]
  */
 export function frame({
   first = 0,

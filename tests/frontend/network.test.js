@@ -35,7 +35,9 @@ const LAYOUT = layoutOf();
 const AXIS = { name: "t_u", unit: "", scale: 0.1 };
 const POINTS = { x: [2, 5, 8], y: [-4, 10, 28] };
 
-/** Numbers that are all different, so that a mixed-up edge shows; signs change from one to the next. */
+/**
+ * Numbers that are all different, so that a mixed-up edge shows; signs change from one to the next.
+ */
 function record(salt = 1) {
   return Float32Array.from(
     { length: LAYOUT.floats },
@@ -70,7 +72,10 @@ function stateOf(moment, state = "paused") {
   );
 }
 
-/** Draw moments one after the other; returns what can be found in the drawing. @param {...Moment} moments */
+/**
+ * Draw moments one after the other; returns what can be found in the drawing.
+ * @param {...Moment} moments
+ */
 function drawn(...moments) {
   const page = installDocument();
   const svg = new Mark("svg", null);
@@ -172,7 +177,7 @@ test("every violet arrow points the way of −.grad", () => {
   }
 });
 
-test("every green arrow points the way of after − before, and the disagreements are marked and counted", () => {
+test("green arrows point the way of their change; disagreements are marked and counted", () => {
   const values = record();
   const before = record(3);
   const { page, picture } = drawn(momentOf({ values, before }));
@@ -281,6 +286,7 @@ test("a screen reader is told name, value, gradient and change", () => {
   const { attributes } = page.all({ class: "edge", "data-name": "hidden_linear.weight[0, 0]" })[0];
   assert.equal(
     attributes["aria-label"],
-    "hidden_linear.weight[0, 0], 0.5000, fresh gradient 0.2500, change 0.2500, against its gradient",
+    "hidden_linear.weight[0, 0], 0.5000, fresh gradient 0.2500, " +
+      "change 0.2500, against its gradient",
   );
 });

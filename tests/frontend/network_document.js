@@ -1,4 +1,5 @@
-// As much of a document as the drawing writes to, so that what it says can be read without a browser.
+// As much of a document as the drawing writes to, so that what it says can be read without a
+// browser.
 
 class FakeNode {
   /** @type {FakeNode|null} */
@@ -42,7 +43,11 @@ class FakeNode {
     this.parentNode.children = this.parentNode.children.filter((child) => child !== this);
     this.parentNode = null;
   }
-  /** Itself and all below that have these attribute values. @param {Record<string, string>} wanted @returns {FakeNode[]} */
+  /**
+   * Itself and all below that have these attribute values.
+   * @param {Record<string, string>} wanted
+   * @returns {FakeNode[]}
+   */
   all(wanted) {
     const own = Object.entries(wanted).every(([name, value]) => this.attributes[name] === value);
     return [...(own ? [this] : []), ...this.children.flatMap((child) => child.all(wanted))];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { isAgainst } from "../../frontend/views/network/arrows.js";
-import { changeWords, gradientWords, powerText } from "../../frontend/views/network/legend.js";
+import { changeText, gradientText, powerText } from "../../frontend/views/network/legend.js";
 
 test("powers of ten are written as by hand", () => {
   assert.deepEqual([1e-12, 1e-3, 1, 10, 1e20].map(powerText), [
@@ -15,15 +15,15 @@ test("powers of ten are written as by hand", () => {
 });
 
 test("the legend says what .grad is at this moment", () => {
-  assert.match(gradientWords(["none", "none"]), /None/);
-  assert.match(gradientWords(["stale", "stale"]), /stale/);
-  assert.match(gradientWords(["fresh", "fresh"]), /↑ makes the number larger, ↓ smaller/);
+  assert.match(gradientText(["none", "none"]), /None/);
+  assert.match(gradientText(["stale", "stale"]), /stale/);
+  assert.match(gradientText(["fresh", "fresh"]), /↑ makes the number larger, ↓ smaller/);
 });
 
 test("the legend counts the changes that went against their gradient", () => {
-  assert.match(changeWords(false, 0), /once step\(\) is done/);
-  assert.match(changeWords(true, 0), /none/);
-  assert.match(changeWords(true, 7), /≠.*7/);
+  assert.match(changeText(false, 0), /after step\(\)/);
+  assert.match(changeText(true, 0), /none/);
+  assert.match(changeText(true, 7), /≠.*7/);
 });
 
 test("standing still, or an unknown, is no disagreement", () => {

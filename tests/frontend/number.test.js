@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseCount, parseDecimal, parseGrouped } from "../../frontend/lib/number.js";
-import { fieldsOf, valueOf } from "../../frontend/lib/schema.js";
+import { fieldsOf, fieldValue } from "../../frontend/lib/schema.js";
 
 const DECIMALS = /** @type {[string, number][]} */ ([
   ["0", 0],
@@ -79,12 +79,12 @@ test("a field of a form goes to the server as it was typed, unless it is a decim
     },
   };
   const [lr, size, betas] = fieldsOf(schema, "Config");
-  assert.equal(valueOf(lr, "1e-3"), 1e-3);
+  assert.equal(fieldValue(lr, "1e-3"), 1e-3);
   for (const text of ["0x10", "1e", "0b1", "1_0", "Infinity"]) {
-    assert.equal(valueOf(lr, text), text);
-    assert.equal(valueOf(size, text), text);
-    assert.deepEqual(valueOf(betas, `0.9, ${text}`), [0.9, text]);
+    assert.equal(fieldValue(lr, text), text);
+    assert.equal(fieldValue(size, text), text);
+    assert.deepEqual(fieldValue(betas, `0.9, ${text}`), [0.9, text]);
   }
-  assert.equal(valueOf(lr, " "), "");
-  assert.equal(valueOf(size, " "), null);
+  assert.equal(fieldValue(lr, " "), "");
+  assert.equal(fieldValue(size, " "), null);
 });

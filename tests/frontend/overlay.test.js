@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { laidOver, MOST, valueAt } from "../../frontend/compare/overlay.js";
+import { MAX_OVERLAYS, valueAt, withOverlays } from "../../frontend/compare/overlay.js";
 import { initialState, reduce } from "../../frontend/store.js";
 
 const series = { name: "loss", steps: [40, 50, 60], values: /** @type {any[]} */ ([4, "inf", 2]) };
 
 test("lines of several runs share one axis; where one has no step there is NaN", () => {
-  const rows = laidOver({ steps: [0, 50, 99], lines: [[9, 8, 7]], length: 2 }, [series]);
+  const rows = withOverlays({ steps: [0, 50, 99], lines: [[9, 8, 7]], length: 2 }, [series]);
   assert.deepEqual(rows.steps, [0, 40, 50, 60]);
   assert.deepEqual(
     rows.lines.map((line) => [...Array.from(line)]),
@@ -24,18 +24,18 @@ test("a run has no value before its first step and after its last", () => {
   );
 });
 
-test("what is laid over survives opening another run; the one that is opened changes places with it", () => {
+test("overlays stay when another run is opened; an opened overlay changes places with it", () => {
   let state = reduce(initialState(), { type: "open", id: "a" });
-  for (const id of ["a", "b", "c"]) state = reduce(state, { type: "lay", id, isLaid: true });
-  assert.deepEqual(state.laid, ["b", "c"], "a run is not laid over itself");
-  assert.deepEqual(reduce(state, { type: "open", id: "b" }).laid, ["a", "c"]);
-  assert.deepEqual(reduce(state, { type: "open", id: "d" }).laid, ["b", "c"]);
-  assert.deepEqual(reduce(state, { type: "lay", id: "b", isLaid: false }).laid, ["c"]);
+  for (const id of ["a", "b", "c"]) state = reduce(state, { type: "overlay", id, isShown: true });
+  assert.deepEqual(state.overlaid, ["b", "c"], "a run is not laid over itself");
+  assert.deepEqual(reduce(state, { type: "open", id: "b" }).overlaid, ["a", "c"]);
+  assert.deepEqual(reduce(state, { type: "open", id: "d" }).overlaid, ["b", "c"]);
+  assert.deepEqual(reduce(state, { type: "overlay", id: "b", isShown: false }).overlaid, ["c"]);
 });
 
-test("no more runs are laid over than one can tell apart", () => {
+test("no more runs are overlaid than a person can tell apart", () => {
   let state = reduce(initialState(), { type: "open", id: "a" });
   for (const id of ["b", "c", "d", "e", "f"])
-    state = reduce(state, { type: "lay", id, isLaid: true });
-  assert.equal(state.laid.length, MOST);
+    state = reduce(state, { type: "overlay", id, isShown: true });
+  assert.equal(state.overlaid.length, MAX_OVERLAYS);
 });

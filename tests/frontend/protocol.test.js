@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { numberOf } from "../../frontend/lib/number.js";
 import {
   decodeFrame,
   decodeMessage,
   layoutOf,
-  numberOf,
   ProtocolError,
 } from "../../frontend/stream/protocol.js";
 import { columns, FLOATS, frame, run } from "./frames.js";

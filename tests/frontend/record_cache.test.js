@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Archive } from "../../frontend/time/record_cache.js";
+import { RecordCache } from "../../frontend/time/record_cache.js";
 
 const FLOATS = 4;
 const RECORD_BYTES = FLOATS * 4;
@@ -12,9 +12,20 @@ function chunk(from, to) {
   return { first: from, values };
 }
 
-/** A source whose answers the test lets go by hand. @param {(from: number, to: number) => any[]} [answer] */
+/**
+ * A source whose answers the test lets go by hand.
+ * @param {(from: number, to: number) => any[]} [answer]
+ */
 function source(answer = (from, to) => [chunk(from, to)]) {
-  /** @type {{from: number, to: number, signal: AbortSignal, answer: () => Promise<void>, fail: (error: Error) => Promise<void>}[]} */
+  /**
+   * @type {{
+   *   from: number,
+   *   to: number,
+   *   signal: AbortSignal,
+   *   answer: () => Promise<void>,
+   *   fail: (error: Error) => Promise<void>,
+   * }[]}
+   */
   const asked = [];
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   return {
@@ -28,8 +39,14 @@ function source(answer = (from, to) => [chunk(from, to)]) {
           signal.addEventListener("abort", () => reject(new Error("aborted")));
           asked.push({
             ...{ from, to, signal },
-            answer: async () => (resolve(answer(from, to)), void (await turn())),
-            fail: async (error) => (reject(error), void (await turn())),
+            answer: async () => {
+              resolve(answer(from, to));
+              await turn();
+            },
+            fail: async (error) => {
+              reject(error);
+              await turn();
+            },
           });
         })
       );
@@ -46,21 +63,25 @@ function ready(answer = (from, to) => [chunk(from, to)]) {
     series: async () => [],
     nearest: async () => [],
     exact: async () => [],
-    records: async (/** @type {number} */ from, /** @type {number} */ to) => (
-      asked.push([from, to]), answer(from, to)
-    ),
+    async records(/** @type {number} */ from, /** @type {number} */ to) {
+      asked.push([from, to]);
+      return answer(from, to);
+    },
   };
 }
 
 const bounds = () => ({ first: 0, last: 999 });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("any step comes exactly, with the record before it, across the borders of ranges and after every eviction", async () => {
-  const archive = new Archive(ready(), FLOATS, bounds, { span: 8, budget: 40 * RECORD_BYTES });
+test("any step comes exactly, with the record before it, even after evictions", async () => {
+  const recordCache = new RecordCache(ready(), FLOATS, bounds, {
+    span: 8,
+    budget: 40 * RECORD_BYTES,
+  });
   let step = 1;
   for (let i = 0; i < 2000; i++) {
     step = (step * 1103515245 + 12345) % 1000;
-    const entry = await archive.record(step);
+    const entry = await recordCache.record(step);
     assert.ok(entry);
     assert.deepEqual([entry.step, ...entry.values], [step, step, step, step, step]);
     assert.deepEqual(
@@ -72,36 +93,36 @@ test("any step comes exactly, with the record before it, across the borders of r
 
 test("the cache stays within its budget, and what was used last stays longest", async () => {
   const from = ready();
-  const archive = new Archive(from, FLOATS, bounds, { span: 8, budget: 30 * RECORD_BYTES });
+  const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8, budget: 30 * RECORD_BYTES });
   for (let step = 0; step < 1000; step += 3) {
-    await archive.record(step);
-    assert.ok(archive.bytes <= 30 * RECORD_BYTES, `${archive.bytes} bytes`);
+    await recordCache.record(step);
+    assert.ok(recordCache.bytes <= 30 * RECORD_BYTES, `${recordCache.bytes} bytes`);
   }
-  await archive.record(0);
-  await archive.record(8);
-  await archive.record(1); // the first range again: the second is now the oldest
-  await archive.record(16);
-  await archive.record(24);
-  assert.ok(archive.peek(1));
-  assert.equal(archive.peek(8), undefined);
+  await recordCache.record(0);
+  await recordCache.record(8);
+  await recordCache.record(1); // the first range again: the second is now the oldest
+  await recordCache.record(16);
+  await recordCache.record(24);
+  assert.ok(recordCache.peek(1));
+  assert.equal(recordCache.peek(8), undefined);
 });
 
 test("what is in the cache is not asked for again", async () => {
   const from = ready();
-  const archive = new Archive(from, FLOATS, bounds, { span: 8 });
-  for (const step of [17, 16, 23, 20]) await archive.record(step);
+  const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
+  for (const step of [17, 16, 23, 20]) await recordCache.record(step);
   assert.deepEqual(from.asked, [[15, 23]]);
   assert.equal(
-    archive.peek(15),
+    recordCache.peek(15),
     undefined,
     "the record before a range is there for the change only",
   );
 });
 
-test("while one fetch is under way only the newest wish waits; the ones between come to nothing", async () => {
+test("during a fetch only the newest request waits; the ones between get undefined", async () => {
   const from = source();
-  const archive = new Archive(from, FLOATS, bounds, { span: 8 });
-  const wishes = [100, 200, 300, 400].map((step) => archive.record(step));
+  const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
+  const wishes = [100, 200, 300, 400].map((step) => recordCache.record(step));
   assert.equal(from.asked.length, 1);
   await from.asked[0].answer();
   assert.deepEqual(await Promise.all(wishes.slice(0, 3)), [undefined, undefined, undefined]);
@@ -111,33 +132,33 @@ test("while one fetch is under way only the newest wish waits; the ones between 
     from.asked.map(({ from: first }) => first),
     [95, 399],
   );
-  assert.equal(archive.nearest(110)?.step, 103, "what came too late is kept all the same");
+  assert.equal(recordCache.nearest(110)?.step, 103, "what came too late is kept all the same");
 });
 
-test("a fetch that nobody waits for is given up when it takes long; what was fetched ahead of need at once", async () => {
+test("a fetch that nobody waits for is given up when it is slow; a prefetch at once", async () => {
   let now = 0;
   const from = source();
-  const archive = new Archive(from, FLOATS, bounds, { span: 8, now: () => now });
-  void archive.record(100);
-  void archive.record(200);
+  const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8, now: () => now });
+  void recordCache.record(100);
+  void recordCache.record(200);
   assert.equal(from.asked[0].signal.aborted, false);
   now = 1000;
-  const wish = archive.record(300);
+  const wish = recordCache.record(300);
   assert.equal(from.asked[0].signal.aborted, true);
   await turn();
   await from.asked[1].answer();
   assert.equal((await wish)?.step, 300);
-  archive.prefetch(300, 1);
+  recordCache.prefetch(300, 1);
   assert.deepEqual([from.asked[2].from, from.asked[2].to], [303, 311]);
-  void archive.record(500);
+  void recordCache.record(500);
   assert.equal(from.asked[2].signal.aborted, true);
 });
 
 test("ranges ahead are fetched in the direction of play, one after the other", async () => {
   const from = ready();
-  const archive = new Archive(from, FLOATS, bounds, { span: 8 });
-  await archive.record(80);
-  archive.prefetch(80, -1);
+  const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
+  await recordCache.record(80);
+  recordCache.prefetch(80, -1);
   for (let i = 0; i < 10; i++) await turn();
   assert.deepEqual(
     from.asked.map(([first]) => first),
@@ -147,9 +168,9 @@ test("ranges ahead are fetched in the direction of play, one after the other", a
 
 test("a step that is not kept is said to be absent, not asked for again", async () => {
   const from = ready((first, last) => [chunk(first, first), chunk(last, last)]);
-  const archive = new Archive(from, FLOATS, bounds, { span: 8 });
-  assert.equal(await archive.record(20), null);
-  const last = await archive.record(23);
+  const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
+  assert.equal(await recordCache.record(20), null);
+  const last = await recordCache.record(23);
   assert.deepEqual([last?.step, last?.before], [23, null]);
   assert.equal(from.asked.length, 1);
 });
@@ -157,35 +178,35 @@ test("a step that is not kept is said to be absent, not asked for again", async 
 test("the live end grows: what came since is fetched", async () => {
   let last = 20;
   const from = ready();
-  const archive = new Archive(from, FLOATS, () => ({ first: 0, last }), { span: 8 });
-  await archive.record(20);
+  const recordCache = new RecordCache(from, FLOATS, () => ({ first: 0, last }), { span: 8 });
+  await recordCache.record(20);
   last = 22;
-  assert.equal((await archive.record(22))?.values[0], 22);
+  assert.equal((await recordCache.record(22))?.values[0], 22);
   assert.deepEqual(from.asked, [
     [15, 20],
     [15, 22],
   ]);
-  assert.equal(archive.bytes, 8 * RECORD_BYTES, "the range before it is gone");
+  assert.equal(recordCache.bytes, 8 * RECORD_BYTES, "the range before it is gone");
 });
 
 test("a failed fetch fails the wish, and the next one is tried", async () => {
   const from = source();
-  const archive = new Archive(from, FLOATS, bounds, { span: 8 });
-  const wish = archive.record(1);
+  const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
+  const wish = recordCache.record(1);
   const failed = assert.rejects(wish, /away/);
   await from.asked[0].fail(new Error("away"));
   await failed;
-  const again = archive.record(1);
+  const again = recordCache.record(1);
   await from.asked[1].answer();
   assert.equal((await again)?.step, 1);
 });
 
-test("a closed archive lets go of everything", async () => {
+test("a closed cache drops everything", async () => {
   const from = source();
-  const archive = new Archive(from, FLOATS, bounds, { span: 8 });
-  const wish = archive.record(1);
-  archive.close();
+  const recordCache = new RecordCache(from, FLOATS, bounds, { span: 8 });
+  const wish = recordCache.record(1);
+  recordCache.close();
   assert.equal(await wish, undefined);
   assert.equal(from.asked[0].signal.aborted, true);
-  assert.equal(archive.bytes, 0);
+  assert.equal(recordCache.bytes, 0);
 });

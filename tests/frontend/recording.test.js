@@ -1,4 +1,5 @@
-// The run within a replay's file: its records byte for byte, and the step that is shown for one that is not there.
+// The run within a replay's file: its records byte for byte, and the step that is shown for one
+// that is not there.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -83,7 +84,7 @@ test("a moment is shown with its change: the first of a stretch is there for the
   );
 });
 
-test("who goes forwards comes to the next moment, who goes back to the one before, a hand to the nearest", () => {
+test("forwards leads to the next kept step, back to the previous, dragging to the nearest", () => {
   const moments = [0, 10, 20];
   assert.equal(snapped(moments, 11, 1), 20);
   assert.equal(snapped(moments, 11, -1), 10);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { partingWords, treeOf } from "../../frontend/compare/run_tree.js";
+import { divergenceText, treeOf } from "../../frontend/compare/run_tree.js";
 import { changesOf, startOf } from "../../frontend/views/branch.js";
 import { run } from "./frames.js";
 
 const child = (/** @type {string} */ id, /** @type {string|null} */ parent) =>
   run({ id, name: id, parent: parent === null ? null : { run: parent, step: 3 } });
 
-test("runs stand under what they continue, in the order they came; orphans stand for themselves", () => {
+test("runs stand below the run that they continue; a deleted parent is left out", () => {
   const runs = [
     child("d", "b"),
     child("c", "gone"),
@@ -21,7 +21,7 @@ test("runs stand under what they continue, in the order they came; orphans stand
   );
 });
 
-test("where two runs part is said in words, whatever the answer", () => {
+test("a sentence says where two runs differ, for every answer", () => {
   const none = {
     comparable: true,
     first: 10,
@@ -30,16 +30,16 @@ test("where two runs part is said in words, whatever the answer", () => {
     parameter: null,
     difference: null,
   };
-  const words = (/** @type {any} */ more) => partingWords("x", "y", { ...none, ...more });
-  assert.match(words({}), /the same, bit for bit, from step 10 to 90\.$/);
+  const words = (/** @type {any} */ more) => divergenceText("x", "y", { ...none, ...more });
+  assert.match(words({}), /the same, bit for bit, from step 10 to step 90\.$/);
   assert.match(words({ last: 10 }), /at step 10, the only one that both have/);
   assert.match(
     words({ step: 41, parameter: "w[3]", difference: 0.25 }),
-    /to step 40, and part at step 41: w\[3\] differs most, by 0\.25/,
+    /up to step 40\. At step 41 they differ: w\[3\] differs most, by 0\.25/,
   );
   assert.match(
     words({ step: 10, parameter: "w[3]", difference: "inf" }),
-    /part at step 10, the first that both have/,
+    /differ at step 10, the first that both have: w\[3\] differs most, by inf/,
   );
   assert.match(words({ comparable: false }), /different shapes/);
   assert.match(words({ comparable: false, first: null, last: null }), /no step in common/);
@@ -59,7 +59,7 @@ test("a form that is sent as it was filled in changes nothing", () => {
   assert.equal(startOf(run(), 100).max_steps, 200, "a finished run trains as long again");
 });
 
-test("only what is changed is sent; of the same optimizer only the arguments that are; of another all", () => {
+test("only changes are sent: changed arguments of the same optimizer, all of another", () => {
   const start = startOf(run(), 40);
   const sent = (/** @type {any} */ more) => changesOf({ ...start, ...more }, start, fields);
   assert.deepEqual(sent({ seed: 7, data_seed: null }), { seed: 7 });

@@ -17,7 +17,7 @@ test("a smaller moment does not move the bound, a long run of them does", () => 
   assert.equal(scale.update(0.5), 0.6);
 });
 
-test("one large moment in between starts the wait anew, and the largest of the wait still fits", () => {
+test("one large value in between starts the wait anew; the largest of the wait fits", () => {
   const scale = steadyScale(3);
   scale.update(3.4);
   for (const magnitude of [0.5, 0.5, 3.9, 0.5, 1.7]) assert.equal(scale.update(magnitude), 4);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fieldsOf, placeOf, valueOf } from "../../frontend/lib/schema.js";
+import { fieldsOf, fieldValue, placeOf } from "../../frontend/lib/schema.js";
 
 const lr = { type: "number", minimum: 0, maximum: 1e6, default: 0.001, description: "How far." };
 const schemas = {
@@ -63,12 +63,12 @@ test("the optimizer's arguments are grouped by its kind", () => {
 });
 
 test("what is typed becomes what the API wants; what is no number goes as it is", () => {
-  assert.equal(valueOf(field("hidden"), " 13 "), 13);
-  assert.equal(valueOf(field("batch_size"), ""), null);
-  assert.equal(valueOf(field("hidden"), "many"), "many");
-  assert.equal(valueOf(field("name"), "a run"), "a run");
+  assert.equal(fieldValue(field("hidden"), " 13 "), 13);
+  assert.equal(fieldValue(field("batch_size"), ""), null);
+  assert.equal(fieldValue(field("hidden"), "many"), "many");
+  assert.equal(fieldValue(field("name"), "a run"), "a run");
   const betas = /** @type {any} */ (field("optimizer").groups?.adam[1]);
-  assert.deepEqual(valueOf(betas, "0.9, 0.99"), [0.9, 0.99]);
+  assert.deepEqual(fieldValue(betas, "0.9, 0.99"), [0.9, 0.99]);
 });
 
 test("an error of the API finds its field, inside the optimizer too", () => {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStore, initialState, reduce } from "../../frontend/store.js";
-import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
+import { decodeFrame, decodeFrames, layoutOf } from "../../frontend/stream/protocol.js";
 import { noticeOf } from "../../frontend/texts.js";
-import { chunksOf } from "../../frontend/time/http_source.js";
 import { otherSpeed, playbackSpeed, shown } from "../../frontend/time/shown_moment.js";
-import { createLooking } from "../../frontend/time/time_commands.js";
+import { createTimeCommands } from "../../frontend/time/time_commands.js";
 import { outline, reach, thinned } from "../../frontend/views/timeline/silhouette.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
@@ -15,7 +14,7 @@ const layout = /** @type {Layout} */ (layoutOf(columns(), FLOATS * 4));
 const record = (/** @type {number} */ step) => decodeFrame(frame({ first: step }), layout).values;
 const before = (/** @type {number} */ step) => (step > 0 ? record(step - 1) : null);
 const arrival = (/** @type {number} */ step) => ({
-  type: "arrive",
+  type: "visitedRecord",
   step,
   values: record(step),
   before: before(step),
@@ -31,10 +30,13 @@ function after(actions, changes = {}) {
   return [...begun, ...actions].reduce(reduce, initialState());
 }
 
-test("a look back shows the record of that step in every card, while the run goes on behind", () => {
-  const then = after([{ type: "visit", step: 20 }, arrival(20)]);
-  const later = reduce(then, { type: "frame", frame: decodeFrame(frame({ first: 51 }), layout) });
-  for (const state of [then, later]) {
+test("a visited step shows its record in every card while the run goes on", () => {
+  const visited = after([{ type: "visit", step: 20 }, arrival(20)]);
+  const later = reduce(visited, {
+    type: "frame",
+    frame: decodeFrame(frame({ first: 51 }), layout),
+  });
+  for (const state of [visited, later]) {
     const card = shown(state);
     assert.deepEqual(
       [card.moment?.step, card.settled?.step, card.run?.step, card.run?.state],
@@ -44,27 +46,27 @@ test("a look back shows the record of that step in every card, while the run goe
     assert.deepEqual([...(card.moment?.values ?? [])], [...record(20)]);
     assert.equal(card.moment?.before?.[5], 19);
   }
-  assert.deepEqual([later.run?.step, later.moment?.step, later.history?.length], [51, 51, 2]);
+  assert.deepEqual([later.run?.step, later.moment?.step, later.rows?.length], [51, 51, 2]);
 });
 
 test("now is shown as it is, and the newest step is now", () => {
   const now = after([]);
   assert.equal(shown(now), now);
-  assert.equal(after([{ type: "visit", step: 50 }]).then, null);
+  assert.equal(after([{ type: "visit", step: 50 }]).visited, null);
   assert.equal(
     after([
       { type: "visit", step: 20 },
       { type: "visit", step: 9000 },
-    ]).then,
+    ]).visited,
     null,
   );
-  assert.equal(after([{ type: "visit", step: 20 }, arrival(20), { type: "live" }]).then, null);
+  assert.equal(after([{ type: "visit", step: 20 }, arrival(20), { type: "live" }]).visited, null);
 });
 
 test("a look back goes no further than the run's first step, and never to no number", () => {
-  assert.equal(after([{ type: "visit", step: -5 }]).then?.step, 0);
-  assert.equal(after([{ type: "visit", step: 3 }], { first_step: 10 }).then?.step, 10);
-  assert.equal(after([{ type: "visit", step: NaN }]).then, null);
+  assert.equal(after([{ type: "visit", step: -5 }]).visited?.step, 0);
+  assert.equal(after([{ type: "visit", step: 3 }], { first_step: 10 }).visited?.step, 10);
+  assert.equal(after([{ type: "visit", step: NaN }]).visited, null);
 });
 
 test("until a step is there the last picture stays; a step without gradients says so", () => {
@@ -73,7 +75,7 @@ test("until a step is there the last picture stays; a step without gradients say
     arrival(20),
     { type: "visit", step: 30, isMoving: true },
   ]);
-  assert.deepEqual([state.then?.step, shown(state).moment?.step], [30, 20]);
+  assert.deepEqual([state.visited?.step, shown(state).moment?.step], [30, 20]);
   const first = after([{ type: "visit", step: 0 }, arrival(0)]);
   assert.deepEqual([...new Set(shown(first).moment?.gradStates)], ["none"]);
   assert.equal(shown(first).run?.loss, null);
@@ -82,28 +84,28 @@ test("until a step is there the last picture stays; a step without gradients say
 test("what was thinned out is told with what is there instead, for that step alone", () => {
   const state = after([
     { type: "visit", step: 20 },
-    { type: "thinned", step: 20, kept: [16, 32] },
+    { type: "visitedThinned", step: 20, kept: [16, 32] },
   ]);
-  assert.deepEqual(state.then?.kept, [16, 32]);
-  assert.equal(reduce(state, { type: "visit", step: 21 }).then?.kept, null);
+  assert.deepEqual(state.visited?.kept, [16, 32]);
+  assert.equal(reduce(state, { type: "visit", step: 21 }).visited?.kept, null);
   assert.equal(
     after([
       { type: "visit", step: 21 },
-      { type: "thinned", step: 20, kept: [16] },
-    ]).then?.kept,
+      { type: "visitedThinned", step: 20, kept: [16] },
+    ]).visited?.kept,
     null,
   );
 });
 
 test("playing back begins at now, playing on at the beginning; another run ends it", () => {
   const back = after([{ type: "playback", direction: -1 }]);
-  assert.deepEqual([back.then?.step, back.playback.direction], [49, -1]);
+  assert.deepEqual([back.visited?.step, back.playback.direction], [49, -1]);
   const on = after([{ type: "playback", direction: 1 }]);
-  assert.deepEqual([on.then?.step, on.playback.direction], [0, 1]);
+  assert.deepEqual([on.visited?.step, on.playback.direction], [0, 1]);
   assert.equal(reduce(on, { type: "visit", step: 50 }).playback.direction, 0);
-  assert.equal(reduce(on, { type: "playback", direction: 0 }).then?.isMoving, false);
+  assert.equal(reduce(on, { type: "playback", direction: 0 }).visited?.isMoving, false);
   const other = reduce(on, { type: "open", id: "b" });
-  assert.deepEqual([other.then, other.playback.direction], [null, 0]);
+  assert.deepEqual([other.visited, other.playback.direction], [null, 0]);
 });
 
 test("speeds are round, and go up and down", () => {
@@ -122,19 +124,22 @@ test("a held key stops at now instead of training on; pressed anew it trains", (
   Object.assign(store, { state: after([{ type: "visit", step: 48 }]) });
   /** @type {string[]} */
   const sent = [];
-  const looking = createLooking(store, async ({ kind }) => (sent.push(kind), true));
-  for (let i = 0; i < 5; i++) looking.later(true);
-  assert.deepEqual([store.state.then, sent], [null, []]);
-  looking.stand();
-  looking.later(false);
+  const timeCommands = createTimeCommands(store, async ({ kind }) => {
+    sent.push(kind);
+    return true;
+  });
+  for (let i = 0; i < 5; i++) timeCommands.nextStep(true);
+  assert.deepEqual([store.state.visited, sent], [null, []]);
+  timeCommands.keyReleased();
+  timeCommands.nextStep(false);
   assert.deepEqual(sent, ["step"]);
 });
 
-test("news of a run are kept apart from refusals: a restart until it is heard, a log that fails until it is well again", () => {
+test("a restart is news until it is dismissed, a failing log until it works again", () => {
   const news = (/** @type {string} */ title) => ({ type: "news", title, detail: title });
   const both = after([news("restarted"), news("log")]);
   assert.deepEqual(both.news, { restarted: "restarted", log: "log" });
-  assert.deepEqual(reduce(both, { type: "heard" }).news, { restarted: null, log: "log" });
+  assert.deepEqual(reduce(both, { type: "dismissNews" }).news, { restarted: null, log: "log" });
   assert.deepEqual(reduce(both, news("log-again")).news, { restarted: "restarted", log: null });
 });
 
@@ -145,7 +150,7 @@ test("an answer of several frames is as many chunks; a broken one is refused", (
   const buffer = /** @type {ArrayBuffer} */ (
     bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
   );
-  const chunks = chunksOf(buffer, layout);
+  const chunks = decodeFrames(buffer, layout);
   assert.deepEqual(
     chunks.map(({ first, values }) => [first, values.length / FLOATS]),
     [
@@ -153,9 +158,9 @@ test("an answer of several frames is as many chunks; a broken one is refused", (
       [9, 1],
     ],
   );
-  assert.deepEqual(chunksOf(new ArrayBuffer(0), layout), []);
-  assert.throws(() => chunksOf(buffer.slice(0, buffer.byteLength - 4), layout));
-  assert.throws(() => chunksOf(buffer.slice(0, 20), layout));
+  assert.deepEqual(decodeFrames(new ArrayBuffer(0), layout), []);
+  assert.throws(() => decodeFrames(buffer.slice(0, buffer.byteLength - 4), layout));
+  assert.throws(() => decodeFrames(buffer.slice(0, 20), layout));
 });
 
 test("the timeline reaches a little further than now, and to a round step", () => {
@@ -194,13 +199,13 @@ test("what was thinned out lies between the stretches that are kept whole", () =
   );
 });
 
-test("news stand in the strip, the log's before all but a failure, a restart's behind what the run's state asks for", () => {
+test("the log's news come before any notice but a failure; a restart's come last", () => {
   const news = (/** @type {string} */ title) => ({ type: "news", title, detail: "it broke" });
   const title = (/** @type {any[]} */ actions, /** @type {any} */ changes) =>
     noticeOf(after(actions, changes))?.title;
-  assert.equal(title([news("restarted")], {}), "Started again");
-  assert.equal(title([news("restarted"), { type: "heard" }], {}), undefined);
-  assert.equal(title([news("restarted"), news("log")], {}), "Nothing can be recorded now");
+  assert.equal(title([news("restarted")], {}), "The trainer was restarted");
+  assert.equal(title([news("restarted"), { type: "dismissNews" }], {}), undefined);
+  assert.equal(title([news("restarted"), news("log")], {}), "The run log cannot be written");
   const interrupted = { type: "state", run: run({ state: "interrupted", step: 50 }) };
   assert.equal(title([news("restarted"), interrupted], {}), "Interrupted after step 50");
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStore } from "../../frontend/store.js";
 import { decodeFrame, layoutOf } from "../../frontend/stream/protocol.js";
-import { createTravel } from "../../frontend/time/step_loader.js";
+import { createStepLoader } from "../../frontend/time/step_loader.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 const layout = /** @type {import("../../frontend/types.js").Layout} */ (
@@ -12,16 +12,19 @@ const turns = async () => {
   for (let i = 0; i < 8; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** A run of 500 steps, of which a source keeps what the test says. @param {{keeps?: (step: number) => boolean}} [world] */
-function looking({ keeps = () => true } = {}) {
+/**
+ * A run of 500 steps, of which a source keeps what the test says.
+ * @param {{keeps?: (step: number) => boolean}} [world]
+ */
+function timeCommands({ keeps = () => true } = {}) {
   /** @type {((now: number) => void)[]} */
   const frames = [];
   /** @type {(() => void)[]} */
   const timers = [];
   const fault = { isAway: false };
-  /** @type {import("../../frontend/time/step_loader.js").Travel|null} */
-  let travel = null;
-  const store = createStore(() => travel?.follow());
+  /** @type {import("../../frontend/time/step_loader.js").StepLoader|null} */
+  let stepLoader = null;
+  const store = createStore(() => stepLoader?.follow());
   const source = {
     series: async () => [],
     exact: async () => /** @type {[number, number][]} */ ([[256, 500]]),
@@ -35,15 +38,15 @@ function looking({ keeps = () => true } = {}) {
       }));
     },
   };
-  travel = createTravel({
+  stepLoader = createStepLoader({
     store,
     sourceOf: () => source,
     nextFrame: (callback) => frames.push(callback),
-    later: (callback) => timers.push(callback),
+    setTimer: (callback) => timers.push(callback),
   });
   store.dispatch({ type: "open", id: "a" });
   store.dispatch({ type: "hello", run: run({ step: 500 }), layout });
-  const shown = () => store.state.then?.moment?.step;
+  const shown = () => store.state.visited?.moment?.step;
   const draw = (/** @type {number} */ now) => frames.splice(0).forEach((callback) => callback(now));
   return {
     store,
@@ -57,18 +60,18 @@ function looking({ keeps = () => true } = {}) {
 }
 
 test("what is asked for is shown, and what is in the cache in the same instant", async () => {
-  const { visit, shown, store } = looking();
+  const { visit, shown, store } = timeCommands();
   visit(40);
   assert.equal(shown(), undefined);
   await turns();
   assert.equal(shown(), 40);
   visit(41);
   assert.equal(shown(), 41);
-  assert.equal(store.state.then?.moment?.before?.[5], 40);
+  assert.equal(store.state.visited?.moment?.before?.[5], 40);
 });
 
-test("until a step is there the nearest one is shown, and at rest always the exact one", async () => {
-  const { visit, shown } = looking();
+test("the nearest step is shown until the exact one has come", async () => {
+  const { visit, shown } = timeCommands();
   visit(40);
   await turns();
   for (const step of [300, 200, 100]) visit(step);
@@ -77,19 +80,19 @@ test("until a step is there the nearest one is shown, and at rest always the exa
   assert.equal(shown(), 100);
 });
 
-test("a step that was thinned out is told with its neighbours, of which the nearer is drawn under its own number", async () => {
-  const { visit, shown, store } = looking({ keeps: (step) => step % 128 === 0 });
+test("for a step that was thinned out the nearer of its kept neighbours is shown", async () => {
+  const { visit, shown, store } = timeCommands({ keeps: (step) => step % 128 === 0 });
   visit(140);
   await turns();
   assert.deepEqual(
-    [store.state.then?.step, store.state.then?.kept, shown()],
+    [store.state.visited?.step, store.state.visited?.kept, shown()],
     [140, [128, 256], 128],
   );
   assert.deepEqual(store.state.exact, [[256, 500]]);
 });
 
 test("while the server is away one tries again, until now is looked at", async () => {
-  const { visit, shown, store, timers, fault } = looking();
+  const { visit, shown, store, timers, fault } = timeCommands();
   fault.isAway = true;
   visit(40);
   await turns();
@@ -100,8 +103,8 @@ test("while the server is away one tries again, until now is looked at", async (
   assert.equal(shown(), 40);
 });
 
-test("playback goes as fast as it is asked to, by the clock, and stops at the first step", async () => {
-  const { store, shown, draw } = looking();
+test("playback has the speed that was asked for, and stops at the first step", async () => {
+  const { store, shown, draw } = timeCommands();
   store.dispatch({ type: "playback", direction: -1, speed: 1000 });
   await turns();
   for (let now = 0; now <= 200; now += 10) {
@@ -116,13 +119,13 @@ test("playback goes as fast as it is asked to, by the clock, and stops at the fi
   assert.deepEqual([shown(), store.state.playback.direction], [0, 0]);
 });
 
-test("playback waits for a step that takes long, and does not show the same one for ever", async () => {
-  const { store, draw, fault } = looking();
+test("playback waits for a step that takes long, but not forever", async () => {
+  const { store, draw, fault } = timeCommands();
   fault.isAway = true;
   store.dispatch({ type: "playback", direction: 1, speed: 100 });
   draw(0);
   draw(100);
-  assert.equal(store.state.then?.step, 0, "it waits");
+  assert.equal(store.state.visited?.step, 0, "it waits");
   draw(600);
-  assert.equal(store.state.then?.step, 60, "it goes past");
+  assert.equal(store.state.visited?.step, 60, "it goes past");
 });

@@ -38,19 +38,19 @@ test("in a frame of many the one before is in the frame", () => {
   const state = after([hello(), framed({ first: 5, count: 4 })]);
   assert.equal(state.moment?.step, 8);
   assert.equal(state.moment?.before?.[3], 7);
-  assert.equal(state.history?.length, 4);
+  assert.equal(state.rows?.length, 4);
 });
 
 test("after skipped steps the one before is unknown until it is fetched", () => {
   const gap = after([hello(), framed({ first: 0 }), framed({ first: 9, skipped: 8 })]);
   assert.equal(gap.moment?.before, null);
-  const fetched = reduce(gap, { type: "before", step: 8, values: new Float32Array([8]) });
+  const fetched = reduce(gap, { type: "recordBefore", step: 8, values: new Float32Array([8]) });
   assert.equal(fetched.moment?.before?.[0], 8);
-  const late = reduce(gap, { type: "before", step: 7, values: new Float32Array([7]) });
+  const late = reduce(gap, { type: "recordBefore", step: 7, values: new Float32Array([7]) });
   assert.equal(late.moment?.before, null);
 });
 
-test("the inside of an iteration is shown over the last record, whichever message comes first", () => {
+test("a half-done iteration is shown over the last record, whichever message comes first", () => {
   const settled = after([hello({ step: 1 }), framed({ first: 0 }), framed({ first: 1 })]);
   const event = {
     type: "state",
@@ -81,7 +81,7 @@ test("the next record supersedes the inside of an iteration", () => {
   assert.equal(state.run?.phase, "step");
 });
 
-test("the same record sent again after a reconnect does not hide the inside of an iteration", () => {
+test("the same record sent again after a reconnect does not hide a half-done iteration", () => {
   const event = { type: "state", run: run({ step: 1, phase: "forward" }) };
   const inside = after([
     hello({ step: 1 }),
@@ -105,7 +105,17 @@ test("grad_states tells a stale gradient from a fresh one", () => {
   assert.deepEqual(state.moment?.gradStates, stale);
 });
 
-test("NaN or infinity in the loss or a parameter is a divergence; NaN before the first step is not", () => {
+test("a record says which of its gradients are None, by the bits of their NaN", () => {
+  const buffer = frame({ first: 4 });
+  const bits = new Uint32Array(buffer, 32);
+  const [first, second] = layout?.parameters ?? [];
+  bits.fill(0x7fc06e6f, first.gradient, first.gradient + first.size);
+  bits.fill(0x7fc00000, second.gradient, second.gradient + second.size); // 0 / 0, say
+  const state = after([hello(), { type: "frame", frame: decodeFrame(buffer, layout) }]);
+  assert.deepEqual(state.moment?.gradStates, ["none", "fresh", "fresh", "fresh"]);
+});
+
+test("NaN or infinity in the loss or a parameter is a divergence, but not at step 0", () => {
   const nan = frame({ first: 2 });
   new Float32Array(nan, 32)[5] = NaN;
   const state = after([
@@ -140,7 +150,7 @@ test("the cursor's target goes before the pinned one; a second click frees it", 
     { type: "pin", target: one },
     { type: "target", target: other },
   ]);
-  assert.deepEqual([pinned.target, pinned.pinned], [other, true]);
+  assert.deepEqual([pinned.target, pinned.pin], [other, one]);
   assert.deepEqual(reduce(pinned, { type: "target", target: null }).target, one);
   assert.equal(
     after(
@@ -162,12 +172,12 @@ test("another run begins with a blank page, but keeps the list", () => {
     { type: "open", id: "b" },
   ]);
   assert.deepEqual(
-    [state.run, state.moment, state.history, state.opened, state.runs.length],
+    [state.run, state.moment, state.rows, state.opened, state.runs.length],
     [null, null, null, "b", 1],
   );
 });
 
-test("a reconnect to the same run keeps its history", () => {
+test("a reconnect to the same run keeps its rows", () => {
   const state = after([
     hello(),
     framed({ first: 1, count: 5 }),
@@ -175,7 +185,31 @@ test("a reconnect to the same run keeps its history", () => {
     hello({ step: 5 }),
   ]);
   assert.equal(state.connection, "open");
-  assert.equal(state.history?.length, 5);
+  assert.equal(state.rows?.length, 5);
+});
+
+test("reduce leaves the state that it was given as it was", () => {
+  const actions = /** @type {Action[]} */ ([
+    framed({ first: 3, count: 4 }),
+    framed({ first: 2, kind: 2 }),
+    { type: "state", run: run({ step: 2, phase: "loss" }) },
+    { type: "recordBefore", step: 1, values: new Float32Array(FLOATS) },
+    { type: "pastSeries", series: [{ name: "loss", steps: [0, 1], values: [9, 8] }] },
+    { type: "visit", step: 1 },
+    { type: "playback", direction: -1 },
+    { type: "news", title: "restarted", detail: "x" },
+    { type: "overlay", id: "b", isShown: true },
+    { type: "pin", target: { kind: "output" } },
+    { type: "open", id: "b" },
+  ]);
+  const state = after([hello({ state: "running" }), framed({ first: 0 }), framed({ first: 2 })]);
+  const rows = () => [...(state.rows?.steps.subarray(0, state.rows.length) ?? [])];
+  const copy = structuredClone({ ...state, rows: rows() });
+  for (const action of actions) {
+    reduce(state, action);
+    reduce(state, action);
+    assert.deepEqual({ ...state, rows: rows() }, copy, action.type);
+  }
 });
 
 test("a dispatch invalidates; what a person does hurries, what the stream brings does not", () => {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { initialState } from "../../frontend/store.js";
 import {
-  configWords,
+  configText,
   disagreement,
   gentlerRate,
   noticeOf,
   phaseSentence,
   plain,
-  stateWords,
+  stateText,
 } from "../../frontend/texts.js";
 import { run } from "./frames.js";
 
@@ -41,7 +41,7 @@ const grad = (/** @type {string} */ kind) => ({ grad_states: [kind, kind, kind, 
 
 test("a configuration is one line", () => {
   assert.equal(
-    configWords(run().config, Math.fround(0.1)),
+    configText(run().config, Math.fround(0.1)),
     "temperature · 1–2–1 tanh · SGD, lr 0.1, momentum 0.9 · full batch",
   );
 });
@@ -53,18 +53,18 @@ test("a float32 is written as a person would have typed it", () => {
   );
 });
 
-test("the state's words tell between from inside, and divergence", () => {
-  assert.equal(stateWords(state({})).text, "paused");
-  assert.equal(stateWords(state({ step: 240, phase: "backward" })).text, "paused in step 241");
-  assert.equal(stateWords(state({ state: "running" })).text, "training");
+test("the state's text names half-done iterations and divergence", () => {
+  assert.equal(stateText(state({})).text, "paused");
+  assert.equal(stateText(state({ step: 240, phase: "backward" })).text, "paused in step 241");
+  assert.equal(stateText(state({ state: "running" })).text, "training");
   assert.equal(
-    stateWords(state({ state: "running" }, { diverged: true })).text,
+    stateText(state({ state: "running" }, { diverged: true })).text,
     "running, diverged",
   );
-  assert.equal(stateWords(state({}, { connection: "lost" })).text, "connection lost");
+  assert.equal(stateText(state({}, { connection: "lost" })).text, "connection lost");
 });
 
-test("each phase has its one true sentence about .grad", () => {
+test("each phase has a sentence that is true of .grad", () => {
   const say = (/** @type {Phase} */ phase, /** @type {any} */ changes = {}) =>
     phaseSentence(state({ step: 3, phase, ...changes }));
   assert.match(phaseSentence(state({})), /Nothing has run yet.*None/);
@@ -74,7 +74,7 @@ test("each phase has its one true sentence about .grad", () => {
   assert.match(say("loss", { loss: 2.31, ...grad("none") }), /2\.31/);
   assert.match(
     say("backward", grad("fresh")),
-    /how the loss would change.*No parameter has moved yet/,
+    /how the loss changes.*No parameter has changed yet/,
   );
   assert.match(say("step", grad("fresh")), /Update 3 is done/);
 });
@@ -83,11 +83,11 @@ test("a loop without zero_grad is described as it is", () => {
   const config = { ...run().config, zero_grad: false };
   assert.match(
     phaseSentence(state({ step: 3, phase: "zero_grad", config, ...grad("fresh") })),
-    /leaves out/,
+    /does not call/,
   );
   assert.match(
     phaseSentence(state({ step: 3, phase: "backward", config, ...grad("fresh") })),
-    /Added to what was there/,
+    /added to what was there/,
   );
 });
 
@@ -130,7 +130,10 @@ test("every state that needs a word has a notice, and ordinary training has none
     /Diverged: the loss is inf/,
   );
   assert.match(title(state({}, { connection: "lost" })), /Connection lost/);
-  assert.match(title(state({}, { missing: "x" })), /not here/);
+  const signedOut = { connection: /** @type {const} */ ("signed-out") };
+  assert.equal(noticeOf(state({}, signedOut))?.act, "signIn");
+  assert.equal(stateText(state({}, signedOut)).text, "signed out");
+  assert.match(title(state({}, { missing: "x" })), /does not exist/);
   assert.match(title({ ...initialState(), loaded: true }), /No runs yet/);
   assert.match(title(initialState()), /Connecting/);
 });

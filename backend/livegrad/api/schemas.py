@@ -37,7 +37,9 @@ class Run(BaseModel):
 
     id: str = Field(examples=["3f2a9c1e"])
     name: str
-    config: RunConfig
+    config: RunConfig | None = Field(
+        description="null: the run log is damaged, and the configuration cannot be read."
+    )
     state: State
     allowed: list[CommandKind] = Field(
         description="The commands that are not refused in this state."

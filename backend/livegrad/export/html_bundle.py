@@ -37,13 +37,14 @@ class Block:
     text: str
 
 
-def pack(folder: Path, page: str, entry: str, title: str, blocks: list[Block]) -> str:
-    """Return `page` of `folder` as one file, with its style sheets and `blocks`.
+def pack(folder: Path, page: str, sibling: str, entry: str, title: str, blocks: list[Block]) -> str:
+    """Return `page` of `folder` as one file.
 
-    `entry` and all modules that it imports are included.
+    It holds the style sheets of the page `sibling` and its own, `entry` with all that it imports,
+    and `blocks`.
     """
     html = (folder / page).read_text(encoding="utf-8")
-    style = "\n".join(_styles(folder, html))
+    style = "\n".join([*_styles(folder, sibling), *_styles(folder, page)])
     imports = json.dumps(
         {"imports": {f"{_PREFIX}/{place}": url for place, url in _modules(folder, entry)}}
     )
@@ -68,8 +69,9 @@ def as_text(plain: object) -> str:
     return json.dumps(plain, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _styles(folder: Path, html: str) -> Iterator[str]:
-    for place in re.findall(r'<link rel="stylesheet" href="/([^"]+)"', html):
+def _styles(folder: Path, page: str) -> Iterator[str]:
+    html = (folder / page).read_text(encoding="utf-8")
+    for place in re.findall(r'<link rel="stylesheet" href="([^"]+)"', html):
         yield (folder / place).read_text(encoding="utf-8").replace("</", "<\\/")
 
 

@@ -20,6 +20,7 @@ from livegrad.store.curves import Source, curves
 SERIES_POINTS = 1500  # of each chart's line
 FEWEST = 16  # the smallest number of steps that makes a replay
 _PAGE, _ENTRY = "replay/replay.html", "replay/main.js"
+_DASHBOARD = "index.html"  # whose style sheets a replay has too
 Told = Callable[[int, int], None]  # called with the number of records read, and of how many
 Ranges = Sequence[tuple[int, int]]
 Series = list[dict[str, Any]]
@@ -140,7 +141,7 @@ def _page(
         "data": recording.data,
         "columns": [column.as_json() for column in recording.columns],
         "record_bytes": record_bytes(recording.columns),
-        "listing": asdict(loop_source()),
+        "loop": asdict(loop_source()),
         "series": series,
         "stretches": stretches,
         "steps": recording.kept[-1][1] - recording.kept[0][0] + 1,
@@ -150,7 +151,7 @@ def _page(
         Block("facts", "application/json", as_text(facts)),
         Block("records", "application/base64", b64encode(payload).decode()),
     ]
-    return pack(folder, _PAGE, _ENTRY, f"{recording.run['name']}, a replay", blocks)
+    return pack(folder, _PAGE, _DASHBOARD, _ENTRY, f"{recording.run['name']}, a replay", blocks)
 
 
 def _series_names(columns: Sequence[Column]) -> list[str]:

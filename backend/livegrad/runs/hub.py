@@ -316,9 +316,10 @@ class Hub:
 def _stand_in(run: str, reason: str) -> LiveRun:
     # Returns the stand-in for a run whose row or newest record cannot be read. Only its id is
     # certain.
-    config = RunConfig(name=f"damaged run {run}").model_dump(mode="json")
     return LiveRun(
-        Entry(run, config["name"], config, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1),
+        Entry(
+            run, f"damaged run {run}", {}, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1
+        ),
         None,
     )
 

@@ -128,7 +128,7 @@ class LiveRun:
         return {
             "id": entry.id,
             "name": entry.name,
-            "config": entry.config,
+            "config": entry.config or None,
             "state": life.shown,
             "allowed": allowed(life.shown),
             "phase": self.phase,

@@ -1,4 +1,5 @@
-// Each line's name at its end, so that no key has to be looked up. Knows uPlot's coordinates, not what lines mean.
+// Writes each line's name at its end, so that nobody has to look up the key. Knows uPlot's
+// coordinates; nothing about what the lines mean.
 
 import { element, set, write } from "../dom.js";
 
@@ -14,7 +15,10 @@ export function createEnds(over, lines) {
     return name;
   });
   over.append(...names);
-  /** @param {uPlot} plot @param {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} rows */
+  /**
+   * @param {uPlot} plot
+   * @param {{steps: ArrayLike<number>, lines: ArrayLike<number>[], length: number}} rows
+   */
   return (plot, { steps, lines: values, length }) => {
     const ends = values.map((line, i) => ({ i, ...endOf(line, steps, length, plot) }));
     let floor = Infinity;
@@ -29,7 +33,12 @@ export function createEnds(over, lines) {
   };
 }
 
-/** @param {ArrayLike<number>} line @param {ArrayLike<number>} steps @param {number} length @param {uPlot} plot */
+/**
+ * @param {ArrayLike<number>} line
+ * @param {ArrayLike<number>} steps
+ * @param {number} length
+ * @param {uPlot} plot
+ */
 function endOf(line, steps, length, plot) {
   let at = length - 1;
   while (at >= 0 && !(line[at] > 0 && line[at] < Infinity)) at--;

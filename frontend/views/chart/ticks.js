@@ -1,6 +1,6 @@
-// Round numbers on a logarithmic axis. Pure.
+// Round numbers for a logarithmic axis. Pure.
 
-const DENSE = [1, 2, 5]; // in each decade, when there are few
+const DENSE = [1, 2, 5]; // in each decade, when the axis has few decades
 
 /** @param {number} low @param {number} high @returns {number[]} */
 export function logTicks(low, high) {

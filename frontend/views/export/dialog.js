@@ -1,32 +1,38 @@
-// The dialog of everything that can be taken along: the picture, this step, the whole run.
-// Knows nothing about how files are made.
+// The export dialog: the picture, this step, and the whole run. Knows nothing about how files are
+// made.
 
-import { fetchFile, fetchLong, keep } from "../../export/download.js";
-import { portray, rasterise } from "../../export/portrait.js";
-import { head, present } from "../dialog.js";
+import { fetchFile, fetchLong, save } from "../../export/download.js";
+import { pngOf, svgOf } from "../../export/drawing_file.js";
+import { head, loadStyle, present } from "../dialog.js";
 import { element, set, write } from "../dom.js";
 
 /** @import { Progress } from "../../export/download.js" */
 /** @import { State } from "../../types.js" */
 
-/** @typedef {{title: string, about: string, id: string, take: (job: Job) => Promise<void>}} Offer */
-/** @typedef {{tell: (progress: Progress) => void, signal: AbortSignal}} Job */
+/**
+ * @typedef {Object} Offer
+ * @property {string} title
+ * @property {string} about
+ * @property {string} id
+ * @property {(job: Job) => Promise<void>} download
+ */
+/** @typedef {{onProgress: (progress: Progress) => void, signal: AbortSignal}} Job */
 
-const PATIENCE_MS = 300; // before it is shown that something is under way
-const PIXELS = 2; // of a PNG, for one of the screen's
+const PATIENCE_MS = 300; // before the progress is shown
+const PIXELS = 2; // of a PNG, for each pixel of the screen
 
-/** @param {State} state as the cards show it, now or then */
+/** @param {State} state as the cards show it */
 export function openExport(state) {
   const dialog = element("dialog", { class: "dialog", "aria-labelledby": "export-title" });
-  const leaving = new AbortController();
-  dialog.addEventListener("close", () => leaving.abort());
+  const closing = new AbortController();
+  dialog.addEventListener("close", () => closing.abort());
   dialog.append(
     head(dialog, "Export", "export-title"),
-    ...section(`The network at step ${stepText(state)}`, pictures(state), leaving.signal),
-    ...section(`Step ${stepText(state)}, every parameter and .grad`, ofStep(state), leaving.signal),
-    ...section("The whole run", ofRun(state), leaving.signal),
+    ...section(`The network at step ${stepText(state)}`, pictures(state), closing.signal),
+    ...section(`Step ${stepText(state)}, every parameter and .grad`, ofStep(state), closing.signal),
+    ...section("The whole run", ofRun(state), closing.signal),
   );
-  document.head.append(element("link", { rel: "stylesheet", href: "export.css" }));
+  void loadStyle("css/export.css");
   void present(dialog);
 }
 
@@ -35,15 +41,15 @@ const stepOf = ({ moment, run }) => moment?.step ?? run?.step ?? 0;
 /** @param {State} state */
 const stepText = (state) => stepOf(state).toLocaleString("en");
 
-/** @param {string} title @param {Offer[]} offers @param {AbortSignal} leaving */
-function section(title, offers, leaving) {
-  const list = element("ul", { class: "exports" }, ...offers.map((offer) => rowOf(offer, leaving)));
+/** @param {string} title @param {Offer[]} offers @param {AbortSignal} closing */
+function section(title, offers, closing) {
+  const list = element("ul", { class: "exports" }, ...offers.map((offer) => rowOf(offer, closing)));
   return [element("h3", { class: "exports-title" }, title), list];
 }
 
-/** @param {Offer} offer @param {AbortSignal} leaving */
-function rowOf(offer, leaving) {
-  const told = element("span", { class: "exports-told", role: "status" });
+/** @param {Offer} offer @param {AbortSignal} closing */
+function rowOf(offer, closing) {
+  const status = element("span", { class: "exports-status", role: "status" });
   const bar = element("progress", { hidden: true, "aria-label": offer.title });
   const button = element("button", { type: "button", id: `export-${offer.id}` }, offer.title);
   const cancel = element(
@@ -58,42 +64,47 @@ function rowOf(offer, leaving) {
     element("span", { class: "about" }, offer.about),
     bar,
     cancel,
-    told,
+    status,
   );
   button.addEventListener(
     "click",
-    () => void run(offer, { row, button, bar, cancel, told }, leaving),
+    () => void run(offer, { row, button, bar, cancel, status }, closing),
   );
   return row;
 }
 
 /**
  * @param {Offer} offer
- * @param {{row: HTMLElement, button: HTMLButtonElement, bar: HTMLProgressElement, cancel: HTMLButtonElement, told: HTMLElement}} parts
- * @param {AbortSignal} leaving
+ * @param {Object} parts
+ * @param {HTMLElement} parts.row
+ * @param {HTMLButtonElement} parts.button
+ * @param {HTMLProgressElement} parts.bar
+ * @param {HTMLButtonElement} parts.cancel
+ * @param {HTMLElement} parts.status
+ * @param {AbortSignal} closing
  */
-async function run(offer, { row, button, bar, cancel, told }, leaving) {
+async function run(offer, { row, button, bar, cancel, status }, closing) {
   const cancelling = new AbortController();
-  const signal = AbortSignal.any([leaving, cancelling.signal]);
+  const signal = AbortSignal.any([closing, cancelling.signal]);
   cancel.onclick = () => cancelling.abort();
   button.disabled = true;
   bar.removeAttribute("value");
   const waiting = setTimeout(() => (bar.hidden = cancel.hidden = false), PATIENCE_MS);
   set(row, "data-mood", null);
-  write(told, "");
-  const tell = (/** @type {Progress} */ progress) => {
+  write(status, "");
+  const onProgress = (/** @type {Progress} */ progress) => {
     if (progress.total) bar.value = Math.min(1, progress.rows / progress.total);
-    write(told, progressText(progress));
+    write(status, progressText(progress));
   };
   try {
-    await offer.take({ tell, signal });
+    await offer.download({ onProgress, signal });
     set(row, "data-mood", "good");
-    write(told, `${told.textContent} ✓`.trim());
+    write(status, `${status.textContent} ✓`.trim());
   } catch (error) {
     const isCancelled = signal.aborted;
     set(row, "data-mood", isCancelled ? null : "bad");
     write(
-      told,
+      status,
       isCancelled ? "Cancelled." : error instanceof Error ? error.message : String(error),
     );
   }
@@ -115,20 +126,20 @@ export function progressText({ bytes, rows, total }) {
 /** @param {State} state @returns {Offer[]} */
 function pictures(state) {
   const name = `livegrad-${state.run?.id}-step-${stepOf(state)}`;
-  const portrait = () =>
-    portray(drawing(), { title: titleOf(state), description: describe(state) });
+  const picture = () => svgOf(drawing(), { title: titleOf(state), description: describe(state) });
   return [
     {
       id: "svg",
       title: "SVG",
       about: "as it looks now, for print, slides or a page",
-      take: async () => keep(new Blob([portrait().text], { type: "image/svg+xml" }), `${name}.svg`),
+      download: async () =>
+        save(new Blob([picture().text], { type: "image/svg+xml" }), `${name}.svg`),
     },
     {
       id: "png",
       title: "PNG",
       about: `${PIXELS}× the pixels of the screen`,
-      take: async () => keep(await rasterise(portrait(), PIXELS), `${name}.png`),
+      download: async () => save(await pngOf(picture(), PIXELS), `${name}.png`),
     },
   ];
 }
@@ -144,13 +155,15 @@ const titleOf = (state) => `${state.run?.name}, step ${stepText(state)}`;
 
 /** @param {State} state */
 function describe({ run, moment }) {
-  return `Run ${run?.id} of livegrad, step ${moment?.step}, phase ${moment?.phase}. Configuration: ${JSON.stringify(run?.config)}`;
+  const where = `Run ${run?.id} of livegrad, step ${moment?.step}, phase ${moment?.phase}`;
+  return `${where}. Configuration: ${JSON.stringify(run?.config)}`;
 }
 
 /** @param {State} state @returns {Offer[]} */
 function ofStep(state) {
   const { moment, run } = state;
-  // A half-done iteration has no step of its own yet: it is what the server holds at this moment.
+  // A half-done iteration has no step of its own yet; without `step`, the server answers with what
+  // it holds at this moment.
   const isHalfDone = moment !== null && moment.phase !== "step";
   const at = isHalfDone ? "" : `&step=${stepOf(state)}`;
   const path = (/** @type {string} */ format) =>
@@ -160,7 +173,7 @@ function ofStep(state) {
     id: format,
     title,
     about,
-    take: fetching(path(format)),
+    download: fetching(path(format)),
   });
   const dictionary = "load_state_dict(torch.load(file, weights_only=True))";
   return [
@@ -169,8 +182,8 @@ function ofStep(state) {
     offer("npz", "npz", "for NumPy, with run, step and configuration as __metadata__"),
     offer("csv", "CSV", "a line for each element"),
     {
-      ...offer("json", "JSON", "as the interface answers, with run, step and configuration"),
-      take: json(path("json"), `${run?.id}-step-${stepOf(state)}`),
+      ...offer("json", "JSON", "as the REST interface answers, with run, step and configuration"),
+      download: json(path("json"), `${run?.id}-step-${stepOf(state)}`),
     },
   ];
 }
@@ -182,14 +195,14 @@ function ofRun(state) {
     id,
     title,
     about,
-    take: fetching(`${pathOf(state)}/${id}`),
+    download: fetching(`${pathOf(state)}/${id}`),
   });
   /** @type {(id: string, title: string, about: string) => Offer} */
   const long = (id, title, about) => ({
     id,
     title,
     about,
-    take: fetchingLong(`${pathOf(state)}/${id}`, pathOf(state)),
+    download: fetchingLong(`${pathOf(state)}/${id}`, pathOf(state)),
   });
   return [
     long(
@@ -197,7 +210,7 @@ function ofRun(state) {
       "Replay",
       "one HTML file that plays this run offline: for a lesson, a blog, a colleague",
     ),
-    offer("script", "Script", "plain PyTorch that comes to the same numbers, bit for bit"),
+    offer("script", "Script", "plain PyTorch that computes the same numbers, bit for bit"),
     long("history.csv", "CSV", "a row for each step: every parameter and gradient"),
     long("history.parquet", "Parquet", "the same table, smaller"),
   ];
@@ -206,23 +219,28 @@ function ofRun(state) {
 /** @param {State} state */
 const pathOf = (state) => `api/runs/${encodeURIComponent(state.run?.id ?? "")}`;
 
-/** @param {string} url @returns {Offer["take"]} */
+/** @param {string} url @returns {Offer["download"]} */
 function fetching(url) {
   return async (job) => {
     const { blob, name } = await fetchFile(url, job);
-    keep(blob, name);
+    save(blob, name);
   };
 }
 
-/** @param {string} path @param {string} run @returns {Offer["take"]} */
+/** @param {string} path @param {string} run @returns {Offer["download"]} */
 function fetchingLong(path, run) {
   return async (job) => {
     const { blob, name } = await fetchLong(path, run, job);
-    keep(blob, name);
+    save(blob, name);
   };
 }
 
-/** The answer for programs carries no file name. @param {string} url @param {string} name @returns {Offer["take"]} */
+/**
+ * Fetch JSON, which comes without a file name.
+ * @param {string} url
+ * @param {string} name
+ * @returns {Offer["download"]}
+ */
 function json(url, name) {
-  return async (job) => keep((await fetchFile(url, job)).blob, `livegrad-${name}.json`);
+  return async (job) => save((await fetchFile(url, job)).blob, `livegrad-${name}.json`);
 }

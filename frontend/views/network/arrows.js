@@ -1,5 +1,5 @@
-// The two arrows of one parameter, and the mark beside them: solid −.grad, outlined Δ, "≠" where they disagree.
-// Knows nothing about edges or chips.
+// Draws the two arrows of one parameter and the mark beside them: −.grad solid, Δ outlined, and "≠"
+// where they disagree. Knows nothing about edges or chips.
 
 import { arrowPath } from "../../lib/geometry.js";
 import { Mark } from "./mark.js";
@@ -7,10 +7,10 @@ import { Mark } from "./mark.js";
 /** @import { Plan, Slots } from "../../lib/geometry.js" */
 /** @import { Picture } from "./picture.js" */
 
-/** Lengths are drawn in halves of a pixel, so that few paths need to be spelled. */
+/** Lengths are drawn in halves of a pixel, so that few different paths are written. */
 const FINENESS = 2;
 
-/** Arrow paths by length, spelled once. */
+/** Arrow paths by length; each is written once. */
 export class ArrowPaths {
   /** @type {Map<number, string>} */
   #spelled = new Map();
@@ -36,9 +36,15 @@ export class ArrowPaths {
   }
 }
 
-/** One arrow; in the page only while it has something to say. */
+/** One arrow. It is in the page only while there is a number to show. */
 export class Arrow {
-  /** @param {"gradient"|"change"} kind @param {string} name @param {number} x @param {number} y @param {ArrowPaths} paths */
+  /**
+   * @param {"gradient"|"change"} kind
+   * @param {string} name
+   * @param {number} x
+   * @param {number} y
+   * @param {ArrowPaths} paths
+   */
   constructor(kind, name, x, y, paths) {
     this.paths = paths;
     this.mark = new Mark("path", null, {
@@ -49,7 +55,11 @@ export class Arrow {
     this.mark.set("data-kind", kind);
   }
 
-  /** @param {Mark} parent @param {number} way the number to show, signed @param {number} fraction below 0: no arrow */
+  /**
+   * @param {Mark} parent
+   * @param {number} way the number to show, signed
+   * @param {number} fraction below 0: no arrow
+   */
   draw(parent, way, fraction) {
     const shown = fraction >= 0;
     if (shown) {
@@ -60,7 +70,7 @@ export class Arrow {
   }
 }
 
-/** Everything that stands in the slots of one parameter, but its sign. */
+/** Everything in the slots of one parameter except its sign. */
 export class Arrows {
   /** @param {Mark} parent @param {string} name @param {Slots} slots @param {ArrowPaths} paths */
   constructor(parent, name, slots, paths) {
@@ -72,7 +82,12 @@ export class Arrows {
     this.note.set("data-name", name);
   }
 
-  /** @param {Picture} picture @param {number} parameter @param {number} index @param {number} value */
+  /**
+   * @param {Picture} picture
+   * @param {number} parameter
+   * @param {number} index
+   * @param {number} value
+   */
   draw(picture, parameter, index, value) {
     const state = picture.gradState(parameter);
     const downhill = -picture.gradient(parameter, index);
@@ -85,7 +100,12 @@ export class Arrows {
     this.#annotate(disagrees, value, state === "none" ? 0 : downhill);
   }
 
-  /** What is no number is said where it would have stood. @param {boolean} disagrees @param {number} value @param {number} downhill */
+  /**
+   * Write "nan" or "inf" in the place of the arrows.
+   * @param {boolean} disagrees
+   * @param {number} value
+   * @param {number} downhill
+   */
   #annotate(disagrees, value, downhill) {
     const broken = Number.isFinite(value) ? downhill : value;
     const text = disagrees

@@ -1,7 +1,8 @@
-// A bias: a square on its unit, in the weight colours, with its sign and its arrows. Knows nothing about edges.
+// Draws a bias: a square on its unit, in the weight colours, with its sign and arrows. Knows
+// nothing about edges.
 
 import { Mark } from "./mark.js";
-import { colourOf, Strand, signPath } from "./parameter_mark.js";
+import { colourOf, ParameterMark, signPath } from "./parameter_mark.js";
 
 /** @import { Plan, Slots } from "../../lib/geometry.js" */
 /** @import { ArrowPaths } from "./arrows.js" */
@@ -21,8 +22,8 @@ export class Chip {
    * @param {number} index
    */
   constructor(parent, picture, plan, slots, paths, parameter, index) {
-    this.strand = new Strand(parent, "chip", picture, slots, paths, parameter, index);
-    this.target = this.strand.target;
+    this.parameterMark = new ParameterMark(parent, "chip", picture, slots, paths, parameter, index);
+    this.target = this.parameterMark.target;
     this.half = plan.sign;
     const side = {
       x: slots.sign - this.half,
@@ -30,12 +31,12 @@ export class Chip {
       width: 2 * this.half,
       height: 2 * this.half,
     };
-    this.square = new Mark("rect", this.strand.body, {
+    this.square = new Mark("rect", this.parameterMark.body, {
       class: "square",
       rx: this.half * 0.35,
       ...side,
     });
-    this.glyph = new Mark("path", this.strand.body, {
+    this.glyph = new Mark("path", this.parameterMark.body, {
       class: "sign",
       transform: `translate(${slots.sign} ${slots.y})`,
     });
@@ -43,8 +44,8 @@ export class Chip {
 
   /** @param {Picture} picture */
   draw(picture) {
-    const value = this.strand.draw(picture);
-    this.square.set("fill", colourOf(value, this.strand.parameter, picture));
+    const value = this.parameterMark.draw(picture);
+    this.square.set("fill", colourOf(value, this.parameterMark.parameter, picture));
     if (Object.is(Math.sign(value), this.#sign)) return;
     this.#sign = Math.sign(value);
     this.glyph.set("d", signPath(value, this.half));

@@ -1,7 +1,8 @@
-// A weight: a line whose colour is sign and size, and whose width is size. Knows nothing about units.
+// Draws a weight: a line whose colour shows sign and size, and whose width shows size. Knows
+// nothing about units.
 
 import { Mark } from "./mark.js";
-import { colourOf, Strand, signPath } from "./parameter_mark.js";
+import { colourOf, ParameterMark, signPath } from "./parameter_mark.js";
 
 /** @import { Edge as Place, Plan } from "../../lib/geometry.js" */
 /** @import { ArrowPaths } from "./arrows.js" */
@@ -21,13 +22,21 @@ export class Edge {
    * @param {number} index
    */
   constructor(parent, picture, plan, place, paths, parameter, index) {
-    this.strand = new Strand(parent, "edge", picture, place.slots, paths, parameter, index);
-    this.target = this.strand.target;
+    this.parameterMark = new ParameterMark(
+      parent,
+      "edge",
+      picture,
+      place.slots,
+      paths,
+      parameter,
+      index,
+    );
+    this.target = this.parameterMark.target;
     this.path = place.path;
     const { sign, y } = place.slots;
     this.thickest = plan.thickest;
     this.half = plan.sign;
-    const { body } = this.strand;
+    const { body } = this.parameterMark;
     this.line = new Mark("path", body, { class: "line", d: place.path });
     new Mark("path", body, {
       class: "hit",
@@ -40,8 +49,8 @@ export class Edge {
 
   /** @param {Picture} picture */
   draw(picture) {
-    const value = this.strand.draw(picture);
-    const colour = colourOf(value, this.strand.parameter, picture);
+    const value = this.parameterMark.draw(picture);
+    const colour = colourOf(value, this.parameterMark.parameter, picture);
     this.line.set("stroke", colour);
     this.line.set("stroke-width", this.#width(Math.abs(value) / picture.weights.bound));
     this.bead.set("fill", colour);

@@ -1,4 +1,4 @@
-// Numbers run to the right in forward(), gradients to the left in backward(): once, when that phase is reached.
+// Animates the edges when a phase is reached: to the right in forward(), to the left in backward().
 // Derived from the moment before and the moment now; knows nothing about values.
 
 import { Mark } from "./mark.js";
@@ -22,14 +22,14 @@ export class Flow {
     const last = this.#last;
     this.#last = moment;
     if (last === null || last.phase === moment.phase) return;
-    const still = state.reducedMotion || state.run?.state === "running" || state.then !== null;
+    const still = state.reducedMotion || state.run?.state === "running" || state.visited !== null;
     const moving = moment.phase === "forward" || moment.phase === "backward";
-    if (moving && !still) this.#lay();
+    if (moving && !still) this.#drawPaths();
     this.group.set("data-flow", moving && !still ? moment.phase : null);
   }
 
-  /** Most runs are never stepped by phase, so the paths are made when the first one is. */
-  #lay() {
+  /** Most runs are never stepped by phase, so the paths are made when a phase is first shown. */
+  #drawPaths() {
     if (this.isDrawn) return;
     this.isDrawn = true;
     const edges = /** @type {const} */ ([

@@ -1,4 +1,5 @@
-// The light on whatever the cursor, the keyboard or another card has chosen. Knows nothing about events.
+// Highlights what the cursor, the keyboard or another card has selected. Knows nothing about
+// events.
 
 import { Mark } from "./mark.js";
 
@@ -13,7 +14,7 @@ export class Halo {
   constructor(below, plan) {
     this.plan = plan;
     this.line = new Mark("path", below, { class: "halo" });
-    /** Stands above the places that it surrounds: append it once they are there. */
+    /** Drawn above the boxes that it surrounds: append it after them. */
     this.frame = new Mark("path", null, { class: "frame" });
   }
 
@@ -25,7 +26,7 @@ export class Halo {
     this.frame.set("d", target === null ? "" : this.#frames(target));
   }
 
-  /** A unit takes its edges with it. @param {Target} target */
+  /** A unit is highlighted together with its edges. @param {Target} target */
   #lines(target) {
     const { incoming, outgoing } = this.plan;
     if (target.kind === "unit")
@@ -47,7 +48,7 @@ export class Halo {
   }
 }
 
-/** The part of a place that belongs to its bias. @param {Node} node @returns {Box} */
+/** The part of a box that belongs to its bias. @param {Node} node @returns {Box} */
 function biasBox({ box, bias }) {
   const x = Math.max(box.x, bias.cell.x - 2);
   return { x: x + 2, y: box.y + 2, width: bias.cell.width - 2, height: box.height - 4 };

@@ -1,4 +1,5 @@
-// The words above the columns: what PyTorch calls each, and its shape. Knows nothing about values.
+// Writes the headings of the columns: what PyTorch calls each, and its shape. Knows nothing about
+// values.
 
 import { shapeText } from "../../lib/format.js";
 import { Mark } from "./mark.js";
@@ -6,7 +7,13 @@ import { Mark } from "./mark.js";
 /** @import { Layout, Run, RunData } from "../../types.js" */
 /** @import { Plan } from "../../lib/geometry.js" */
 
-/** @param {Mark} parent @param {Plan} plan @param {Layout} layout @param {Run|null} run @param {RunData|null} data */
+/**
+ * @param {Mark} parent
+ * @param {Plan} plan
+ * @param {Layout} layout
+ * @param {Run|null} run
+ * @param {RunData|null} data
+ */
 export function drawHeadings(parent, plan, layout, run, data) {
   const [hidden, , output] = layout.parameters;
   const rows = batchRows(run, data);
@@ -29,7 +36,7 @@ export function drawHeadings(parent, plan, layout, run, data) {
 
 /** @param {Run|null} run */
 function activationName(run) {
-  const name = run?.config.activation ?? "";
+  const name = run?.config?.activation ?? "";
   return name === "none" ? "linear" : name;
 }
 
@@ -39,8 +46,8 @@ function layerName(parameter) {
   return /^\d+$/.test(name) ? `${name}: Linear` : name;
 }
 
-/** Rows of the tensors that flow: the batch. @param {Run|null} run @param {RunData|null} data */
+/** Rows of the tensors: the size of the batch. @param {Run|null} run @param {RunData|null} data */
 function batchRows(run, data) {
   if (data === null) return null;
-  return Math.min(run?.config.batch_size ?? Infinity, data.train.x.length);
+  return Math.min(run?.config?.batch_size ?? Infinity, data.train.x.length);
 }

@@ -1,4 +1,5 @@
-// What colours, widths and lengths mean, with the numbers at their ends. Knows nothing about single parameters.
+// Draws the legend: what colours, widths and lengths mean, with the numbers at their ends. Knows
+// nothing about single parameters.
 
 import { weightColour } from "../../lib/colour.js";
 import { format } from "../../lib/format.js";
@@ -12,7 +13,7 @@ import { Mark } from "./mark.js";
 const STOPS = 16;
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-/** A power of ten as it is written by hand: 10⁻³. @param {number} value */
+/** A power of ten with a superscript: 10⁻³. @param {number} value */
 export function powerText(value) {
   const exponent = Math.round(Math.log10(value));
   const digits = [...String(Math.abs(exponent))]
@@ -65,7 +66,7 @@ export class Legend {
       picture.changes.decades,
     );
     this.gradients.title.say("−.grad: downhill");
-    this.changes.title.say(`Δ: what ${OPTIMIZERS[optimizer] ?? optimizer} really did`);
+    this.changes.title.say(`Δ: the change by ${OPTIMIZERS[optimizer] ?? optimizer}`);
   }
 
   /** @param {Picture} picture */
@@ -74,19 +75,26 @@ export class Legend {
     this.gradients.scale(picture.gradients);
     this.changes.scale(picture.changes);
     this.gradients.say(
-      gradientWords(picture.gradStates),
+      gradientText(picture.gradStates),
       picture.gradStates.includes("stale") ? "stale" : "fresh",
     );
-    this.changes.say(changeWords(picture.hasChanges, picture.disagreements), "fresh");
+    this.changes.say(changeText(picture.hasChanges, picture.disagreements), "fresh");
   }
 }
 
-/** The colours of weights and biases: thin in the middle, thick at the ends, as the edges are. */
+/**
+ * The colour ramp of weights and biases: thin in the middle and thick at the ends, as edges are.
+ */
 class Ramp {
   /** @type {boolean|null} */
   #dark = null;
 
-  /** @param {Mark} parent @param {{x: number, y: number}} at @param {Plan} plan @param {string} id */
+  /**
+   * @param {Mark} parent
+   * @param {{x: number, y: number}} at
+   * @param {Plan} plan
+   * @param {string} id
+   */
   constructor(parent, { x, y }, { narrow, scale }, id) {
     const [width, half] = [narrow ? 160 : 132 * scale, 5 * scale];
     const ramp = new Mark("linearGradient", parent, { id });
@@ -95,8 +103,9 @@ class Ramp {
       (_, i) => new Mark("stop", ramp, { offset: i / STOPS }),
     );
     const [middle, end, top] = [x + width / 2, x + width, y - 9 * scale];
-    const bow = `M${x} ${top - half}L${middle} ${top - 0.6}L${end} ${top - half}V${top + half}L${middle} ${top + 0.6}L${x} ${top + half}Z`;
-    new Mark("path", parent, { class: "ramp", d: bow, fill: `url(#${id})` });
+    const upper = `M${x} ${top - half}L${middle} ${top - 0.6}L${end} ${top - half}`;
+    const lower = `V${top + half}L${middle} ${top + 0.6}L${x} ${top + half}Z`;
+    new Mark("path", parent, { class: "ramp", d: upper + lower, fill: `url(#${id})` });
     const below = top + half + 13 * scale;
     this.weights = new Ends(parent, "weight", x, width, below);
     this.biases = new Ends(parent, "bias", x, width, below + 14 * scale);
@@ -114,9 +123,15 @@ class Ramp {
   }
 }
 
-/** What the ends of the ramp stand for. */
+/** The numbers at the ends of the ramp. */
 class Ends {
-  /** @param {Mark} parent @param {string} name @param {number} x @param {number} width @param {number} y */
+  /**
+   * @param {Mark} parent
+   * @param {string} name
+   * @param {number} x
+   * @param {number} width
+   * @param {number} y
+   */
   constructor(parent, name, x, width, y) {
     this.low = new Mark("text", parent, { class: "tick", x, y });
     new Mark("text", parent, { class: "name", x: x + width / 2, y, "text-anchor": "middle" }).say(
@@ -133,19 +148,19 @@ class Ends {
 }
 
 /** @param {GradState[]} gradStates */
-export function gradientWords(gradStates) {
+export function gradientText(gradStates) {
   if (gradStates.every((state) => state === "none")) return ".grad is None: no backward() yet";
-  if (gradStates.includes("stale")) return "pale: stale, of an earlier backward()";
+  if (gradStates.includes("stale")) return "pale: stale, from an earlier backward()";
   return "↑ makes the number larger, ↓ smaller";
 }
 
 /** @param {boolean} hasChanges @param {number} disagreements */
-export function changeWords(hasChanges, disagreements) {
-  if (!hasChanges) return "shown once step() is done";
+export function changeText(hasChanges, disagreements) {
+  if (!hasChanges) return "shown after step()";
   return disagreements === 0 ? "none against its −.grad" : `≠ against its −.grad: ${disagreements}`;
 }
 
-/** One kind of arrow: a row of growing ones with the ends of their scale, and what they mean. */
+/** One kind of arrow: a row of growing arrows, the ends of their scale, and what they mean. */
 class ArrowLegend {
   /**
    * @param {Mark} parent

@@ -2,7 +2,11 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Attributes are written only when they change: in a running training most do not, and writing is what costs. */
+/**
+ * An SVG element. Attributes are written only when they change: while training runs most do not,
+ * and
+ * writing them is what takes time.
+ */
 export class Mark {
   /** Last written, by attribute name. @type {Record<string, string|null>} */
   #written = {};
@@ -36,7 +40,7 @@ export class Mark {
     this.node.textContent = text;
   }
 
-  /** Put it into a parent, or take it out. @param {Mark} parent @param {boolean} shown */
+  /** Add it to a parent, or remove it. @param {Mark} parent @param {boolean} shown */
   show(parent, shown) {
     if (shown === (this.node.parentNode !== null)) return;
     if (shown) parent.node.append(this.node);

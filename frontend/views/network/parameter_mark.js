@@ -1,5 +1,5 @@
-// One parameter's element in the drawing: its name, its value, the colour of its sign, its arrows.
-// An edge and a bias chip are strands with a different body. Knows nothing about either body.
+// Draws what an edge and a bias chip have in common: name, value, the colour of the sign, and
+// arrows. Knows nothing about the line or the square that is drawn for it.
 
 import { weightColour } from "../../lib/colour.js";
 import { elementName, exact, format } from "../../lib/format.js";
@@ -11,8 +11,11 @@ import { Mark } from "./mark.js";
 /** @import { ArrowPaths } from "./arrows.js" */
 /** @import { Picture } from "./picture.js" */
 
-export class Strand {
-  /** Last drawn; what is Object.is-equal is not written again. @type {number|undefined} */
+export class ParameterMark {
+  /**
+   * The value that was drawn last; the same value is not written again.
+   * @type {number|undefined}
+   */
   #value = undefined;
 
   /**
@@ -42,7 +45,7 @@ export class Strand {
     this.arrows = new Arrows(this.group, this.name, slots, paths);
   }
 
-  /** Draw all but the body; returns the colour and what the body needs. @param {Picture} picture */
+  /** Draw everything but the body; returns the value. @param {Picture} picture */
   draw(picture) {
     const value = picture.value(this.parameter, this.index);
     if (!Object.is(value, this.#value)) {
@@ -58,12 +61,16 @@ export class Strand {
 }
 
 /** @param {number} value */
-export function signOf(value) {
+function signOf(value) {
   if (Number.isNaN(value)) return "nan";
   return value > 0 ? "positive" : value < 0 ? "negative" : "zero";
 }
 
-/** "+", "−" or nothing, as strokes around (0, 0). @param {number} value @param {number} half */
+/**
+ * The sign as strokes around (0, 0): "+", "−" or nothing.
+ * @param {number} value
+ * @param {number} half
+ */
 export function signPath(value, half) {
   if (Number.isNaN(value) || value === 0) return "";
   const arm = Math.round(half * 6.2) / 10;
@@ -74,7 +81,13 @@ export function signPath(value, half) {
 export const colourOf = (value, parameter, picture) =>
   weightColour(value, picture.bound(parameter), picture.dark);
 
-/** For a screen reader. @param {string} name @param {Picture} picture @param {number} parameter @param {number} index */
+/**
+ * The name for a screen reader.
+ * @param {string} name
+ * @param {Picture} picture
+ * @param {number} parameter
+ * @param {number} index
+ */
 function describe(name, picture, parameter, index) {
   const gradient = picture.gradient(parameter, index);
   const state = picture.gradState(parameter);
@@ -82,5 +95,6 @@ function describe(name, picture, parameter, index) {
   const words = `${name}, ${format(picture.value(parameter, index))}, ${slope}`;
   if (!picture.hasChanges) return words;
   const change = picture.change(parameter, index);
-  return `${words}, change ${format(change)}${isAgainst(-gradient, change) ? ", against its gradient" : ""}`;
+  const note = isAgainst(-gradient, change) ? ", against its gradient" : "";
+  return `${words}, change ${format(change)}${note}`;
 }

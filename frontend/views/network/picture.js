@@ -1,26 +1,34 @@
-// What one drawing of the network needs from the state: the numbers, and the scales they are drawn with.
-// Knows nothing about elements or pixels.
+// Holds what one drawing of the network needs from the state: the numbers, and their scales. Knows
+// nothing about elements or pixels.
 
 import { steadyLogScale, steadyScale } from "../../lib/scale.js";
 
 /** @import { GradState, Layout, Moment, State } from "../../types.js" */
 
-/** Arrows span so many powers of ten; what is smaller has none. */
+/** Arrows span so many powers of ten. A smaller number has no arrow. */
 const DECADES = 4;
 
-/** One for the life of the drawing of a run, refilled for every moment, so that drawing allocates nothing. */
+/**
+ * One object for each run that is drawn. It is refilled for every moment, so that drawing allocates
+ * nothing.
+ */
 export class Picture {
-  /** Biases grow far beyond weights when units move along the input; on one scale they would hide them. */
+  /**
+   * Biases have a scale of their own: they grow far beyond the weights when units move along the
+   * input.
+   */
   weights = steadyScale();
   biases = steadyScale();
   gradients = steadyLogScale(DECADES);
   changes = steadyLogScale(DECADES);
   dark = false;
-  /** Whether there is time for words: names for screen readers are kept current when nothing runs. */
+  /**
+   * Names for screen readers are kept up to date only while nothing runs.
+   */
   isAtRest = true;
   /** Whether .grad and Δ belong to one iteration, so that both may be drawn. */
   hasChanges = false;
-  /** How many changes go against their −.grad; counted while drawing. */
+  /** How many changes go against their −.grad. Counted while drawing. */
   disagreements = 0;
 
   /** @param {Layout} layout */
@@ -73,12 +81,12 @@ export class Picture {
     return this.gradStates[parameter] ?? "none";
   }
 
-  /** What the magnitude is that gets the full colour. @param {number} parameter */
+  /** The magnitude that gets the full colour. @param {number} parameter */
   bound(parameter) {
     return (isBias(parameter) ? this.biases : this.weights).bound;
   }
 
-  /** One scale for all parameters of a kind, so that they compare. */
+  /** Parameters of a kind share one scale, so that they can be compared. */
   #rescale() {
     let [weight, bias, gradient, change] = [0, 0, 0, 0];
     this.layout.parameters.forEach(({ size }, parameter) => {
@@ -96,13 +104,20 @@ export class Picture {
   }
 }
 
-/** Nothing runs, nobody drags. @param {State} state */
-export const isAtRest = ({ run, then }) => run?.state !== "running" && !then?.isMoving;
+/** Nothing runs, and the timeline is not dragged or played. @param {State} state */
+export const isAtRest = ({ run, visited }) => run?.state !== "running" && !visited?.isMoving;
 
-/** In named_parameters() of linear layers weight and bias take turns. @param {number} parameter */
+/**
+ * In named_parameters() of linear layers, weights and biases alternate.
+ * @param {number} parameter
+ */
 const isBias = (parameter) => parameter % 2 === 1;
 
-/** The larger magnitude; what is not finite does not count. @param {number} most @param {number} value */
+/**
+ * The larger magnitude. Numbers that are not finite are passed over.
+ * @param {number} most
+ * @param {number} value
+ */
 function larger(most, value) {
   const size = Math.abs(value);
   return size > most && size < Infinity ? size : most;

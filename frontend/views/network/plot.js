@@ -1,4 +1,4 @@
-// A small curve in a box, without axes. Knows nothing about what it shows.
+// Draws a small curve in a box, without axes. Knows nothing about what it shows.
 
 import { linePath } from "../../lib/geometry.js";
 import { Mark } from "./mark.js";
@@ -11,7 +11,7 @@ export class Plot {
   /**
    * @param {Mark} parent
    * @param {Box} box
-   * @param {Range} inputs what x goes over
+   * @param {Range} inputs the range of x
    * @param {number} points of the curve
    * @param {number} inset pixels left free on every side
    */
@@ -49,7 +49,7 @@ export class Plot {
     return this.bottom - (this.height * (y - range.low)) / (range.high - range.low);
   }
 
-  /** Draw the curve that is in `ys`, or say that it is none. @param {Range} range */
+  /** Draw the curve that is in `ys`, or write "nan". @param {Range} range */
   trace(range) {
     const slope = this.height / (range.high - range.low);
     for (let i = 0; i < this.ys.length; i++)
@@ -60,7 +60,7 @@ export class Plot {
     this.note.show(this.group, path === "");
   }
 
-  /** A faint line where y is 0, if that is inside. @param {Range} range */
+  /** Draw a faint line where y is 0, if the range includes 0. @param {Range} range */
   ground(range) {
     const inside = range.low < 0 && range.high > 0;
     if (inside)

@@ -1,10 +1,14 @@
-// One tab stop for the whole drawing: arrow keys walk from element to element. Knows nothing about values.
+// Makes the whole drawing one tab stop, in which arrow keys move from element to element. Knows
+// nothing about values.
 
 /** @import { Target } from "../../types.js" */
 
 /** @typedef {{target: Target, node: SVGElement}} Stop */
 
-/** What a key does to [column, row]. @type {Record<string, (column: number, row: number, rows: number) => [number, number]>} */
+/**
+ * Where each key leads from [column, row].
+ * @type {Record<string, (column: number, row: number, rows: number) => [number, number]>}
+ */
 const MOVES = {
   ArrowLeft: (column, row) => [column - 1, row],
   ArrowRight: (column, row) => [column + 1, row],
@@ -14,9 +18,9 @@ const MOVES = {
   End: (column, _, rows) => [column, rows - 1],
 };
 
-export class Rove {
+export class RovingFocus {
   #column = 0;
-  /** Kept while passing the input and the output, which have one row only. */
+  /** Remembered while the focus passes the input and the output, which have one row only. */
   #row = 0;
 
   /** @param {Stop[][]} columns from left to right, each from top to bottom */
@@ -25,13 +29,26 @@ export class Rove {
     this.stop.node.setAttribute("tabindex", "0");
   }
 
-  /** Where the keyboard is. @returns {Stop} */
+  /** The element that has the tab stop. @returns {Stop} */
   get stop() {
     const column = this.columns[this.#column];
     return column[Math.min(this.#row, column.length - 1)];
   }
 
-  /** Go where a key leads. @param {string} key @returns {boolean} whether it leads anywhere */
+  /** @returns {[column: number, row: number]} */
+  get position() {
+    return [this.#column, this.#row];
+  }
+
+  /**
+   * Take the position of a drawing that this one replaces, as far as it has such an element.
+   * @param {[column: number, row: number]} position
+   */
+  restore([column, row]) {
+    if (column < this.columns.length) this.#go(column, row);
+  }
+
+  /** Move to where a key leads. @param {string} key @returns {boolean} whether it leads anywhere */
   press(key) {
     const move = MOVES[key];
     if (move === undefined) return false;

@@ -1,6 +1,8 @@
-// Everything that is drawn for one network in one size. Made anew when either changes; knows nothing about events.
+// Everything that is drawn for one network in one size; made anew when either changes. Knows
+// nothing about events.
 
 import { arrange } from "../../lib/geometry.js";
+import { isSame } from "../../lib/target.js";
 import { ArrowPaths } from "./arrows.js";
 import { Chip } from "./chips.js";
 import { Edge } from "./edges.js";
@@ -9,7 +11,7 @@ import { Halo } from "./halo.js";
 import { drawHeadings } from "./headings.js";
 import { Legend } from "./legend.js";
 import { Mark } from "./mark.js";
-import { Rove } from "./roving_focus.js";
+import { RovingFocus } from "./roving_focus.js";
 import { Input, inputRange, Output, Unit, UnitRange } from "./units.js";
 
 /** @import { Moment, State, Target } from "../../types.js" */
@@ -25,7 +27,7 @@ const NOTHING = { target: null, node: null };
 const [HIDDEN_WEIGHT, HIDDEN_BIAS, OUTPUT_WEIGHT, OUTPUT_BIAS] = [0, 1, 2, 3];
 
 export class Scene {
-  /** Which element a node belongs to. @type {WeakMap<Node, Target>} */
+  /** The target of each element. @type {WeakMap<Node, Target>} */
   targets = new WeakMap();
   /** @type {Choice} */
   #lit = NOTHING;
@@ -44,11 +46,11 @@ export class Scene {
     this.picture = picture;
     this.hidden = picture.layout.parameters[HIDDEN_BIAS].size;
     this.plan = arrange(width, height, this.hidden);
-    this.activation = state.run?.config.activation ?? "tanh";
+    this.activation = state.run?.config?.activation ?? "tanh";
     this.root = new Mark("g", svg, {
       class: `scene${this.plan.crowded ? " crowded" : ""}${this.plan.narrow ? " narrow" : ""}`,
     });
-    // On the drawing itself, so that the tooltip beside the picture has them too.
+    // On the element around the drawing, so that the tooltip inherits them too.
     const { style } = /** @type {HTMLElement} */ (svg.node.parentElement);
     style.setProperty("--scale", String(this.plan.scale));
     style.setProperty("--type", String(this.plan.type));
@@ -64,14 +66,20 @@ export class Scene {
       this.plan,
       picture,
       paths,
-      state.run?.config.optimizer.kind ?? "",
+      state.run?.config?.optimizer.kind ?? "",
       `${id}-ramp`,
     );
     for (const { target, node } of this.columns.flat()) this.targets.set(node, target);
-    this.rove = new Rove(/** @type {Stop[][]} */ (this.columns));
+    this.rovingFocus = new RovingFocus(/** @type {Stop[][]} */ (this.columns));
   }
 
-  /** In reading order, which is painting order too. @param {State} state @param {ArrowPaths} paths @param {string} id @returns {Element[][]} */
+  /**
+   * The columns in reading order, which is also the order of painting.
+   * @param {State} state
+   * @param {ArrowPaths} paths
+   * @param {string} id
+   * @returns {Element[][]}
+   */
   #addColumns(state, paths, id) {
     const { plan, picture, root } = this;
     const layer = (/** @type {string} */ name) => new Mark("g", root, { class: name });
@@ -81,7 +89,7 @@ export class Scene {
     ) => {
       const group = layer("edges");
       return places.map((place, j) =>
-        strand(new Edge(group, picture, plan, place, paths, parameter, j)),
+        parameterMark(new Edge(group, picture, plan, place, paths, parameter, j)),
       );
     };
     const input = [whole(new Input(layer("ends"), plan, state.data))];
@@ -90,15 +98,17 @@ export class Scene {
     const middle = layer("units");
     const units = plan.units.map((node, j) => whole(new Unit(middle, plan, node, j, this.ranges)));
     const chips = plan.units.map(({ bias }, j) =>
-      strand(new Chip(middle, picture, plan, bias, paths, HIDDEN_BIAS, j)),
+      parameterMark(new Chip(middle, picture, plan, bias, paths, HIDDEN_BIAS, j)),
     );
     const end = layer("ends");
     const output = [whole(new Output(end, plan, state.data, this.activation, `${id}-clip`))];
-    const last = [strand(new Chip(end, picture, plan, plan.output.bias, paths, OUTPUT_BIAS, 0))];
+    const last = [
+      parameterMark(new Chip(end, picture, plan, plan.output.bias, paths, OUTPUT_BIAS, 0)),
+    ];
     return [input, incoming, chips, units, outgoing, last, output];
   }
 
-  /** The numbers. @param {State} state @param {Moment} moment */
+  /** Draw the numbers. @param {State} state @param {Moment} moment */
   draw(state, moment) {
     this.ranges.update(this.picture, this.hidden);
     for (const column of this.columns) for (const element of column) element.draw(this.picture);
@@ -113,7 +123,13 @@ export class Scene {
     this.#pressed = this.#move(this.#pressed, pin, "aria-pressed");
   }
 
-  /** Say something of one element, and no longer of another. @param {Choice} was @param {Target|null} target @param {string} name @returns {Choice} */
+  /**
+   * Set an attribute on one element, and remove it from another.
+   * @param {Choice} was
+   * @param {Target|null} target
+   * @param {string} name
+   * @returns {Choice}
+   */
   #move(was, target, name) {
     if (was.target === target) return was;
     const node =
@@ -138,21 +154,10 @@ export class Scene {
   }
 }
 
-/** Targets come from other cards too, so they are compared by what they name. @param {Target} one @param {Target} other */
-function isSame(one, other) {
-  if (one.kind === "parameter" && other.kind === "parameter") {
-    return one.parameter === other.parameter && one.index === other.index;
-  }
-  return (
-    one.kind === other.kind &&
-    (one.kind !== "unit" || other.kind !== "unit" || one.unit === other.unit)
-  );
-}
-
 /** @param {Edge|Chip} made @returns {Element} */
-const strand = (made) => ({
+const parameterMark = (made) => ({
   target: made.target,
-  node: made.strand.group.node,
+  node: made.parameterMark.group.node,
   draw: (picture) => made.draw(picture),
 });
 

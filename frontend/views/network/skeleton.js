@@ -1,11 +1,12 @@
-// The network before anything is known of it: places without numbers. Knows nothing about parameters.
+// Draws the network before anything is known about it: boxes and edges without numbers. Knows
+// nothing about parameters.
 
 import { arrange } from "../../lib/geometry.js";
 import { Mark } from "./mark.js";
 
 /** @import { Box } from "../../lib/geometry.js" */
 
-/** The default run's, until the run's own is known. */
+/** The default run's hidden units, until the run is known. */
 const HIDDEN = 13;
 
 /** @param {Mark} svg @param {number} width @param {number} height @param {number} [hidden] */

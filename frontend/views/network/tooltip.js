@@ -1,4 +1,5 @@
-// The values of what the cursor rests on, beside it. Knows nothing about events or other elements.
+// Shows the values of the element under the cursor beside it. Knows nothing about events or other
+// elements.
 
 import { elementName, format } from "../../lib/format.js";
 import { slotsOf } from "../../lib/geometry.js";
@@ -11,11 +12,11 @@ import { isAgainst } from "./arrows.js";
 
 /** @typedef {{label: string, kind: string, text: string}} Row */
 
-/** Pixels at normal type; the style sheet gives it this width. */
+/** Pixels at the normal size of text; the style sheet sets the same width. */
 const WIDTH = 212;
-/** More than it ever is; only to know whether there is room. */
+/** More than its height ever is; used to find out whether there is room. */
 const HEIGHT = 120;
-/** How far it may stand out into the card's padding. */
+/** How far it may reach into the card's padding. */
 const OVERHANG = 12;
 /** How much of its element it may cover before it changes sides. */
 const COVERED = 24;
@@ -31,7 +32,7 @@ export class Tooltip {
     this.node = parent.appendChild(document.createElement("div"));
     this.node.className = "tooltip";
     this.node.hidden = true;
-    // The focused element says the same; read twice it would be noise.
+    // The focused element has the same text; a screen reader should not read it twice.
     this.node.setAttribute("aria-hidden", "true");
     this.title = this.node.appendChild(document.createElement("strong"));
     this.rows = Array.from({ length: ROWS }, () => this.#row());
@@ -44,7 +45,12 @@ export class Tooltip {
     return { row, label, text };
   }
 
-  /** @param {Target|null} target @param {Picture|null} picture @param {Plan|null} plan @param {Activation} activation */
+  /**
+   * @param {Target|null} target
+   * @param {Picture|null} picture
+   * @param {Plan|null} plan
+   * @param {Activation} activation
+   */
   draw(target, picture, plan, activation) {
     if (target === null || picture === null || plan === null || !exists(target, picture)) {
       this.node.hidden = true;
@@ -70,7 +76,12 @@ export class Tooltip {
     node.textContent = text;
   }
 
-  /** Beside its element, outwards, where the fans leave room; never measured. @param {Target} target @param {Plan} plan */
+  /**
+   * Place it beside its element, on the outer side, where the edges leave room. Nothing is
+   * measured.
+   * @param {Target} target
+   * @param {Plan} plan
+   */
   #move(target, plan) {
     const { left, right, y } = anchorOf(target, plan);
     const x = Math.round(besideOf(left, right, plan.width, WIDTH * plan.type));
@@ -88,7 +99,14 @@ export class Tooltip {
   }
 }
 
-/** Left of what stands left, right of what stands right, as long as that hardly covers it. @param {number} left @param {number} right @param {number} width @param {number} own */
+/**
+ * To the left of an element in the left half, to the right of one in the right half, unless that
+ * covers the element.
+ * @param {number} left
+ * @param {number} right
+ * @param {number} width
+ * @param {number} own
+ */
 function besideOf(left, right, width, own) {
   const [before, after] = [left - 6 - own, right + 6];
   const [least, most] = [-OVERHANG, width + OVERHANG - own];
@@ -120,11 +138,16 @@ function anchorOf(target, plan) {
   return { left: box.x, right: box.x + box.width, y: box.y + box.height / 2 };
 }
 
-/** @param {Target} target @param {Picture} picture @param {Activation} activation @returns {Row[]} */
+/**
+ * @param {Target} target
+ * @param {Picture} picture
+ * @param {Activation} activation
+ * @returns {Row[]}
+ */
 function factsOf(target, picture, activation) {
   if (target.kind === "parameter") return parameterFacts(picture, target.parameter, target.index);
   if (target.kind === "unit") return unitFacts(picture, target.unit, activation);
-  if (target.kind === "input") return [{ label: "", kind: "words", text: "what the model is fed" }];
+  if (target.kind === "input") return [{ label: "", kind: "words", text: "the model's input" }];
   return [
     { label: "", kind: "words", text: `Σ v·${phi(activation, "h")} + b: the fit to the data` },
   ];
@@ -149,7 +172,7 @@ function parameterFacts(picture, parameter, index) {
       kind: "change",
       text: picture.before === null ? "" : format(change, 6),
     },
-    { label: "≠", kind: "words", text: against ? "went against its own −.grad" : "" },
+    { label: "≠", kind: "words", text: against ? "moved against its −.grad" : "" },
   ];
 }
 

@@ -1,5 +1,5 @@
-// The places that compute: input, hidden units, output, each with a picture of its numbers.
-// Knows nothing about the edges between them.
+// Draws the input, the hidden units and the output, each with a picture of its numbers. Knows
+// nothing about the edges between them.
 
 import { curve, unit } from "../../lib/forward.js";
 import { steadyScale } from "../../lib/scale.js";
@@ -15,7 +15,11 @@ import { Plot } from "./plot.js";
 const UNIT_POINTS = 25;
 const OUTPUT_POINTS = 61;
 
-/** The input over which everything is plotted, with a little air. @param {RunData|null} data @returns {Range} */
+/**
+ * The range of inputs over which everything is plotted, with a small margin.
+ * @param {RunData|null} data
+ * @returns {Range}
+ */
 export function inputRange(data) {
   return widened(data === null ? [-1, 1] : [...data.train.x, ...data.validation.x], 0.04);
 }
@@ -39,7 +43,7 @@ function place(parent, kind, target, box) {
   return group;
 }
 
-/** What a plot stands on, within its place's border. @param {Mark} parent @param {Box} box */
+/** The background of a plot, within the border of its box. @param {Mark} parent @param {Box} box */
 function ground(parent, { x, y, width, height }) {
   const inside = { x, y: y + 2, width: width - 2, height: height - 4, rx: Math.min(5, height / 5) };
   new Mark("rect", parent, { class: "ground", ...inside });
@@ -48,7 +52,11 @@ function ground(parent, { x, y, width, height }) {
 /** @param {Target} target */
 const nameOf = (target) => (target.kind === "unit" ? `unit ${target.unit}` : target.kind);
 
-/** Ranges that bounded activations have for all units; the others share one that follows the numbers. */
+/**
+ * The range of all units' plots. Bounded activations have a fixed one; for the others it follows
+ * the
+ * numbers.
+ */
 export class UnitRange {
   #scale = steadyScale();
 
@@ -60,7 +68,11 @@ export class UnitRange {
     this.range = activation === "sigmoid" ? { low: -0.06, high: 1.06 } : { low: -1.1, high: 1.1 };
   }
 
-  /** Every activation is monotone, so the ends of the input hold the extremes. @param {Picture} picture @param {number} hidden */
+  /**
+   * Every activation is monotone, so the extremes are at the ends of the input.
+   * @param {Picture} picture
+   * @param {number} hidden
+   */
   update(picture, hidden) {
     if (this.activation === "tanh" || this.activation === "sigmoid") return;
     let most = 0;
@@ -82,7 +94,13 @@ export class Unit {
   /** @type {Range|null} */
   #range = null;
 
-  /** @param {Mark} parent @param {Plan} plan @param {Node} node @param {number} j @param {UnitRange} range */
+  /**
+   * @param {Mark} parent
+   * @param {Plan} plan
+   * @param {Node} node
+   * @param {number} j
+   * @param {UnitRange} range
+   */
   constructor(parent, plan, node, j, range) {
     this.j = j;
     this.ranges = range;
@@ -123,7 +141,12 @@ export class Unit {
   }
 }
 
-/** Its number, small, below its bias. @param {Mark} parent @param {Node} node @param {number} j */
+/**
+ * The number of a unit, small, below its bias.
+ * @param {Mark} parent
+ * @param {Node} node
+ * @param {number} j
+ */
 function label(parent, { box, bias }, j) {
   new Mark("text", parent, { class: "number", x: bias.sign, y: box.y + box.height - 4 }).say(
     String(j),
@@ -148,13 +171,20 @@ export class Input {
   draw() {}
 }
 
-/** Where the training inputs lie, as a row of strokes. @param {Mark} parent @param {Box} box @param {RunData} data @param {number} inset */
+/**
+ * The training inputs as a row of strokes.
+ * @param {Mark} parent
+ * @param {Box} box
+ * @param {RunData} data
+ * @param {number} inset
+ */
 function rug(parent, box, data, inset) {
   const range = inputRange(data);
   const y = Math.round(box.y + box.height * 0.66);
   const stroke = (/** @type {number} */ x) => {
     const share = (x - range.low) / (range.high - range.low);
-    return `M${Math.round((box.x + inset + share * (box.width - 2 * inset)) * 10) / 10} ${y}v${Math.round(box.height * 0.16)}`;
+    const at = Math.round((box.x + inset + share * (box.width - 2 * inset)) * 10) / 10;
+    return `M${at} ${y}v${Math.round(box.height * 0.16)}`;
   };
   new Mark("path", parent, { class: "rug", d: data.train.x.map(stroke).join("") });
 }

@@ -1,12 +1,18 @@
-// A run's loss as one outline on a log axis, spikes kept; and how many steps the timeline is long. Pure.
+// The shape of the timeline: the loss as one outline on a log axis, thinned ranges, and the last
+// step. Pure.
 
-/** @import { History } from "../../types.js" */
+/** @import { ChartRows } from "../../types.js" */
 
 const COLUMNS = 500;
 const WIDTH = 1000;
 const HEIGHT = 100;
 
-/** The last step of the timeline: a round one, so that it seldom moves while training goes on. @param {number} begin @param {number} newest @param {number} most */
+/**
+ * The last step of the timeline: a round number, so that it seldom changes while training runs.
+ * @param {number} begin
+ * @param {number} newest
+ * @param {number} most
+ */
 export function reach(begin, newest, most) {
   const steps = Math.max(newest - begin, 20);
   const power = 10 ** Math.floor(Math.log10(steps));
@@ -17,8 +23,10 @@ export function reach(begin, newest, most) {
 }
 
 /**
- * The stretches that were thinned out, between those that are kept whole; what came after they were asked for is whole.
- * @param {[number, number][]|null} exact @param {number} begin
+ * The thinned ranges, which lie between the exact ones. Steps that came after the exact ranges were
+ * asked for are kept.
+ * @param {[number, number][]|null} exact
+ * @param {number} begin
  * @returns {[number, number][]}
  */
 export function thinned(exact, begin) {
@@ -28,7 +36,12 @@ export function thinned(exact, begin) {
   return gaps.filter(([from, to]) => to - from > 1);
 }
 
-/** The largest loss of each column, from step `begin` to `end`. @param {History} history @param {number} begin @param {number} end */
+/**
+ * The largest loss of each column, from step `begin` to `end`.
+ * @param {ChartRows} rows
+ * @param {number} begin
+ * @param {number} end
+ */
 export function outline({ steps, loss, length }, begin, end) {
   const columns = new Float64Array(COLUMNS + 1);
   let [low, high] = [Infinity, 0];
@@ -50,7 +63,8 @@ function pathOf(columns, low, high) {
     if (value === 0) return;
     const share = high > low ? (Math.log(value) - low) / (high - low) : 1;
     last = (i / COLUMNS) * WIDTH;
-    path += `${path === "" ? `M${last} ${HEIGHT}` : ""}L${last} ${(HEIGHT - (0.08 + 0.86 * share) * HEIGHT).toFixed(1)}`;
+    if (path === "") path = `M${last} ${HEIGHT}`;
+    path += `L${last} ${(HEIGHT - (0.08 + 0.86 * share) * HEIGHT).toFixed(1)}`;
   });
   return `${path}L${last} ${HEIGHT}Z`;
 }

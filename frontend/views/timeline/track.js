@@ -1,11 +1,11 @@
-// The track of the timeline: the loss as a silhouette, the step on the screen and now on it; drag anywhere.
-// Knows nothing about how a step is fetched.
+// The track of the timeline: the loss as an outline, with markers for the step on the screen and
+// the newest one; drag to move. Knows nothing about how a step is loaded.
 
-import { format } from "../../lib/format.js";
-import { hasPast, lossThen, stepText } from "../../time/shown_moment.js";
+import { format, stepText } from "../../lib/format.js";
+import { hasPast, shownLoss } from "../../time/shown_moment.js";
 import { element, set, svg, whenChanged, write } from "../dom.js";
 import { outline, reach, thinned } from "./silhouette.js";
-/** @import { History, State, Store } from "../../types.js" */
+/** @import { ChartRows, State, Store } from "../../types.js" */
 
 /** @param {Store} store */
 export function createTrack(store) {
@@ -38,31 +38,36 @@ export function createTrack(store) {
     Math.round(begin + ((clientX - box.left) / box.width) * (end - begin));
   listenTo(root, store, stepAt, (step, x) => say(store.state, step, x));
 
-  /** What is under the cursor. @param {State} state @param {number|null} step @param {number} x */
-  function say({ history, run }, step, x) {
+  /**
+   * Show the step and the loss under the cursor.
+   * @param {State} state
+   * @param {number|null} step
+   * @param {number} x
+   */
+  function say({ rows, run }, step, x) {
     set(bubble, "hidden", step === null || run === null);
     if (step === null || run === null) return;
     bubble.style.left = `${Math.min(Math.max(x - around.left, 60), around.width - 60)}px`;
     const within = Math.min(Math.max(step, begin), run.step);
-    write(bubble, `step ${stepText(within)}${lossNear(history, within)}`);
+    write(bubble, `step ${stepText(within)}${lossNear(rows, within)}`);
   }
 
   const drawShape = whenChanged(
     (
-      /** @type {History|null} */ history,
+      /** @type {ChartRows|null} */ rows,
       /** @type {number} */ from,
       /** @type {number} */ to,
       /** @type {number} */ _,
       /** @type {number} */ __,
     ) => {
-      set(shape, "d", history === null ? "" : outline(history, from, to));
+      set(shape, "d", rows === null ? "" : outline(rows, from, to));
     },
   );
   const drawMarks = whenChanged(
     (
       /** @type {number} */ step,
       /** @type {number} */ newest,
-      /** @type {boolean} */ isThen,
+      /** @type {boolean} */ isVisiting,
       /** @type {number} */ _,
       /** @type {number} */ __,
     ) => {
@@ -71,8 +76,8 @@ export function createTrack(store) {
       at(ahead, newest);
       at(since, step);
       since.style.width = `${((share(newest) - share(step)) * 100).toFixed(3)}%`;
-      set(live, "hidden", !isThen);
-      set(since, "hidden", !isThen);
+      set(live, "hidden", !isVisiting);
+      set(since, "hidden", !isVisiting);
     },
   );
   const drawGaps = whenChanged(
@@ -94,28 +99,22 @@ export function createTrack(store) {
     root,
     /** @param {State} state */
     draw(state) {
-      const { run, then, history, exact } = state;
+      const { run, visited, rows, exact } = state;
       begin = run?.first_step ?? 0;
-      end = run === null ? 1 : reach(begin, run.step, run.config.max_steps);
+      end = run === null ? 1 : reach(begin, run.step, run.config?.max_steps ?? run.step);
       const newest = run?.step ?? 0;
-      drawShape(
-        history,
-        begin,
-        end,
-        history?.length ?? 0,
-        history?.steps[history.length - 1] ?? -1,
-      );
+      drawShape(rows, begin, end, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1);
       drawGaps(exact, begin, end);
-      drawMarks(then?.step ?? newest, newest, then !== null, begin, end);
+      drawMarks(visited?.step ?? newest, newest, visited !== null, begin, end);
       set(root, "aria-valuemin", begin);
       set(root, "aria-valuemax", newest);
-      set(root, "aria-valuenow", then?.step ?? newest);
+      set(root, "aria-valuenow", visited?.step ?? newest);
       set(root, "aria-valuetext", valueText(state));
       set(root, "aria-disabled", !hasPast(run));
     },
-    /** The hand alone, in every frame of a look back. @param {State} state */
-    follow({ run, then }) {
-      if (then !== null && run !== null) drawMarks(then.step, run.step, true, begin, end);
+    /** Move the marker alone, in every frame while a step is visited. @param {State} state */
+    follow({ run, visited }) {
+      if (visited !== null && run !== null) drawMarks(visited.step, run.step, true, begin, end);
     },
     unmount() {
       box.end();
@@ -125,8 +124,10 @@ export function createTrack(store) {
 }
 
 /**
- * Where an element stands, kept: asked for at every move, it makes the browser lay the page out at once.
- * @param {HTMLElement} element @param {HTMLElement} entered a pointer that comes here asks anew
+ * Where an element is. The answer is kept, because asking at every move of the pointer makes the
+ * browser lay out the page each time.
+ * @param {HTMLElement} element
+ * @param {HTMLElement} entered measure again when a pointer enters this element
  */
 function measured(element, entered) {
   const box = { left: 0, width: 1, end };
@@ -145,29 +146,36 @@ function measured(element, entered) {
 
 /** @param {State} state */
 function valueText(state) {
-  const { run, then } = state;
+  const { run, visited } = state;
   if (run === null) return "no run";
-  if (then === null) return `step ${stepText(run.step)}, live`;
-  const loss = lossThen(state);
-  return `step ${stepText(then.step)} of ${stepText(run.step)}, then${Number.isNaN(loss) ? "" : `, loss ${format(loss, 3)}`}`;
+  if (visited === null) return `step ${stepText(run.step)}, live`;
+  const loss = shownLoss(state);
+  const lossText = Number.isNaN(loss) ? "" : `, loss ${format(loss, 3)}`;
+  return `step ${stepText(visited.step)} of ${stepText(run.step)}${lossText}`;
 }
 
-/** The loss of the record drawn nearest to a step. @param {History|null} history @param {number} step */
-function lossNear(history, step) {
-  if (history === null || history.length === 0) return "";
-  let [low, high] = [0, history.length - 1];
+/**
+ * The loss of the record drawn nearest to a step.
+ * @param {ChartRows|null} rows
+ * @param {number} step
+ */
+function lossNear(rows, step) {
+  if (rows === null || rows.length === 0) return "";
+  let [low, high] = [0, rows.length - 1];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (history.steps[middle] < step) low = middle + 1;
+    if (rows.steps[middle] < step) low = middle + 1;
     else high = middle;
   }
-  const loss = history.loss[low];
+  const loss = rows.loss[low];
   return Number.isNaN(loss) ? "" : ` · loss ${format(loss, 3)}`;
 }
 
 /**
- * Drag anywhere; the slider's own keys beyond the page's.
- * @param {HTMLElement} root @param {Store} store @param {(event: PointerEvent) => number} stepAt
+ * Dragging, and the keys of a slider that the page does not have.
+ * @param {HTMLElement} root
+ * @param {Store} store
+ * @param {(event: PointerEvent) => number} stepAt
  * @param {(step: number|null, x: number) => void} say
  */
 function listenTo(root, store, stepAt, say) {
@@ -187,7 +195,7 @@ function listenTo(root, store, stepAt, say) {
     say(step, event.clientX);
   });
   const end = () => {
-    if (isDragging) store.dispatch({ type: "stand" });
+    if (isDragging) store.dispatch({ type: "stopMoving" });
     isDragging = false;
   };
   root.addEventListener("pointerup", end);
@@ -195,9 +203,9 @@ function listenTo(root, store, stepAt, say) {
   root.addEventListener("pointerleave", () => say(null, 0));
   root.addEventListener("keydown", (event) => {
     const steps = { PageUp: 100, PageDown: -100, ArrowUp: 1, ArrowDown: -1 }[event.key];
-    const { run, then } = store.state;
+    const { run, visited } = store.state;
     if (steps === undefined || run === null || event.shiftKey) return;
     event.preventDefault();
-    visit((then?.step ?? run.step) + steps);
+    visit((visited?.step ?? run.step) + steps);
   });
 }

@@ -209,6 +209,7 @@ async def test_a_run_that_cannot_be_read_is_listed_refused_and_can_be_deleted(
         listed = {run.id: run.as_json() for run in world.hub.runs()}
         assert listed[bad.id]["state"] == "failed"
         assert "damaged" in listed[bad.id]["reason"]
+        assert listed[bad.id]["config"] is None, "nobody knows it"
         with pytest.raises(RunDamaged, match="damaged"):
             world.hub.run(bad.id)
         assert world.hub.listed(bad.id).life.shown is State.FAILED

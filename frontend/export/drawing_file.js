@@ -1,8 +1,9 @@
-// The drawing on the screen as a file of its own: SVG with every style written out, or PNG. Knows nothing of networks.
+// Writes the drawing on the screen to a file: SVG with every style written out, or PNG. Knows
+// nothing about networks.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Properties that an element hands down, with what they are where nobody says otherwise. */
+/** Inherited properties, with their initial values. */
 const INHERITED = {
   fill: "rgb(0, 0, 0)",
   "fill-opacity": "1",
@@ -28,23 +29,24 @@ const OWN = {
   "vector-effect": "none",
 };
 
-/** What is there for a hand or an eye that follows, not for a picture. */
-const NOT_PICTURED = ".hit, .halo, .frame, .flow";
-const CHATTER = /^(class|role|tabindex|focusable|aria-|data-)/;
+/** Parts that serve the cursor or an animation, not a picture. */
+const NOT_IN_PICTURE = ".hit, .halo, .frame, .flow";
+const PAGE_ONLY = /^(class|role|tabindex|focusable|aria-|data-)/;
 
 /**
- * @typedef {Object} Words
+ * @typedef {Object} Caption
  * @property {string} title
  * @property {string} description
  */
 
 /**
- * Write a drawing as it looks now, theme and all, as a document of its own. It must be on the screen.
+ * The drawing as it looks now, in the theme on the screen, as a document of its own.
+ * It must be on the screen.
  * @param {SVGSVGElement} drawing with a viewBox in pixels
- * @param {Words} words
+ * @param {Caption} caption
  * @returns {{text: string, width: number, height: number}}
  */
-export function portray(drawing, words) {
+export function svgOf(drawing, caption) {
   const { width, height } = drawing.viewBox.baseVal;
   const root = document.createElementNS(SVG, "svg");
   const facts = {
@@ -55,23 +57,23 @@ export function portray(drawing, words) {
     "aria-labelledby": "title description",
   };
   for (const [name, value] of Object.entries(facts)) root.setAttribute(name, String(value));
-  const paper = { width, height, fill: groundOf(drawing) };
+  const background = { width, height, fill: backgroundOf(drawing) };
   root.append(
-    worded("title", words.title, { id: "title" }),
-    worded("desc", words.description, { id: "description" }),
-    shape("rect", paper),
-    pictured(drawing, null),
+    textElement("title", caption.title, { id: "title" }),
+    textElement("desc", caption.description, { id: "description" }),
+    shape("rect", background),
+    copyOf(drawing, null),
   );
   return { text: `${new XMLSerializer().serializeToString(root)}\n`, width, height };
 }
 
 /**
- * Draw a portrait in pixels.
- * @param {{text: string, width: number, height: number}} portrait
- * @param {number} scale pixels for one of the screen's
+ * Draw such a document in pixels.
+ * @param {{text: string, width: number, height: number}} document
+ * @param {number} scale pixels for each pixel of the screen
  * @returns {Promise<Blob>}
  */
-export async function rasterise({ text, width, height }, scale) {
+export async function pngOf({ text, width, height }, scale) {
   const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
   try {
     const image = new Image();
@@ -96,8 +98,8 @@ function blobOf(canvas) {
   );
 }
 
-/** The colour behind the drawing: the first that is not see-through. @param {Element} drawing */
-function groundOf(drawing) {
+/** The colour behind the drawing: the first that is not transparent. @param {Element} drawing */
+function backgroundOf(drawing) {
   for (let at = /** @type {Element|null} */ (drawing); at !== null; at = at.parentElement) {
     const colour = getComputedStyle(at).backgroundColor;
     if (colour !== "transparent" && !colour.endsWith(", 0)")) return colour;
@@ -106,7 +108,7 @@ function groundOf(drawing) {
 }
 
 /** @param {string} tag @param {string} text @param {Record<string, string>} [attributes] */
-function worded(tag, text, attributes = {}) {
+function textElement(tag, text, attributes = {}) {
   const made = shape(tag, attributes);
   made.textContent = text;
   return made;
@@ -119,35 +121,45 @@ function shape(tag, attributes) {
   return made;
 }
 
-/** A copy with its style in attributes. The outermost becomes a group. @param {Element} node @param {CSSStyleDeclaration|null} above */
-function pictured(node, above) {
+/**
+ * A copy with its style in attributes. The outermost element becomes a group.
+ * @param {Element} node
+ * @param {CSSStyleDeclaration|null} above
+ */
+function copyOf(node, above) {
   const style = getComputedStyle(node);
   const copy = document.createElementNS(SVG, above === null ? "g" : node.localName);
   if (above !== null) {
     for (const { name, value } of node.attributes)
-      if (!CHATTER.test(name)) copy.setAttribute(name, value);
+      if (!PAGE_ONLY.test(name)) copy.setAttribute(name, value);
   }
-  dress(copy, style, above);
+  writeStyle(copy, style, above);
   const { name, value } = /** @type {SVGElement} */ (node).dataset;
-  if (value !== undefined) copy.append(worded("title", `${name} = ${value}`));
+  if (value !== undefined) copy.append(textElement("title", `${name} = ${value}`));
   for (const child of node.childNodes) {
     if (child instanceof Text) copy.append(child.data);
-    else if (child instanceof Element && isPictured(child)) copy.append(pictured(child, style));
+    else if (child instanceof Element && isInPicture(child)) copy.append(copyOf(child, style));
   }
   return copy;
 }
 
 /** @param {Element} node */
-function isPictured(node) {
+function isInPicture(node) {
   const { display, visibility } = getComputedStyle(node);
   const isPart =
     node instanceof SVGElement &&
     ["linearGradient", "stop", "clipPath", "defs"].includes(node.localName);
-  return !node.matches(NOT_PICTURED) && (isPart || (display !== "none" && visibility !== "hidden"));
+  return (
+    !node.matches(NOT_IN_PICTURE) && (isPart || (display !== "none" && visibility !== "hidden"))
+  );
 }
 
-/** @param {Element} copy @param {CSSStyleDeclaration} style @param {CSSStyleDeclaration|null} above */
-function dress(copy, style, above) {
+/**
+ * @param {Element} copy
+ * @param {CSSStyleDeclaration} style
+ * @param {CSSStyleDeclaration|null} above
+ */
+function writeStyle(copy, style, above) {
   for (const [name, initial] of Object.entries(INHERITED)) {
     const value = style.getPropertyValue(name);
     const before = above === null ? initial : above.getPropertyValue(name);
