@@ -18,8 +18,8 @@ from benchmarks.sampling import Effort, percentile
 from benchmarks.server import FOREVER, server
 from benchmarks.table import Row
 from livegrad.protocol import Frame
-from tests.running import Server
-from tests.server.world import Watcher, World, free_port
+from tests.running import Server, free_port
+from tests.server.world import Watcher, World
 
 SUBJECT = "restart"
 REACH_STEP_MS, REACH_READY_SECS = 300.0, 5.0

@@ -1,12 +1,14 @@
 """A real livegrad server in a process of its own, on a real port, for tests and benchmarks."""
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +16,16 @@ from typing import IO, Any
 import httpx
 import psutil
 
-START_SECS = 60.0
+NOBODYS_PORTS = range(15_000, 32_000)  # below those that systems hand out to whoever asks for any
+
+
+def free_port() -> int:
+    """Return a port that is free, and stays so while a server on it is started again."""
+    for port in random.SystemRandom().sample(NOBODYS_PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @dataclass

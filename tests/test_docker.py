@@ -4,7 +4,6 @@ import ast
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.running import free_port
 
 ROOT = Path(__file__).parents[1]
 TOKEN = "a-secret-for-the-test"
@@ -130,13 +131,6 @@ def test_no_secret_is_written_into_the_image() -> None:
     for name, rest in instructions():
         if name in ("ENV", "ARG"):
             assert "TOKEN" not in rest
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def entrypoint(port: int, data: Path) -> list[str]:

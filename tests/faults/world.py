@@ -25,8 +25,7 @@ from tests.faults.processes import Family, is_alive, send
 from tests.faults.subject import OPTIMIZERS, Subject, asked_for
 from tests.faults.troubles import SmallDisk, Troubles
 from tests.faults.twin import load
-from tests.running import Server, serving
-from tests.server.world import free_port
+from tests.running import Server, free_port, serving
 
 READY_SECS = 60.0
 HUNG_SECS = 30.0

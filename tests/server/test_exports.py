@@ -172,6 +172,7 @@ def test_safetensors_carry_what_they_are(server: Server, run: str, tmp_path: Pat
     assert json.loads(metadata["config"]) == server.get(f"/runs/{run}")["config"]
 
 
+@pytest.mark.alone
 def test_a_long_table_streams_in_constant_memory_and_holds_nobody_up(tmp_path: Path) -> None:
     run = write_run(tmp_path, LONG)
     with serving(tmp_path) as own:
@@ -258,6 +259,7 @@ def test_progress_is_told_while_an_export_is_made(
     assert rows in (None, last["rows"])
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("what", ["history.csv", "history.parquet", "replay.html"])
 def test_who_has_gone_is_worked_for_no_longer(long: Server, what: str) -> None:
     token = f"left-{what.replace('.', '-')}-{'0' * 16}"

@@ -31,6 +31,7 @@ def wait_for_step(server: Server, run: str, step: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_it_is_killed_again_and_again_and_runs_go_on_while_the_server_answers(
     tmp_path: Path,

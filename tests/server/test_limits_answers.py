@@ -64,6 +64,7 @@ def settles(what: Callable[[], int], most: int, seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.alone
 def test_sixty_exports_that_nobody_reads_cost_little_and_hold_nobody_up(long: Server) -> None:
     watched, commanded = long.create(pace=60, max_steps=1_000_000), long.create(max_steps=1_000_000)
     long.command(watched, "play")

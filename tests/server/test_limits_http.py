@@ -74,6 +74,7 @@ def test_a_websocket_with_many_cookies_is_answered(room: Server, size: int) -> N
     assert answer.status == 101
 
 
+@pytest.mark.alone
 def test_a_header_of_400_mb_costs_nothing_and_holds_nobody_up(room: Server) -> None:
     watched = room.create(pace=60, max_steps=1_000_000)
     commanded = room.create(max_steps=1_000_000)

@@ -31,6 +31,7 @@ def runs(room: Server) -> tuple[str, str]:
     return watched, commanded
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_flood_is_closed_and_holds_nobody_up(
     room: Server, runs: tuple[str, str], kind: str
@@ -71,6 +72,7 @@ def test_what_a_stall_left_unread_may_be_acknowledged_at_once(
         assert b"expected" in said(connection)[-100:]
 
 
+@pytest.mark.alone
 def test_an_answer_to_a_close_that_comes_behind_much_else_is_heard(
     room: Server, runs: tuple[str, str]
 ) -> None:

@@ -15,9 +15,9 @@ import pytest
 from websockets.sync.client import connect
 
 from livegrad.protocol import Frame
-from tests.running import Server
+from tests.running import Server, free_port
 from tests.server.trainers import integrity, trainer_of
-from tests.server.world import Watcher, World, free_port
+from tests.server.world import Watcher, World
 from tests.viewer import record_bytes, stored
 
 # more of them on demand: 200 take some minutes

@@ -104,6 +104,7 @@ def newest(socket: ClientConnection, seconds: float) -> list[int]:
     return steps
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_viewers_that_never_read_cost_little_and_hold_nobody_up(room: Server) -> None:
     run = room.create(pace=None, max_steps=10_000_000)

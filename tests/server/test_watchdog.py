@@ -12,6 +12,7 @@ import pytest
 
 from tests.running import Server, serving
 
+pytestmark = pytest.mark.alone
 LONGEST_SECS = (
     # a busy machine's share included; what is waited for below stands still for three times as long
     1.0

@@ -1,6 +1,5 @@
 """A server that is killed and started again on the same folder and port, a run of it, and a viewer that comes back."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,12 +13,6 @@ from websockets.sync.client import connect
 from livegrad.protocol import RECORDS, Frame, decode
 from tests.running import Server, serving
 from tests.server.trainers import trainer_of, trainers_of
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class World:
