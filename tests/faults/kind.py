@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults.world import World
+from tests.faults.system import System
 
-Act = Callable[[World, random.Random], None]
+Act = Callable[[System, random.Random], None]
 
 
 class LeftOut(Exception):

@@ -22,7 +22,7 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ServerProcesses:
     """Everything that a server started, and what that started; `mark` tells it from other servers' processes."""
 
     mark: str

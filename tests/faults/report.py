@@ -31,7 +31,7 @@ class Violation:
 
 
 @dataclass
-class Ledger:
+class Report:
     """Everything that was counted. Any thread may write into it: each entry is one append."""
 
     seed: int
@@ -44,7 +44,7 @@ class Ledger:
     ready_secs: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     violations: list[Violation] = field(default_factory=list)
     stderr_errors: Counter[str] = field(default_factory=Counter)  # last lines of tracebacks
-    steps: int = 0  # compared with the twin
+    steps: int = 0  # compared with the reference
     runs: int = 0
     frames: int = 0  # that viewers received
     begun: float = field(default_factory=time.monotonic)

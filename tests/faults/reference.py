@@ -44,7 +44,7 @@ def load() -> None:
 
 
 def compare(claim: Claim) -> str:
-    """Train it again; return what differs, in words, or "" where every record is the twin's bit for bit."""
+    """Train it again; return what differs, in words, or "" where every record is the reference's bit for bit."""
     from tests.plain import Plain
 
     plain = Plain(claim.asked, claim.dataset)
