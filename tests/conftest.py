@@ -7,13 +7,15 @@ from hypothesis import settings
 
 from tests.running import Server, serving
 
-# No deadline: a busy machine is no failure. The same examples each time: a commit that passed passes again.
+# No deadline: a busy machine is no failure. The same examples each time: a commit that passed
+# passes again.
 settings.register_profile("livegrad", deadline=None, derandomize=True)
 settings.load_profile("livegrad")
 
 
-# Modules start in this order, the longest first, so that no worker is left with one at the end. Playwright's come
-# last: while it runs, no test in the same process can have an event loop of its own.
+# Modules start in this order, the longest first, so that no worker is left with one at the end.
+# Playwright's come last: while it runs, no test in the same process can have an event loop of its
+# own.
 ORDER = (
     "tests/faults/",
     "tests/backend/",
@@ -34,7 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order the tests; leave out those marked `long`, unless -m says so, and what --alone excludes."""
+    """Order the tests; leave out those marked `long`, unless -m says so, and what --alone
+    excludes.
+    """
     kept = [item for item in items if is_wanted(config, item)]
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(config, item)])
     items[:] = sorted(kept, key=place)
@@ -61,7 +65,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def no_run_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Delete what a test made on the common server: its trainers would take the next tests' time and places."""
+    """Delete what a test made on the common server: its trainers would take the next tests' time
+    and places.
+    """
     if "server" not in request.fixturenames:
         yield
         return

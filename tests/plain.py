@@ -1,4 +1,5 @@
-"""The same training in plain PyTorch, stopped wherever one likes, and what it holds as a record's numbers.
+"""The same training in plain PyTorch, stopped wherever one likes, and what it holds as a record's
+numbers.
 
 Knows nothing of livegrad: what it takes for granted stands in the README and the contract.
 """
@@ -30,7 +31,9 @@ Floats = NDArray[np.float32]
 
 
 class Plain:
-    """`asked` is what a run was asked for, without defaults; `dataset` one entry of GET /api/datasets."""
+    """`asked` is what a run was asked for, without defaults; `dataset` one entry of GET
+    /api/datasets.
+    """
 
     def __init__(self, asked: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
         torch.set_num_threads(1)
@@ -65,7 +68,9 @@ class Plain:
         self._answer = self._error = torch.empty(0)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """All points; or the step's part of its pass over them, each pass in an order of its own."""
+        """All points; or the step's part of its pass over them, each pass in an order of its
+        own.
+        """
         x, y = self.train
         if self.size is None:
             return x, y
@@ -115,7 +120,9 @@ class Plain:
     # -- what it holds
 
     def held(self) -> dict[Place, Floats]:
-        """Everything that a record tells, by what its column is called; a gradient that is None is all NaN."""
+        """Everything that a record tells, by what its column is called; a gradient that is None is
+        all NaN.
+        """
         held: dict[Place, Floats] = {
             ("scalar", "loss", None): np.array([self.loss], np.float32),
             ("scalar", "validation_loss", None): np.array([self.validation_loss], np.float32),
@@ -135,7 +142,9 @@ class Plain:
         return held
 
     def record(self, columns: list[dict[str, Any]]) -> bytes:
-        """Return what it holds as `columns` order it, and nothing else; NaN where the optimizer has no state yet."""
+        """Return what it holds as `columns` order it, and nothing else; NaN where the optimizer has
+        no state yet.
+        """
         held = self.held()
         row: list[Floats] = []
         for column in columns:

@@ -97,7 +97,8 @@ def serving(
     program: Sequence[str] = (sys.executable, "-m", "livegrad"),
     **options: Any,
 ) -> Iterator[Server]:
-    """Start a server, on a free port if none is given, with its log in `data`; end it, however the test went.
+    """Start a server, on a free port if none is given, with its log in `data`; end it, however the
+    test went.
 
     `program` is what is run instead of `python -m livegrad`; `options` are subprocess.Popen's own.
     """

@@ -1,4 +1,6 @@
-"""What can be known of docker/ where no engine runs: what goes in, who runs it, and that its own commands work."""
+"""What can be known of docker/ where no engine runs: what goes in, who runs it, and that its own
+commands work.
+"""
 
 import ast
 import os
@@ -134,7 +136,9 @@ def test_no_secret_is_written_into_the_image() -> None:
 
 
 def entrypoint(port: int, data: Path) -> list[str]:
-    """The image's own command line, with this machine's port and folder in place of the container's."""
+    """The image's own command line, with this machine's port and folder in place of the
+    container's.
+    """
     [text] = values(stages()[1], "ENTRYPOINT")
     program, *flags = exec_form(text)
     assert program == "livegrad"
@@ -176,7 +180,8 @@ def container(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 
 def is_healthy(port: int, token: str) -> bool:
-    # As a container has it whose engine is set up for a proxy: one that knows nothing of this server.
+    # As a container has it whose engine is set up for a proxy: one that knows nothing of this
+    # server.
     proxy = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "no_proxy": ""}
     own = environment(LIVEGRAD_TOKEN=token, **proxy)
     done = subprocess.run(health_check(port), env=own, capture_output=True)

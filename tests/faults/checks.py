@@ -1,4 +1,6 @@
-"""A run's records against everything that is known of it; the plain reference trains in a process of its own."""
+"""A run's records against everything that is known of it; the plain reference trains in a process
+of its own.
+"""
 
 import json
 import sqlite3

@@ -1,4 +1,6 @@
-"""Commands in threads of their own: each must be answered in time, by a status that it may have, and consistently."""
+"""Commands in threads of their own: each must be answered in time, by a status that it may have,
+and consistently.
+"""
 
 import random
 import threading
@@ -34,7 +36,9 @@ def drawn(watched: WatchedRun, source: random.Random) -> dict[str, Any]:
 
 
 class CommandSender:
-    """`moment()` returns a number that is another whenever the server was taken down, or may be about to be."""
+    """`moment()` returns a number that is another whenever the server was taken down, or may be
+    about to be.
+    """
 
     def __init__(self, url: str, report: Report, moment: Callable[[], int]) -> None:
         self._report, self._moment = report, moment
@@ -54,8 +58,8 @@ class CommandSender:
     ) -> Future[httpx.Response | None] | None:
         """Send a command to a run, unless too many are under way.
 
-        Of a run's tunings one at a time, so that their order is known; and one of its other commands, since a play
-        would put off the answer to a step.
+        Of a run's tunings one at a time, so that their order is known; and one of its other
+        commands, since a play would put off the answer to a step.
         """
         tunes = command["kind"] == "tune"
         busy = watched.is_tuning if tunes else watched.is_controlled
@@ -93,7 +97,10 @@ class CommandSender:
     def ask(
         self, method: str, path: str, watched: WatchedRun | None, body: Any
     ) -> httpx.Response | None:
-        """Ask the server; return its answer, or None when the connection was lost. Notes what may not be."""
+        """Ask the server; return its answer, or None when the connection was lost.
+
+        Notes what may not be.
+        """
         before, begun = self._moment(), time.monotonic()
         what = f"{method} {path} {body}"
         try:

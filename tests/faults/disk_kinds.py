@@ -1,4 +1,6 @@
-"""Faults of what the server stands on: its disk, its log's lock, its temporary folder, the clock."""
+"""Faults of what the server stands on: its disk, its log's lock, its temporary folder, the
+clock.
+"""
 
 import random
 import signal
@@ -48,7 +50,9 @@ def reader_in_a_transaction(system: System, source: random.Random) -> None:
 
 @kind(1)
 def tune_while_locked_then_kill_server(system: System, source: random.Random) -> None:
-    """Hold the run log's lock, tune twice and pause, then kill -9 the server before the lock is let go."""
+    """Hold the run log's lock, tune twice and pause, then kill -9 the server before the lock is let
+    go.
+    """
     system.lasting.lift()
     system.lasting.hold_log(_log(system), 5, is_writing=True)
     time.sleep(0.1)

@@ -21,7 +21,9 @@ DISK_BYTES = 256 * 1024 * 1024
 
 
 class SmallDisk:
-    """A file system of its own for the run log, where this user may mount one; `is_mounted` says whether."""
+    """A file system of its own for the run log, where this user may mount one; `is_mounted` says
+    whether.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._ballast = folder, folder / "ballast"
@@ -51,7 +53,10 @@ class SmallDisk:
 
 
 class LastingFaults:
-    """What lasts at the moment. Everything but the waiting happens in the caller's thread or in the fault's own."""
+    """What lasts at the moment.
+
+    Everything but the waiting happens in the caller's thread or in the fault's own.
+    """
 
     def __init__(self) -> None:
         self._lasting: dict[str, tuple[threading.Event, threading.Thread]] = {}

@@ -1,4 +1,7 @@
-"""What the faults did: counts, durations, violations, and the table of it all. Knows nothing of how they came about."""
+"""What the faults did: counts, durations, violations, and the table of it all.
+
+Knows nothing of how they came about.
+"""
 
 import re
 import time
@@ -76,7 +79,8 @@ class Report:
     def progress(self) -> str:
         """Return one line that tells how far it is."""
         return (
-            f"{self.secs:6.0f} s  {self.index + 1} faults  {self.runs} runs and {self.steps} steps compared  "
+            f"{self.secs:6.0f} s  {self.index + 1} faults  "
+            f"{self.runs} runs and {self.steps} steps compared  "
             f"{len(self.violations)} violations"
         )
 

@@ -1,4 +1,6 @@
-"""Faults of haste: runs deleted while they start, continued while they are under way, commands in bursts."""
+"""Faults of haste: runs deleted while they start, continued while they are under way, commands in
+bursts.
+"""
 
 import random
 import time
@@ -29,7 +31,9 @@ def make_and_delete_run(system: System, source: random.Random) -> None:
 
 @kind(2)
 def branch_from_run(system: System, source: random.Random) -> None:
-    """Continue a run from a step that it has, while it is under way; the branch is looked after as any run."""
+    """Continue a run from a step that it has, while it is under way; the branch is looked after as
+    any run.
+    """
     parents = [s for s in system.watched_runs if s.floor > s.first + 1 and s.kind != "branch"]
     if not parents or sum(s.kind == "branch" for s in system.watched_runs) >= 2:
         return

@@ -1,4 +1,6 @@
-"""Carries a schedule out: one fault after another, a command beside most of them, and the checks at the end."""
+"""Carries a schedule out: one fault after another, a command beside most of them, and the checks at
+the end.
+"""
 
 import sys
 import time
@@ -19,7 +21,9 @@ PROGRESS_SECS = 30.0
 
 
 def run(seed: int, faults: int, minutes: float, folder: Path, names: Sequence[str] = ()) -> Report:
-    """Carry out a schedule of these kinds, or of all, for `minutes` at most; return what came of it."""
+    """Carry out a schedule of these kinds, or of all, for `minutes` at most; return what came of
+    it.
+    """
     report = Report(seed)
     weights = {name: KINDS[name].weight for name in names or KINDS}
     with closing(System(folder, seed, report)) as system:

@@ -1,6 +1,8 @@
-"""Viewers of the runs: they reconnect for ever, check that no gap is undeclared, and keep what they saw.
+"""Viewers of the runs: they reconnect for ever, check that no gap is undeclared, and keep what they
+saw.
 
-All of them live in one thread of their own; a relay stands before some, so that their connections can be cut.
+All of them live in one thread of their own; a relay stands before some, so that their connections
+can be cut.
 """
 
 import asyncio
@@ -112,7 +114,8 @@ class Viewers:
     def _check(self, watched: WatchedRun, frame: Seen, expected: int | None) -> None:
         if expected is not None and frame.first != expected + frame.skipped:
             self._report.violate(
-                f"run {watched.run}: undeclared gap at a viewer: step {frame.first} came with skipped "
+                f"run {watched.run}: undeclared gap at a viewer: "
+                f"step {frame.first} came with skipped "
                 f"{frame.skipped} where {expected} was next (epoch {frame.epoch})"
             )
 

@@ -1,4 +1,6 @@
-"""One run under test: what was asked for, seen and commanded, and whether all that agrees with its records."""
+"""One run under test: what was asked for, seen and commanded, and whether all that agrees with its
+records.
+"""
 
 import itertools
 import random
@@ -47,7 +49,10 @@ class Tuned:
 
 @dataclass
 class WatchedRun:
-    """A run of the system's. `asked` is its configuration without defaults; `past` what a parent's rates were."""
+    """A run of the system's.
+
+    `asked` is its configuration without defaults; `past` what a parent's rates were.
+    """
 
     run: str
     kind: str
@@ -78,7 +83,9 @@ _numbers = itertools.count(1)
 
 
 def asked_for(kind: str, is_fast: bool, source: random.Random) -> dict[str, Any]:
-    """Return a configuration to ask for: one of OPTIMIZERS, as long and as fast as chance will have it."""
+    """Return a configuration to ask for: one of OPTIMIZERS, as long and as fast as chance will have
+    it.
+    """
     chosen = {
         key: dict(value) if isinstance(value, dict) else value
         for key, value in OPTIMIZERS[kind].items()
@@ -105,17 +112,20 @@ def payload_of(watched: WatchedRun, frames: list[Seen]) -> bytes:
 def seen_otherwise(watched: WatchedRun, payload: bytes, size: int) -> str:
     """Return which step a viewer saw otherwise than it is stored, in words; or ""."""
     for first, count, piece in watched.seen:
+        seen = f"a viewer saw steps {first} to {first + count - 1}"
         at = (first - watched.first) * size
         if at < 0 or at + count * size > len(payload):
             last = watched.first + len(payload) // size - 1
-            return f"a viewer saw steps {first} to {first + count - 1}; stored are {watched.first} to {last}"
+            return f"{seen}; stored are {watched.first} to {last}"
         if payload[at : at + count * size] != piece:
-            return f"a viewer saw steps {first} to {first + count - 1} with other bytes than are stored"
+            return f"{seen} with other bytes than are stored"
     return ""
 
 
 def tuned_otherwise(watched: WatchedRun, payload: bytes, size: int) -> list[str]:
-    """Return which answered tunings do not stand in the record after the step that was answered, in words."""
+    """Return which answered tunings do not stand in the record after the step that was answered, in
+    words.
+    """
     rates = np.frombuffer(payload, np.float32).reshape(-1, size // 4)[:, LR]
     unanswered = {np.float32(t.lr) for t in watched.tunes if t.step is None and not t.is_refused}
     found = []

@@ -1,4 +1,6 @@
-"""Paths, parameters and methods that are not there, and what is no request at all: a 4xx problem, never a 5xx."""
+"""Paths, parameters and methods that are not there, and what is no request at all: a 4xx problem,
+never a 5xx.
+"""
 
 import socket
 
@@ -106,9 +108,12 @@ def test_a_bad_range_or_series_is_a_422_problem(server: Server, path: str, query
 
 @pytest.mark.parametrize(
     "name",
-    ["nope", "gradient_norm/", "gradient_norm/nope", "hidden_linear.weight[99,0]", "hidden_linear.weight[-1,0]",
-     "hidden_linear.weight[0]", "hidden_linear.weight[0,0,0]", "hidden_linear.weight[", "hidden_linear.weight[a,b]",
-     "hidden_linear.weight[" + "9" * 5000 + ",0]", "%00", "%ff", "[]", "", "__class__", "loss[0]"],
+    [
+        "nope", "gradient_norm/", "gradient_norm/nope", "%00", "%ff", "[]", "", "__class__",
+        "hidden_linear.weight[99,0]", "hidden_linear.weight[-1,0]", "hidden_linear.weight[0]",
+        "hidden_linear.weight[0,0,0]", "hidden_linear.weight[", "hidden_linear.weight[a,b]",
+        "hidden_linear.weight[" + "9" * 5000 + ",0]", "loss[0]",
+    ],
     ids=lambda name: name[:30],
 )  # fmt: skip
 def test_an_unknown_series_is_a_problem(server: Server, name: str) -> None:

@@ -1,4 +1,6 @@
-"""Bad bodies of every kind over HTTP: a 4xx problem that names expected and received, never a 5xx."""
+"""Bad bodies of every kind over HTTP: a 4xx problem that names expected and received, never a
+5xx.
+"""
 
 import json
 import socket

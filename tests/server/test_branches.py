@@ -1,4 +1,6 @@
-"""Runs that continue others: the same numbers, the same place in the data order; and where two runs part."""
+"""Runs that continue others: the same numbers, the same place in the data order; and where two runs
+part.
+"""
 
 from typing import Any
 

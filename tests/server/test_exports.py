@@ -163,7 +163,7 @@ def test_safetensors_carry_what_they_are(server: Server, run: str, tmp_path: Pat
     with safe_open(path, framework="np") as file:
         metadata = file.metadata()
         expected = arrays(server, run, 40)
-        assert {name: file.get_tensor(name).tobytes() for name in file.keys()} == {  # noqa: SIM118  # not a dict
+        assert {name: file.get_tensor(name).tobytes() for name in file.keys()} == {  # noqa: SIM118
             name: array.tobytes() for name, array in expected.items()
         }
     snapshot = server.get(f"/runs/{run}/parameters", params={"step": 40})

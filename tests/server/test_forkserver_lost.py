@@ -1,4 +1,6 @@
-"""Whatever becomes of the forkserver, the server answers, and runs go on from their last record by themselves."""
+"""Whatever becomes of the forkserver, the server answers, and runs go on from their last record by
+themselves.
+"""
 
 import os
 import random

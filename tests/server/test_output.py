@@ -1,4 +1,7 @@
-"""The program's own output goes nowhere: closed, full, or a pipe that nobody reads. It serves all the same."""
+"""The program's own output goes nowhere: closed, full, or a pipe that nobody reads.
+
+It serves all the same.
+"""
 
 import os
 import signal

@@ -16,7 +16,8 @@ from safetensors.numpy import load_file
 from tests.running import Server, serving
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-# A proxy for everything, which does not answer: what asks this machine's own server must not ask it.
+# A proxy for everything, which does not answer: what asks this machine's own server must not ask
+# it.
 DEAD = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
 DEAD |= {"no_proxy": "", "NO_PROXY": ""}
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -1,4 +1,6 @@
-"""A server that ends and comes back has every run and every record; what was interrupted goes on, bit for bit."""
+"""A server that ends and comes back has every run and every record; what was interrupted goes on,
+bit for bit.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

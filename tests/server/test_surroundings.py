@@ -1,4 +1,6 @@
-"""Where and how livegrad is started is nothing to a run: it trains, and comes out as a file for PyTorch."""
+"""Where and how livegrad is started is nothing to a run: it trains, and comes out as a file for
+PyTorch.
+"""
 
 import os
 import shutil
@@ -15,7 +17,8 @@ import pytest
 from tests.running import Server, serving
 from tests.server.trainers import forkserver_of
 
-# As the installed `livegrad` command does, and `python -m` does not: nothing is imported from the working folder.
+# As the installed `livegrad` command does, and `python -m` does not: nothing is imported from the
+# working folder.
 COMMAND = (sys.executable, "-P", "-m", "livegrad")
 SHADOWED = (
     "torch",

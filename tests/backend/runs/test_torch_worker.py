@@ -14,7 +14,7 @@ from livegrad.runs.launcher import Launcher
 from livegrad.runs.torch_worker import work
 from tests.backend.runs.forkservers import forkservers
 
-HERE = "tests.backend.odd_jobs"
+HERE = "tests.backend.process_tasks"
 
 
 @pytest_asyncio.fixture

@@ -1,4 +1,6 @@
-"""The link loses nothing: whatever the server does to its connection, every record arrives, in order."""
+"""The link loses nothing: whatever the server does to its connection, every record arrives, in
+order.
+"""
 
 import json
 import threading
@@ -22,7 +24,9 @@ Talk = Callable[[ServerConnection], None]
 
 
 class Hub:
-    """A server that keeps records as the real one does, and treats connection n as the n-th talk says."""
+    """A server that keeps records as the real one does, and treats connection n as the n-th talk
+    says.
+    """
 
     def __init__(self, *talks: Talk) -> None:
         self.steps: list[float] = []

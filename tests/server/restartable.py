@@ -1,4 +1,6 @@
-"""A server that is killed and started again on the same folder and port, a run of it, and a viewer that comes back."""
+"""A server that is killed and started again on the same folder and port, a run of it, and a viewer
+that comes back.
+"""
 
 import threading
 import time
@@ -15,8 +17,9 @@ from tests.running import Server, serving
 from tests.server.trainers import trainer_of, trainers_of
 
 
-class World:
-    """`server` is the one that runs now; `run` stands at step 0 at first, and has the server for itself.
+class RestartableServer:
+    """`server` is the one that runs now; `run` stands at step 0 at first, and has the server for
+    itself.
 
     `killed_at` is the moment of the last kill, by `time.perf_counter`.
     """
@@ -80,8 +83,9 @@ class World:
             left.kill()
 
 
-class Watcher:
-    """A viewer that reconnects by itself. `note(connection, frame)` is told of every frame of records, in a thread.
+class ReconnectingViewer:
+    """A viewer that reconnects by itself. `note(connection, frame)` is told of every frame of
+    records, in a thread.
 
     `connection` counts how often it had to connect.
     """
@@ -93,7 +97,7 @@ class Watcher:
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> "ReconnectingViewer":
         self._thread.start()
         return self
 
