@@ -14,7 +14,6 @@ import pytest
 
 from livegrad.errors import LogError, LogMoved, LogTaken
 from livegrad.store.database import MAX_JOURNAL_BYTES, READERS, Database
-from livegrad.store.lock import LOCK, FolderLock
 from livegrad.store.retention import Retention
 from tests.backend.recorded import begin, bytes_by_step, opened, records, write
 
@@ -61,23 +60,6 @@ def test_who_opened_the_log_last_writes_it(tmp_path: Path) -> None:
         with pytest.raises(LogTaken):
             begin(first, "b")
         assert {entry.id for entry in first.runs()} == {"a", "c"}
-
-
-def test_a_lock_file_that_is_deleted_is_locked_again(tmp_path: Path) -> None:
-    lock = FolderLock(tmp_path / "data")
-    try:
-        assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-        (tmp_path / "data" / LOCK).unlink()
-        end = time.monotonic() + 20
-        while not (tmp_path / "data" / LOCK).exists():
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        time.sleep(0.1)
-        with pytest.raises(LogError, match="another livegrad is at work"):
-            FolderLock(tmp_path / "data")
-    finally:
-        lock.release()
-    FolderLock(tmp_path / "data").release()
 
 
 @pytest.mark.skipif(
@@ -128,30 +110,6 @@ def test_a_log_is_closed_in_good_order_while_it_is_read(tmp_path: Path) -> None:
     assert not Path(f"{log.path}-wal").exists()  # the last one moved it into the file
     with pytest.raises(LogError, match="is closed"), log.transaction():
         pass
-
-
-def test_a_query_that_does_not_end_is_broken_off_at_closing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("livegrad.store.readers.CLOSE_SECS", 0.2)
-    log = Database(tmp_path / "log")
-    endless = (
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    )
-    raised: list[LogError] = []
-
-    def read() -> None:
-        try:
-            log.rows(endless)
-        except LogError as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    time.sleep(0.3)
-    log.close()
-    thread.join(20)
-    assert len(raised) == 1
 
 
 def test_another_programs_reading_is_said_once_it_costs_room_and_costs_no_time(
