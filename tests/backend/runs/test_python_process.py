@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from livegrad.errors import NotStarted, ProtocolError
-from livegrad.process_protocol import MAX_MESSAGE_BYTES, Ended, Report, Started
+from livegrad.process_protocol import MAX_MESSAGE_BYTES, Ended, Message, Report, Started
 from livegrad.runs import python_process
 
 ECHO = "import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read())"
@@ -45,7 +45,7 @@ async def test_a_process_has_a_folder_that_stays_and_its_modules_only_from_absol
 
 async def test_messages_go_over_the_pipes_whole_whatever_their_length() -> None:
     process = await program(ECHO)
-    messages = [Started(1, 2), Report(result=bytes(300_000)), Ended(3, -9)]
+    messages: list[Message] = [Started(1, 2), Report(result=bytes(300_000)), Ended(3, -9)]
     for message in messages:
         await python_process.write(process, message)
     assert process.stdin is not None
