@@ -174,7 +174,7 @@ class System:
             if runs is not None and "starting" not in states and len(self.trainers()) >= live:
                 self.report.ready_secs[kind].append(time.monotonic() - begun)
                 return
-            time.sleep(0.02)
+            time.sleep(0.05)
         self.report.violate(f"not ready again {READY_SECS:.0f} s after {kind}: {self._states()}")
 
     def _states(self) -> str:

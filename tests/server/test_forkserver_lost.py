@@ -30,7 +30,7 @@ def wait_for_step(server: Server, run: str, step: int) -> None:
     while (found := server.get(f"/runs/{run}"))["step"] < step:
         assert found["state"] in ("running", "starting"), found
         assert time.monotonic() < end, found
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 @pytest.mark.alone

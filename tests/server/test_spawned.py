@@ -27,7 +27,7 @@ def wait_for_spare(server: Server, trainers: int) -> None:
     end = time.monotonic() + 60
     while len(spawned(server)) != trainers + 1:
         assert time.monotonic() < end, spawned(server)
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def kill_trainer(server: Server, run: str) -> None:
     end = time.monotonic() + 60
     while server.get(f"/runs/{run}")["epoch"] == epoch:
         assert time.monotonic() < end
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def test_the_one_that_waits_may_be_killed(tmp_path: Path) -> None:
