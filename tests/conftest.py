@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,10 @@ ORDER = (
     "tests/browser/",
 )
 
+# How coverage.py, where it runs, has the processes measured that a test starts; each looks for it in its environment.
+MEASURING = "COVERAGE_PROCESS_CONFIG"
+measuring = os.environ.get(MEASURING)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -49,6 +54,15 @@ def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
     if {"only": not is_alone, "never": is_alone}.get(config.getoption("--alone"), False):
         return False
     return "long" in str(config.getoption("-m")) or item.get_closest_marker("long") is None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have processes measured that tests/backend starts; others, real servers, run at their own speed."""
+    if measuring is not None and item.nodeid.startswith("tests/backend/"):
+        os.environ[MEASURING] = measuring
+    else:
+        os.environ.pop(MEASURING, None)
 
 
 def place(item: pytest.Item) -> int:
