@@ -71,7 +71,7 @@ def _serve(data: Path, assignments: Connection) -> None:
             assignments.send(assignment)
 
     setattr(app, "Launcher", HandOver)  # noqa: B010  # who starts trainers is all that differs
-    chosen = settings.read(["--port", "0", "--no-browser", "--data", str(data)], {})
+    chosen = settings.read(["--port", "0", "--no-browser", "--data", str(data)])
     listener = cli.listen(chosen)
     assignments.send(f"http://127.0.0.1:{listener.getsockname()[1]}")
     cli.serve(chosen, listener)

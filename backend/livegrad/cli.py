@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str], ending: "Ending") -> int:
-    from livegrad.settings import read
+    from livegrad.settings import notices, read
 
     settings = read(arguments)
-    for notice in settings.notices:
+    for notice in notices():
         _tell(notice)
     code = serve(settings, listen(settings), ending)
     _tell("stopped")
@@ -134,15 +134,16 @@ def _server(settings: "Settings", port: int) -> "Server":
     from livegrad.hosts import AllowedHosts
     from livegrad.server import Server
 
-    names = AllowedHosts(settings.host, settings.allowed_hosts, port)
-    authenticator = Authenticator(settings.token, names, port)
+    names = AllowedHosts(settings.host, settings.allow_host, port)
+    token = settings.token.get_secret_value() if settings.token else None
+    authenticator = Authenticator(token, names, port)
     crash: list[Callable[[BaseException], None]] = []  # the server's, once there is one
     app, stop_trainers = create_app(settings, authenticator, port, lambda error: crash[0](error))
 
     def announce() -> None:
         link = _url(settings.host, port) + authenticator.one_time_path()
         print(link, flush=True)
-        if settings.opens_browser:
+        if not settings.no_browser:
             from livegrad.browser import open_page
 
             open_page(link)

@@ -23,6 +23,10 @@ RECORDS = 1
 PHASE = 2
 FLOAT_BYTES = 4
 SCALARS = ("loss", "validation_loss", "lr")
+# A `.grad` that is None fills its column with this quiet NaN. Arithmetic makes other NaNs, so the
+# record itself tells None from a gradient that became NaN.
+NO_GRADIENT_BITS = 0x7FC0_6E6F
+_NO_GRADIENT = struct.pack("<I", NO_GRADIENT_BITS)
 
 MAX_VIEWER_MESSAGE_BYTES = 4096
 MAX_TRAINER_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -30,6 +34,7 @@ MAX_TRAINER_MESSAGE_BYTES = 4 * 1024 * 1024
 END_OF_TIME = 253_402_300_800.0  # unix seconds: the year 10000, which no calendar here knows
 
 Role = Literal["scalar", "parameter", "gradient", "state"]
+GradState = Literal["none", "fresh", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,20 @@ def columns_of(
 def record_bytes(columns: Sequence[Column]) -> int:
     """Return the length of one record in bytes."""
     return FLOAT_BYTES * sum(column.size for column in columns)
+
+
+def grad_states_of(step: int, record: bytes, columns: Sequence[Column]) -> list[GradState]:
+    """Return the state of each parameter's `.grad` in the record of `step`, which ends an iteration.
+
+    After `optimizer.step()` a `.grad` is either None or that of the iteration's own `backward()`,
+    never stale. Records that were logged before NO_GRADIENT_BITS existed carry another NaN; only
+    their step 0, before the first `backward()`, has a `.grad` that is None.
+    """
+    places = [FLOAT_BYTES * column.offset for column in columns if column.role == "gradient"]
+    return [
+        "none" if step == 0 or record.startswith(_NO_GRADIENT, place) else "fresh"
+        for place in places
+    ]
 
 
 def columns_from_json(plain: object) -> tuple[Column, ...]:

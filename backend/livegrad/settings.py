@@ -1,59 +1,142 @@
-"""What the operator chose, from flags and environment. Checked once; passed in, never imported."""
+"""The settings of the server: flags first, then LIVEGRAD_… variables, then defaults.
+
+They are read and checked once, when the program starts, and passed to whatever needs them.
+"""
 
 import argparse
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from livegrad import __version__
 from livegrad.errors import SettingsError
 from livegrad.hosts import name
 
 DEFAULT_PORT = 8000
-KEEP = "4GB"
 MIN_KEEP_BYTES = 1_000_000
-_UNITS = {
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "tib": 2**40,
-}
-_SIZE = re.compile(r"(?P<number>\d{1,15}(\.\d{1,6})?)\s*(?P<unit>[a-z]+)", re.ASCII | re.IGNORECASE)
 MAX_RUNS = 8
 MIN_TOKEN_LENGTH = 16
-_YES = frozenset({"1", "true", "yes", "on", "y", "t"})
-_NO = frozenset({"0", "false", "no", "off", "n", "f"})
-# What Kubernetes sets for every service: one that is called livegrad takes our variable's name.
+TOKEN_ADVICE = (
+    'make one with: python3 -c "import secrets; print(secrets.token_urlsafe())" '
+    "and pass it as --token or LIVEGRAD_TOKEN"
+)
+# Kubernetes sets LIVEGRAD_PORT to such an address when a service is called livegrad.
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://\S*")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How this server runs. `port_was_asked_for` tells a busy default port from a busy chosen one."""
+def _digits(text: Any) -> Any:
+    # int() also takes 1_0 and the digits of other scripts.
+    if isinstance(text, str) and not re.fullmatch(r"[0-9]{1,9}", text.strip()):
+        raise ValueError("not a whole number")
+    return text
 
-    host: str
-    port: int
-    data: Path
-    opens_browser: bool
-    token: str | None = field(repr=False)
-    allowed_hosts: tuple[str, ...]
-    max_runs: int
-    port_was_asked_for: bool
-    keep: int  # bytes of the run log
-    # what the operator should be told, though nothing is wrong with it
-    notices: tuple[str, ...] = ()
+
+def _sized(text: Any) -> Any:
+    # ByteSize reads a number without a unit as bytes, and ignores what follows the unit.
+    if isinstance(text, str) and not re.fullmatch(r"[0-9.]{1,20}\s*[A-Za-z]+", text.strip()):
+        raise ValueError("not a size")
+    return text
+
+
+def _folder(text: Any) -> Any:
+    # The program may change its working folder later.
+    if not isinstance(text, str):
+        return text
+    try:
+        return Path(text).expanduser().absolute() if text else _default_folder()
+    except (OSError, RuntimeError) as error:  # no such home, no working folder
+        raise ValueError(str(error)) from error
+
+
+def _none_if_empty(text: Any) -> Any:
+    return text or None
+
+
+def _names(text: Any) -> Any:
+    parts = [text] if isinstance(text, str) else list(text)
+    split = [part.strip().lower() for each in parts for part in each.split(",")]
+    return tuple(part for part in split if part)
+
+
+WholeNumber = Annotated[int, BeforeValidator(_digits)]
+
+
+class Settings(BaseSettings):
+    """How this server runs. A variable is LIVEGRAD_ and the name of the field in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LIVEGRAD_",
+        env_ignore_empty=True,
+        str_strip_whitespace=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    host: str = "127.0.0.1"
+    port: WholeNumber = Field(DEFAULT_PORT, ge=0, le=65535)
+    data: Annotated[Path, BeforeValidator(_folder)] = Field(
+        default_factory=lambda: _default_folder()
+    )
+    no_browser: bool = False
+    token: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = None
+    allow_host: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    max_runs: WholeNumber = Field(MAX_RUNS, ge=1, le=1000)
+    keep: Annotated[ByteSize, BeforeValidator(_sized)] = Field(
+        ByteSize(4 * 10**9), ge=MIN_KEEP_BYTES
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read flags and variables alone. Blank variables and service addresses count as unset."""
+        given = {
+            field: text.strip()
+            for field, text in env_settings().items()
+            if text.strip() and not _SERVICE_ADDRESS.fullmatch(text.strip())
+        }
+        return init_settings, InitSettingsSource(settings_cls, given)
 
     @property
     def is_loopback(self) -> bool:
-        """Return whether only this machine can reach it."""
+        """Return whether only this machine can reach the server."""
         return is_loopback(self.host)
+
+    @property
+    def port_was_asked_for(self) -> bool:
+        """Return whether the port was given, and may not be replaced by a free one."""
+        return "port" in self.model_fields_set
+
+
+EXPECTED = {
+    "host": "an address or a name",
+    "port": "a whole number from 0 to 65535",
+    "data": "a folder",
+    "no_browser": "1, true, yes or on, or else 0, false, no or off",
+    "allow_host": "NAME, NAME:PORT or https://NAME[:PORT]",
+    "max_runs": "a whole number from 1 to 1000",
+    "keep": (
+        f"a number and a unit, KB, MB, GB, TB or KiB, MiB, GiB, TiB, such as 2GB, "
+        f"at least {MIN_KEEP_BYTES // 10**6}MB"
+    ),
+}
 
 
 def is_loopback(host: str) -> bool:
@@ -62,14 +145,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """A value as text, and the flag or variable that it came from."""
-
-    text: str
-    source: str
 
 
 def parser() -> argparse.ArgumentParser:
@@ -90,7 +165,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--host", help="address to listen on (127.0.0.1)")
     root.add_argument("--port", help=f"port; 0 picks a free one ({DEFAULT_PORT})")
     root.add_argument("--data", metavar="DIR", help="folder that holds the run log")
-    root.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    root.add_argument(
+        "--no-browser", action="store_true", default=None, help="do not open the browser"
+    )
     root.add_argument(
         "--token", metavar="TEXT", help="ask every client for it; needed beyond loopback"
     )
@@ -105,142 +182,71 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument(
         "--keep",
         metavar="SIZE",
-        help=f"room for the run log, as 500MB or 2GiB; beyond it the oldest steps are thinned out ({KEEP})",
+        help="room for the run log, as 500MB or 2GiB; beyond it the oldest steps are thinned out (4GB)",
     )
     root.add_argument("--version", action="version", version=f"livegrad {__version__}")
     return root
 
 
-def read(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings that the command line and the environment ask for. Raises SettingsError."""
-    flags = parser().parse_args(arguments)
-    variables = _Variables(os.environ if environment is None else environment)
+def read(arguments: Sequence[str]) -> Settings:
+    """Return the settings that the command line and the environment ask for.
 
-    def given(flag: str) -> _Given | None:
-        text: str | None = getattr(flags, flag)
-        return variables.get(flag) if text is None else _Given(text, f"--{flag.replace('_', '-')}")
-
-    port, max_runs, keep = given("port"), given("max_runs"), given("keep")
-    host, token, allowed = given("host"), given("token"), _hosts(flags.allow_host, variables)
-    settings = Settings(
-        host=host.text.strip() if host else "127.0.0.1",
-        port=_number(port, 0, 65535) if port else DEFAULT_PORT,
-        data=_folder(given("data")),
-        opens_browser=not (flags.no_browser or _is_true(variables.get("no_browser"))),
-        token=token.text or None if token else None,
-        allowed_hosts=tuple(host.text.lower() for host in allowed),
-        max_runs=_number(max_runs, 1, 1000) if max_runs else MAX_RUNS,
-        port_was_asked_for=port is not None,
-        keep=_size(keep or _Given(KEEP, "--keep")),
-        notices=tuple(variables.notices),
-    )
-    _check_token(settings, token, host)
-    for each in allowed:
-        name(each.text, settings.port, each.source)
+    Raises:
+        SettingsError: a value is not what was expected. The text names its flag or variable.
+    """
+    given = vars(parser().parse_args(arguments))
+    flags = {flag: given[flag] for flag in Settings.model_fields if given[flag] is not None}
+    try:
+        settings = Settings(**flags)
+    except ValidationError as error:
+        raise _refusal(error, flags) from None
+    _check_token(settings, flags)
+    for text in settings.allow_host:
+        name(text, settings.port, _source("allow_host", flags))
     return settings
 
 
-class _Variables:
-    """The LIVEGRAD_… variables. An empty one counts as unset; blanks around a value are not part of it."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.notices: list[str] = []
-
-    def get(self, flag: str) -> _Given | None:
-        """Return what the variable of `flag` says, if anything."""
-        variable = f"LIVEGRAD_{flag.upper()}"
-        text = self._environment.get(variable, "").strip()
-        if _SERVICE_ADDRESS.fullmatch(text):
-            self.notices.append(
-                f"{variable}={text} is ignored: it is what Kubernetes sets for a service"
-            )
-            return None
-        return _Given(text, variable) if text else None
+def notices() -> list[str]:
+    """Return what the operator should know of variables that are ignored."""
+    return [
+        f"{variable}={text.strip()} is ignored: it is what Kubernetes sets for a service"
+        for variable in (f"LIVEGRAD_{field.upper()}" for field in Settings.model_fields)
+        if _SERVICE_ADDRESS.fullmatch((text := os.environ.get(variable, "")).strip())
+    ]
 
 
-def _hosts(flags: Sequence[str] | None, variables: _Variables) -> list[_Given]:
-    variable = variables.get("allow_host")
-    given = [_Given(text, "--allow-host") for text in flags or ()] or (
-        [variable] if variable else []
+def _refusal(error: ValidationError, flags: dict[str, Any]) -> SettingsError:
+    first = error.errors(include_url=False)[0]
+    field = str(first["loc"][0])
+    return SettingsError(
+        f"{_source(field, flags)}: expected {EXPECTED[field]}, received {first['input']!r:.100}"
     )
-    parts = [(part.strip(), each.source) for each in given for part in each.text.split(",")]
-    return [_Given(text, source) for text, source in parts if text]
 
 
-def _check_token(settings: Settings, token: _Given | None, host: _Given | None) -> None:
-    advice = (
-        'make one with: python3 -c "import secrets; print(secrets.token_urlsafe())" '
-        "and pass it as --token or LIVEGRAD_TOKEN"
-    )
-    if settings.token is None or token is None:
+def _source(field: str, flags: dict[str, Any]) -> str:
+    return f"--{field.replace('_', '-')}" if field in flags else f"LIVEGRAD_{field.upper()}"
+
+
+def _check_token(settings: Settings, flags: dict[str, Any]) -> None:
+    if settings.token is None:
         if not settings.is_loopback:
-            where = host.source if host else "--host"
             raise SettingsError(
-                f"{where} {settings.host} can be reached from other machines: it needs a token; {advice}"
+                f"{_source('host', flags)} {settings.host} can be reached from other machines: "
+                f"it needs a token; {TOKEN_ADVICE}"
             )
         return
-    text = settings.token
+    text = settings.token.get_secret_value()
     if len(text) < MIN_TOKEN_LENGTH or not text.isascii() or not text.isprintable():
         raise SettingsError(
-            f"{token.source}: expected at least {MIN_TOKEN_LENGTH} printable ASCII characters, "
-            f"received {len(text)}; {advice}"
+            f"{_source('token', flags)}: expected at least {MIN_TOKEN_LENGTH} printable ASCII "
+            f"characters, received {len(text)}; {TOKEN_ADVICE}"
         )
-
-
-def _number(given: _Given, low: int, high: int) -> int:
-    # Stricter than int(), which takes 1_0 and the digits of every script.
-    text = given.text.strip()
-    value = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else low - 1
-    if not low <= value <= high:
-        raise SettingsError(
-            f"{given.source}: expected a whole number from {low} to {high}, received {given.text!r:.100}"
-        )
-    return value
-
-
-def _size(given: _Given) -> int:
-    match = _SIZE.fullmatch(given.text.strip())
-    unit = _UNITS.get(match["unit"].lower()) if match else None
-    if match is None or unit is None:
-        raise SettingsError(
-            f"{given.source}: expected a number and a unit, KB, MB, GB, TB or KiB, MiB, GiB, TiB, such as 2GB, "
-            f"received {given.text!r:.100}"
-        )
-    size = int(float(match["number"]) * unit)
-    if size < MIN_KEEP_BYTES:
-        raise SettingsError(
-            f"{given.source}: expected at least {MIN_KEEP_BYTES // 10**6}MB, received {given.text!r:.100}"
-        )
-    return size
-
-
-def _is_true(given: _Given | None) -> bool:
-    if given is None or given.text.lower() in _NO:
-        return False
-    if given.text.lower() in _YES:
-        return True
-    raise SettingsError(
-        f"{given.source}: expected 1, true, yes or on, or else 0, false, no or off, received {given.text!r:.100}"
-    )
-
-
-def _folder(given: _Given | None) -> Path:
-    """Return the data folder, absolute: the program may leave the folder that it was started in."""
-    if given is None or not given.text:
-        return _default_folder()
-    try:
-        return Path(given.text).expanduser().absolute()
-    except (OSError, RuntimeError, ValueError) as error:  # no such home, no working folder, a NUL
-        raise SettingsError(
-            f"{given.source}: expected a folder, received {given.text!r:.200}: {error}"
-        ) from error
 
 
 def _default_folder() -> Path:
     import platformdirs  # here, so that --data costs nothing for it
 
-    # Without a home it may be a folder that is called "~", wherever one stands, or one at the root.
+    # Without a home, it would be a folder called "~" in the working folder, or one at the root.
     try:
         folder = Path(platformdirs.user_data_dir("livegrad", appauthor=False))
     except (OSError, RuntimeError, KeyError):

@@ -4,19 +4,29 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from pydantic import SecretStr
 
+from livegrad import settings as settings_module
 from livegrad.errors import SettingsError
-from livegrad.settings import is_loopback, read
+from livegrad.settings import Settings, is_loopback, notices
 
 TOKEN = "a-token-that-is-long-enough"
+
+
+def read(arguments: list[str], variables: dict[str, str]) -> Settings:
+    """Read the settings with `variables` as the environment's LIVEGRAD_… variables."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("LIVEGRAD_")}
+    with patch.dict(os.environ, kept | variables, clear=True):
+        return settings_module.read(arguments)
 
 
 def test_the_defaults_are_loopback_port_8000_and_a_folder_of_the_user() -> None:
     settings = read([], {})
     assert (settings.host, settings.port, settings.port_was_asked_for) == ("127.0.0.1", 8000, False)
-    assert settings.opens_browser
+    assert not settings.no_browser
     assert settings.token is None
     assert settings.data.name == "livegrad"
     assert settings.data.is_absolute()
@@ -54,8 +64,8 @@ def test_loopback_is_this_machine_alone(host: str, own: bool) -> None:
 def test_beyond_loopback_there_must_be_a_token(host: str) -> None:
     with pytest.raises(SettingsError, match="needs a token"):
         read(["--host", host], {})
-    assert read(["--host", host, "--token", TOKEN], {}).token == TOKEN
-    assert read(["--host", host], {"LIVEGRAD_TOKEN": TOKEN}).token == TOKEN
+    assert read(["--host", host, "--token", TOKEN], {}).token == SecretStr(TOKEN)
+    assert read(["--host", host], {"LIVEGRAD_TOKEN": TOKEN}).token == SecretStr(TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +79,12 @@ def test_a_poor_token_is_refused_without_being_repeated(token: str) -> None:
 
 @pytest.mark.parametrize("value", ["1", "true", "yes", "on", " ON ", "y"])
 def test_a_variable_may_keep_the_browser_shut(value: str) -> None:
-    assert not read([], {"LIVEGRAD_NO_BROWSER": value}).opens_browser
+    assert read([], {"LIVEGRAD_NO_BROWSER": value}).no_browser
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "No", "off", " 0 ", "  "])
 def test_a_variable_that_says_no_does_not(value: str) -> None:
-    assert read([], {"LIVEGRAD_NO_BROWSER": value}).opens_browser
+    assert not read([], {"LIVEGRAD_NO_BROWSER": value}).no_browser
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "", "80.5", "8_0", "٨٠", "0x50"])
@@ -89,7 +99,8 @@ def test_what_is_no_port_is_refused(port: str) -> None:
 def test_what_kubernetes_sets_for_a_service_is_ignored_and_said(address: str) -> None:
     settings = read([], {"LIVEGRAD_PORT": address})
     assert (settings.port, settings.port_was_asked_for) == (8000, False)
-    [notice] = settings.notices
+    with patch.dict(os.environ, {"LIVEGRAD_PORT": address}):
+        [notice] = notices()
     assert address.strip() in notice
     assert "LIVEGRAD_PORT" in notice
     assert read(["--port", "9000"], {"LIVEGRAD_PORT": address}).port == 9000
@@ -108,8 +119,8 @@ def test_an_empty_variable_counts_as_unset(name: str, blank: str) -> None:
     "text", ["a.example,b.example", " a.example , B.example ,", ",a.example,,b.example"]
 )
 def test_a_list_of_names_may_have_blanks_and_commas_to_spare(text: str) -> None:
-    assert read([], {"LIVEGRAD_ALLOW_HOST": text}).allowed_hosts == ("a.example", "b.example")
-    assert read(["--allow-host", text], {}).allowed_hosts == ("a.example", "b.example")
+    assert read([], {"LIVEGRAD_ALLOW_HOST": text}).allow_host == ("a.example", "b.example")
+    assert read(["--allow-host", text], {}).allow_host == ("a.example", "b.example")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +132,7 @@ def test_a_list_of_names_may_have_blanks_and_commas_to_spare(text: str) -> None:
         ("MAX_RUNS", "many"),
         ("KEEP", "4"),
         ("KEEP", "1kB"),
+        ("KEEP", "2GB!"),
         ("NO_BROWSER", "perhaps"),
         ("HOST", "0.0.0.0"),
         ("DATA", "~nobody-of-that-name/x"),
@@ -145,7 +157,7 @@ def test_a_blank_around_a_value_is_not_part_of_it() -> None:
         "LIVEGRAD_HOST": " localhost ",
     }
     settings = read([], variables)
-    assert (settings.port, settings.token, settings.host) == (81, TOKEN, "localhost")
+    assert (settings.port, settings.token, settings.host) == (81, SecretStr(TOKEN), "localhost")
 
 
 def test_the_data_folder_is_absolute_wherever_the_program_goes(
@@ -153,6 +165,31 @@ def test_the_data_folder_is_absolute_wherever_the_program_goes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert read(["--data", "here"], {}).data == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ("2", "a number and a unit"),
+        ("GB", "a number and a unit"),
+        ("-1GB", "unit"),
+        ("10KB", "at least 1MB"),
+    ],
+)
+def test_a_budget_that_is_none_is_refused_in_words(size: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        read([f"--keep={size}"], {})
+    with pytest.raises(SettingsError, match=words):
+        read([], {"LIVEGRAD_KEEP": size})
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("2GB", 2 * 10**9), ("1.5 MiB", 3 * 2**19), ("500mb", 5 * 10**8), ("1TiB", 2**40)],
+)
+def test_a_budget_has_any_usual_unit(text: str, size: int) -> None:
+    assert read(["--keep", text], {}).keep == size
+    assert read([], {}).keep == 4 * 10**9
 
 
 # Runs in a process of its own, as a user without an entry: what is read there is the real thing.

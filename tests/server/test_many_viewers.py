@@ -131,7 +131,7 @@ def test_viewers_that_never_read_cost_little_and_hold_nobody_up(module_server: S
 
 def test_peers_that_are_gone_without_a_word_are_noticed_in_time(tmp_path: Path) -> None:
     with (
-        listen(read(["--port", "0", "--data", str(tmp_path)], {})) as listener,
+        listen(read(["--port", "0", "--data", str(tmp_path)])) as listener,
         socket.create_connection(listener.getsockname()),
         listener.accept()[0] as connection,
     ):

@@ -4,7 +4,6 @@ their space.
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,33 +114,3 @@ def test_a_thinned_run_goes_on_and_is_branched_from_a_kept_step(small: Server, r
     small.command(child, "step", count=20)
     assert small.get(f"/runs/{child}/kept")["exact"] == [[512, 532]]
     assert small.client.delete(f"/api/runs/{child}").status_code == 204
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [
-        ("2", "a number and a unit"),
-        ("GB", "a number and a unit"),
-        ("-1GB", "unit"),
-        ("10KB", "at least 1MB"),
-    ],
-)
-def test_a_budget_that_is_none_is_refused_in_words(size: str, words: str, tmp_path: Path) -> None:
-    from livegrad.errors import SettingsError
-    from livegrad.settings import read
-
-    with pytest.raises(SettingsError, match=words):
-        read([f"--keep={size}"], {})
-    with pytest.raises(SettingsError, match=words):
-        read([], {"LIVEGRAD_KEEP": size})
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("2GB", 2 * 10**9), ("1.5 MiB", 3 * 2**19), ("500mb", 5 * 10**8), ("1TiB", 2**40)],
-)
-def test_a_budget_has_any_usual_unit(text: str, size: int) -> None:
-    from livegrad.settings import read
-
-    assert read(["--keep", text], {}).keep == size
-    assert read([], {}).keep == 4 * 10**9

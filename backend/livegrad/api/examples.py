@@ -26,6 +26,7 @@ _RUN: dict[str, Any] = {
         "pace": 60.0,
     },
     "state": "paused",
+    "allowed": ["play", "pause", "step", "phase", "tune"],
     "phase": "step",
     "step": 240,
     "loss": 30.25,

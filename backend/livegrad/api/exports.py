@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
+from pydantic import ByteSize, Field, WithJsonSchema
 
 from livegrad.api.deps import BoardHere, HubHere, RunHere, ThreadsHere
 from livegrad.api.long_responses import TOKEN, Paged, Token, Whole
 from livegrad.api.problems import responses
 from livegrad.api.ranges import From, To, bounds
 from livegrad.api.schemas import ProgressSchema
-from livegrad.errors import BadValue, Forbidden
+from livegrad.errors import Forbidden
 from livegrad.export.lineage import lineage
 from livegrad.export.progress import Progress
 from livegrad.export.replay import Recording, replay
@@ -144,26 +144,19 @@ async def history_parquet(
     return Paged(body, "application/vnd.apache.parquet", headers, threads, under_way)
 
 
-_UNITS = {"KB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
 LARGEST = 64 * 1024**2
+DEFAULT_SIZE = 4 * 10**6
 Size = Annotated[
-    str,
+    Annotated[
+        ByteSize, Field(gt=0, le=LARGEST), WithJsonSchema({"type": "string", "examples": ["2MB"]})
+    ]
+    | None,
     Query(
-        max_length=20,
-        description="How large the file may be at most: a number and KB, MB, KiB or MiB. Steps are thinned to fit.",
+        description="The file's size at most, 64MiB or less: a number and KB, MB, KiB or MiB; "
+        "4MB unless given. Steps are thinned to fit.",
         examples=["2MB"],
     ),
 ]
-
-
-def _bytes(size: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(KB|MB|KiB|MiB)", size)
-    bytes_ = int(float(match[1]) * _UNITS[match[2]]) if match else 0
-    if not 0 < bytes_ <= LARGEST:
-        raise BadValue(
-            f"size: expected a number and KB, MB, KiB or MiB, 64MiB at most, such as 2MB; received {size!r}"
-        )
-    return bytes_
 
 
 @router.get(
@@ -183,7 +176,7 @@ async def replay_html(
     board: BoardHere,
     threads: ThreadsHere,
     request: Request,
-    size: Size = "4MB",
+    size: Size = None,
     progress: Token = None,
 ) -> Response:
     """Return one self-contained HTML file that replays the run offline: timeline, network, charts and inspector.
@@ -191,7 +184,7 @@ async def replay_html(
     Runs that do not fit into the size are thinned: the first, the last and the best step, spikes, and steps evenly
     between are kept, each with the one before it.
     """
-    entry, limit = run.entry, _bytes(size)
+    entry = run.entry
     if entry.last_step < entry.first_step or not entry.data:
         raise Forbidden(f"run {run.id} is {entry.state}: it has no step yet")
     shown, data, columns = run.as_json(), entry.data, entry.columns
@@ -202,7 +195,7 @@ async def replay_html(
         recording = Recording(
             shown, data, columns, hub.log.history(entry.id), hub.log.kept(entry.id)
         )
-        return replay(recording, folder, limit, under_way.reach)
+        return replay(recording, folder, size or DEFAULT_SIZE, under_way.reach)
 
     return Whole(make, "text/html; charset=utf-8", _attachment(run, "html"), threads, under_way)
 

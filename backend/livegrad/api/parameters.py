@@ -16,13 +16,13 @@ from livegrad.api.ranges import From, To, bounds, steps_there
 from livegrad.api.schemas import Kept, OneParameter, SeriesSchema, SnapshotSchema
 from livegrad.errors import ThinnedOut, UnknownThing
 from livegrad.export.progress import Progress
-from livegrad.protocol import Frame, encode, join
+from livegrad.protocol import Frame, encode, grad_states_of, join
 from livegrad.runs.hub import Hub
 from livegrad.runs.run import LiveRun
 from livegrad.runs.torch_worker import work
+from livegrad.store.blocks import BLOCK
 from livegrad.store.curves import MAX_POINTS, curves
 from livegrad.store.snapshot import Snapshot, take
-from livegrad.store.summary import BLOCK
 
 router = APIRouter(prefix="/api/runs/{run}")
 STATE_DICT = "livegrad.training.state_dict:state_dict"  # needs torch: called in another process
@@ -81,10 +81,9 @@ async def _snapshot(hub: Hub, run: LiveRun, threads: Threads, step: int | None) 
     frame = await threads.snapshot(hub.log.frame, run.id, step)
     if frame is None:
         raise ThinnedOut(step, await threads.snapshot(hub.log.nearest, run.id, step))
-    state = "fresh" if step > 0 else "none"
-    count = sum(column.role == "parameter" for column in run.entry.columns)
     entry = run.entry
-    return take(entry.id, entry.config, step, "step", frame.payload, entry.columns, [state] * count)
+    states = grad_states_of(step, frame.payload, entry.columns)
+    return take(entry.id, entry.config, step, "step", frame.payload, entry.columns, states)
 
 
 @router.get(

@@ -5,14 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from livegrad.config import RunConfig
-from livegrad.lifecycle.states import State
+from livegrad.lifecycle.states import CommandKind, Phase, State
+from livegrad.protocol import GradState
 
 Scalar = Annotated[
     float | Literal["nan", "inf", "-inf"] | None,
     Field(description="NaN and infinities are texts; null: none yet."),
 ]
-Phase = Literal["zero_grad", "forward", "loss", "backward", "step"]
-GradState = Literal["none", "fresh", "stale"]
 
 
 class Health(BaseModel):
@@ -37,6 +36,9 @@ class Run(BaseModel):
     name: str
     config: RunConfig
     state: State
+    allowed: list[CommandKind] = Field(
+        description="The commands that are not refused in this state."
+    )
     phase: Phase = Field(description="The last phase completed; between iterations, step.")
     step: int = Field(description="Completed optimizer updates.")
     loss: Scalar

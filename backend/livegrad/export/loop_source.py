@@ -4,11 +4,10 @@ import ast
 import textwrap
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
+from livegrad.export.sources import source
 from livegrad.lifecycle.states import PHASES
 
-_SOURCE = Path(__file__).parents[1] / "training" / "loop.py"
 _CALLS = {
     "optimizer.zero_grad": "zero_grad",
     "model": "forward",
@@ -29,8 +28,9 @@ class LoopSource:
 @cache
 def loop_source() -> LoopSource:
     """Return the loop itself: the `for` statement of `training.loop.train`."""
-    text = _SOURCE.read_text(encoding="utf-8")
-    function = next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
+    text = source("loop", "train")
+    [function] = ast.parse(text).body
+    assert isinstance(function, ast.FunctionDef)
     loop = next(node for node in function.body if isinstance(node, ast.For))
     assert loop.end_lineno is not None
     lines = text.splitlines()[loop.lineno - 1 : loop.end_lineno]

@@ -14,16 +14,10 @@ import numpy as np
 
 from livegrad.config import RunConfig
 from livegrad.datasets import DATASETS, Dataset
-from livegrad.protocol import Column
+from livegrad.export.sources import class_names, source
+from livegrad.protocol import Column, grad_states_of
 
 WIDTH = 110
-_CLASSES = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
-_ACTIVATIONS = {
-    "tanh": "nn.Tanh()",
-    "sigmoid": "nn.Sigmoid()",
-    "relu": "nn.ReLU()",
-    "none": "nn.Identity()",
-}
 _UNTOUCHED = {
     "name",
     "pace",
@@ -121,9 +115,8 @@ class _Writer:
             self._head(),
             *(_points(DATASETS[name]) for name in sets),
             *([_initial(self._initial)] if self._initial else []),
-            _SPLIT,
-            self._model(),
-            *([_BATCH] if self._takes_batches else []),
+            f"{source('network', 'ACTIVATIONS')}\n",
+            *self._sources(),
             *([_RESTORE] if self._initial else []),
             self._train(),
             self._main(),
@@ -133,35 +126,22 @@ class _Writer:
 
     def _head(self) -> str:
         run, last = self._last.run, self._last.last
-        ordered = "from collections import OrderedDict\n" if self._first.config.named_layers else ""
         literals = _initial(self._initial) if self._initial else ""
         unusual = sorted(set(re.findall(r"\b(?:inf|nan)\b", literals)))
         numbers = f"from math import {', '.join(unusual)}\n" if unusual else ""
         return (
             f'"""Run {run} of livegrad as plain PyTorch: {last:,} steps that come to the same numbers, bit for bit.\n\n'
             f"Made for torch {self._torch} on a CPU; other versions, or processors, may round differently.\n"
-            f'"""\n\nimport argparse\n{ordered}{numbers}\nimport torch\nfrom torch import nn\n'
+            '"""\n\nimport argparse\nfrom collections import OrderedDict\n'
+            f"from collections.abc import Sequence\n{numbers}\nimport torch\n"
+            f"from torch import Tensor, nn\n\n{source('data', 'Batch')}\n"
         )
 
-    def _model(self) -> str:
-        config = self._first.config
-        layers = [
-            ("hidden_linear", f"nn.Linear(1, {config.hidden})"),
-            ("hidden_activation", _ACTIVATIONS[config.activation]),
-            ("output_linear", f"nn.Linear({config.hidden}, 1)"),
-        ]
-        if config.named_layers:
-            rows = [f'            ("{name}", {layer}),' for name, layer in layers]
-            body = ["nn.Sequential(", "        OrderedDict([", *rows, "        ])", "    )"]
-        else:
-            body = ["nn.Sequential(", *(f"        {layer}," for _, layer in layers), "    )"]
-        lines = "\n".join(body)
-        return (
-            "def build():\n"
-            '    """Return the network; the seed alone chooses its initial weights."""\n'
-            f"    torch.manual_seed({config.seed})\n"
-            f"    return {lines}\n"
-        )
+    def _sources(self) -> list[str]:
+        # Word for word what trained: nothing here repeats the training package.
+        names = [("network", "build_network"), ("data", "as_column"), ("data", "split_points")]
+        names += [("data", "Batches")] if self._takes_batches else []
+        return [f"{source(module, name)}\n" for module, name in names]
 
     def _train(self) -> str:
         zero = ["        optimizer.zero_grad()"]
@@ -207,7 +187,7 @@ class _Writer:
             "    arguments = parser.parse_args()",
             "    torch.set_num_threads(1)  # more threads may add up in another order",
             "",
-            "    model = build()",
+            f"    model = {self._network()}",
         ]
         for number, segment in enumerate(self._segments):
             lines += self._segment(segment, self._segments[number - 1] if number else None)
@@ -220,12 +200,23 @@ class _Writer:
         ]
         return "\n".join(lines)
 
+    def _network(self) -> str:
+        config = self._first.config
+        return (
+            f"build_network({config.hidden}, {config.activation!r}, "
+            f"named_layers={config.named_layers}, seed={config.seed})"
+        )
+
     def _segment(self, segment: Segment, before: Segment | None) -> list[str]:
         config, is_last = segment.config, segment is self._last
         lines = ["", f"    # Run {segment.run}, {config.name!a}: from step {segment.after + 1} on."]
         if before and before.config.activation != config.activation:
-            lines.append(f"    model[1] = {_ACTIVATIONS[config.activation]}")
-        lines.append(f"    training, validation = split({_constant(config)}, seed={config.seed})")
+            lines.append(f"    model[1] = ACTIVATIONS[{config.activation!r}]()")
+        lines += [
+            f"    points = {_constant(config)}",
+            '    x, y = (as_column(points[axis], points[f"{axis}_scale"]) for axis in "xy")',
+            f'    training, validation = split_points(x, y, points["training"], seed={config.seed})',
+        ]
         carries = before is not None and segment.after > 0 and before.columns == segment.columns
         lines += ["    before = optimizer"] if carries else []
         lines += _optimizer(config)
@@ -264,7 +255,7 @@ class _Writer:
         if config.batch_size is None:
             return "    batch = lambda step, training=training: training  # all points, every step"
         seed = order_seed(config)
-        return f"    batch = lambda step, training=training: shuffled(*training, {config.batch_size}, {seed}, step)"
+        return f"    batch = Batches(training, {config.batch_size}, {seed})"
 
 
 def _constant(config: RunConfig) -> str:
@@ -274,7 +265,7 @@ def _constant(config: RunConfig) -> str:
 def _optimizer(config: RunConfig) -> list[str]:
     arguments = config.optimizer.model_dump(exclude={"kind"})
     text = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    name = _CLASSES[config.optimizer.kind]
+    name = class_names("optimizers", "KINDS")[config.optimizer.kind]
     line = f"    optimizer = torch.optim.{name}(model.parameters(), {text})"
     if len(line) <= WIDTH:
         return [line]
@@ -296,32 +287,34 @@ def _points(dataset: Dataset) -> str:
 
 def _initial(initial: InitialState) -> str:
     row = np.frombuffer(initial.record, np.float32)
+    absent = _absent_columns(initial, row)
     kept: dict[str, list[str]] = {}
     for column in initial.columns:
+        if column.role == "scalar" or column in absent:
+            continue
         values = row[column.offset : column.offset + column.size]
         key = {"parameter": "value", "gradient": "grad"}.get(column.role, column.slot)
-        is_absent = column.role in ("gradient", "state") and (
-            initial.step == 0 or _is_absent(column, row, initial)
-        )
-        if column.role == "scalar" or is_absent:
-            continue
         text = f'        "{key}": {_nested(values.reshape(column.shape))},'
         kept.setdefault(column.name, []).extend(_wrapped(text, indent=12))
     lines = [
-        f"# What the run began with, after step {initial.step}: the run that it continues is not there any more."
+        f"# The state after step {initial.step}, with which the run began: the run that it continues",
+        "# was deleted.",
+        "INITIAL = {",
     ]
-    lines.append("BEGINNING = {")
     for name, parts in kept.items():
         lines += [f'    "{name}": {{', *parts, "    },"]
     return "\n".join([*lines, "}", ""])
 
 
-def _is_absent(column: Column, row: Any, initial: InitialState) -> bool:
-    # An optimizer that starts anew has kept nothing yet: all its columns are NaN.
-    if column.role != "state":
-        return False
-    spans = [row[c.offset : c.offset + c.size] for c in initial.columns if c.role == "state"]
-    return all(np.isnan(span).all() for span in spans)
+def _absent_columns(initial: InitialState, row: Any) -> set[Column]:
+    # A .grad that is None; and all of a new optimizer's state, which is NaN before its first step.
+    gradients = [column for column in initial.columns if column.role == "gradient"]
+    states = [column for column in initial.columns if column.role == "state"]
+    found = grad_states_of(initial.step, initial.record, initial.columns)
+    absent = {column for column, state in zip(gradients, found, strict=True) if state == "none"}
+    if all(np.isnan(row[c.offset : c.offset + c.size]).all() for c in states):
+        absent |= set(states)
+    return absent
 
 
 def _nested(values: Any) -> str:
@@ -354,28 +347,10 @@ def _wrapped(text: str, indent: int = 8) -> list[str]:
     )
 
 
-_SPLIT = '''def split(points, seed):
-    """Return the points to train on and those to validate with, each (x, y) of shape (points, 1)."""
-    x = torch.tensor(points["x"]).unsqueeze(1) * points["x_scale"]
-    y = torch.tensor(points["y"]).unsqueeze(1) * points["y_scale"]
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    training, validation = order[: points["training"]], order[points["training"] :]
-    return (x[training], y[training]), (x[validation], y[validation])
-'''
-
-_BATCH = '''def shuffled(x, y, size, seed, step):
-    """Return the batch of `step`, counted from 1: every pass over the points has an order of its own."""
-    per_pass = -(-len(x) // size)
-    number, position = divmod(step - 1, per_pass)
-    generator = torch.Generator().manual_seed(((seed + 1) * 1_000_003 + number) & (2**63 - 1))
-    chosen = torch.randperm(len(x), generator=generator)[position * size : (position + 1) * size]
-    return x[chosen], y[chosen]
-'''
-
 _RESTORE = '''def restore(model, optimizer):
-    """Put parameters, gradients and what the optimizer keeps to where the run began."""
+    """Set parameters, gradients and the optimizer's state to those with which the run began."""
     for name, parameter in model.named_parameters():
-        kept = {key: torch.tensor(value) for key, value in BEGINNING[name].items()}
+        kept = {key: torch.tensor(value) for key, value in INITIAL[name].items()}
         with torch.no_grad():
             parameter.copy_(kept.pop("value"))
         parameter.grad = kept.pop("grad", None)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 CommandKind = Literal["play", "pause", "step", "phase", "tune"]
-PHASES = ("zero_grad", "forward", "loss", "backward", "step")
+Phase = Literal["zero_grad", "forward", "loss", "backward", "step"]
+PHASES: tuple[Phase, ...] = get_args(Phase)  # in the order in which an iteration meets them
 
 
 class State(StrEnum):
@@ -52,6 +53,11 @@ FINAL = frozenset({State.FINISHED, State.FAILED})
 def judge(state: State, command: CommandKind) -> Verdict:
     """Return what becomes of `command` in `state`."""
     return TABLE[state][command]
+
+
+def allowed(state: State) -> list[CommandKind]:
+    """Return the commands that are not refused in `state`."""
+    return [kind for kind, verdict in TABLE[state].items() if verdict is not Verdict.REFUSE]
 
 
 class Trainer(StrEnum):

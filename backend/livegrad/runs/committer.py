@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 from livegrad.errors import LogError
 from livegrad.runs.trainer_session import Arrival
+from livegrad.store.blocks import BLOCK
 from livegrad.store.compaction import compact
 from livegrad.store.log import RunLog
 from livegrad.store.retention import Retention
-from livegrad.store.summary import BLOCK
 from livegrad.store.writes import Append, Appended, Broken, Item, Result, Write
 
 RETRY_SECS = 1.0

@@ -12,8 +12,16 @@ from typing import Any
 from livegrad.errors import Forbidden
 from livegrad.lifecycle.events import Event
 from livegrad.lifecycle.machine import Next, advance
-from livegrad.lifecycle.states import RunState
-from livegrad.protocol import VERSION, Column, Frame, encode, plain_number
+from livegrad.lifecycle.states import RunState, allowed
+from livegrad.protocol import (
+    VERSION,
+    Column,
+    Frame,
+    GradState,
+    encode,
+    grad_states_of,
+    plain_number,
+)
 from livegrad.runs.commands import Commands
 from livegrad.runs.feed import Feed
 from livegrad.runs.trainer_messages import Status
@@ -30,7 +38,7 @@ class Standing:
 
     frame: Frame
     phase: str
-    grad_states: list[str]
+    grad_states: list[GradState]
 
 
 class LiveRun:
@@ -122,6 +130,7 @@ class LiveRun:
             "name": entry.name,
             "config": entry.config,
             "state": life.shown,
+            "allowed": allowed(life.shown),
             "phase": self.phase,
             "step": self.step,
             "loss": self.loss,
@@ -243,11 +252,11 @@ class LiveRun:
         if self.newest is not None:
             self._note_losses(self.newest)
 
-    def _grad_states_between(self) -> list[str]:
+    def _grad_states_between(self) -> list[GradState]:
         # Every parameter's `.grad` between two iterations.
-        count = sum(column.role == "parameter" for column in self.columns)
-        is_after_an_update = self.newest is not None and self.newest.last > 0
-        return ["fresh" if is_after_an_update else "none"] * count
+        if self.newest is None:
+            return ["none"] * sum(column.role == "parameter" for column in self.columns)
+        return grad_states_of(self.newest.last, self.newest.payload, self.columns)
 
     def _note_losses(self, frame: Frame) -> None:
         if frame.last > 0:

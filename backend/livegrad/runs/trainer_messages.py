@@ -16,12 +16,12 @@ from pydantic import (
 )
 
 from livegrad.errors import ProtocolError
-from livegrad.lifecycle.states import State
+from livegrad.lifecycle.states import Phase, State
+from livegrad.protocol import GradState
 
 _Step = Annotated[int, Field(ge=0, le=2**53)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Scalar = _Number | Literal["nan", "inf", "-inf"]
-_Phase = Literal["zero_grad", "forward", "loss", "backward", "step"]
 _Reason = Annotated[str, Field(max_length=10_000)]
 _Id = Annotated[str, Field(max_length=100)]
 _Name = Annotated[str, Field(max_length=200)]
@@ -85,14 +85,14 @@ class Status(_Message):
 
     kind: Literal["state", "standing"]
     state: Annotated[State, Field(strict=False)]
-    phase: _Phase
+    phase: Phase
     step: _Step
     loss: _Scalar
     validation_loss: _Scalar
     lr: _Number
     pace: _Number | None
     goal: _Step | None = None
-    grad_states: list[Literal["none", "fresh", "stale"]]
+    grad_states: list[GradState]
 
 
 class Answer(_Message):
@@ -102,7 +102,7 @@ class Answer(_Message):
     id: _Id
     applied_at_step: _Step
     state: Annotated[State, Field(strict=False)]
-    phase: _Phase
+    phase: Phase
     step: _Step
 
 

@@ -12,11 +12,12 @@ import numpy as np
 from livegrad.errors import RunDamaged
 from livegrad.protocol import Column, Frame, join
 from livegrad.store import element_summary
+from livegrad.store.blocks import BLOCK, FOLD, SIZES
 from livegrad.store.compression import pack
 from livegrad.store.damage import damaged_run
 from livegrad.store.frames import insert
 from livegrad.store.log import RunLog
-from livegrad.store.summary import BLOCK, FOLD, SIZES, fold, summarize
+from livegrad.store.summary import fold, summarize
 
 BLOCKS_AT_ONCE = 16  # in one transaction: an append waits for it
 Columns = tuple[Column, ...]

@@ -10,9 +10,10 @@ import numpy as np
 
 from livegrad.errors import BadValue
 from livegrad.protocol import Column, Frame, plain_numbers
+from livegrad.store.blocks import FOLD, SIZES
 from livegrad.store.element_summary import element_place, unpacked
 from livegrad.store.series import Steps, Values, reader, thinned
-from livegrad.store.summary import FOLD, SIZES, points, read, spans, summary_place
+from livegrad.store.summary import points, read, spans, summary_place
 
 MAX_POINTS = 20_000
 EXACT_STEPS = 65_536  # beyond it, records are read only for what has no summary

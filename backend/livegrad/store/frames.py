@@ -5,9 +5,9 @@ from typing import Any
 
 from livegrad.errors import RunDamaged
 from livegrad.protocol import RECORDS, Frame
+from livegrad.store.blocks import BLOCK
 from livegrad.store.compression import unpack
 from livegrad.store.damage import damaged_run
-from livegrad.store.summary import BLOCK
 
 FRAME_FIELDS = "first, count, epoch, time, is_packed, payload"
 

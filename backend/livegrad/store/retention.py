@@ -11,11 +11,12 @@ from contextlib import contextmanager
 import numpy as np
 
 from livegrad.errors import RunDamaged
+from livegrad.store.blocks import BLOCK, SIZES
 from livegrad.store.damage import damaged_run
 from livegrad.store.database import MAX_JOURNAL_BYTES
 from livegrad.store.frames import FRAME_FIELDS, frame_of, insert
 from livegrad.store.log import RunLog
-from livegrad.store.summary import BLOCK, LOW, LOW_STEP, SIZES, names, read, spans
+from livegrad.store.summary import LOW, LOW_STEP, names, read, spans
 
 EXACT_STEPS = 1024
 LOW_WATER = 0.95  # of the budget: down to it, once it was exceeded

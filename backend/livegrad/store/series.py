@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from livegrad.errors import UnknownThing
 from livegrad.protocol import Column
-from livegrad.store.snapshot import other_name
+from livegrad.store.parameter_names import other_name
 
 _NORMS = {"gradient_norm": "gradient", "parameter_norm": "parameter"}
 _ELEMENT = re.compile(

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegrad.errors import UnknownThing
-from livegrad.protocol import Column, plain_number, plain_numbers
+from livegrad.protocol import Column, GradState, plain_number, plain_numbers
+from livegrad.store.parameter_names import other_name
 
 FACTS = "__metadata__"  # in an npz; no parameter is called so: their names have a dot
-LAYERS = (("hidden_linear", "0"), ("output_linear", "2"))
 Array = NDArray[np.float32]
 
 
@@ -28,7 +28,7 @@ class Parameter:
     name: str
     value: Array
     grad: Array | None
-    grad_state: str
+    grad_state: GradState
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the contract has it, nested lists for arrays."""
@@ -121,17 +121,6 @@ class Snapshot:
         return file.getvalue()
 
 
-def other_name(name: str) -> str:
-    """Return the numbered name of a named parameter, and the other way round."""
-    layer, _, rest = name.partition(".")
-    for named, numbered in LAYERS:
-        if layer == named:
-            return f"{numbered}.{rest}"
-        if layer == numbered:
-            return f"{named}.{rest}"
-    return name
-
-
 def take(
     run: str,
     config: Mapping[str, Any],
@@ -139,7 +128,7 @@ def take(
     phase: str,
     record: bytes,
     columns: Sequence[Column],
-    grad_states: Sequence[str],
+    grad_states: Sequence[GradState],
 ) -> Snapshot:
     """Return what one record's bytes hold. `grad_states` has one entry a parameter."""
     row = np.frombuffer(record, np.float32)

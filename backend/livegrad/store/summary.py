@@ -11,12 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livegrad.protocol import Column
+from livegrad.store.parameter_names import other_name
 from livegrad.store.series import Rows, Steps, Values, reader
-from livegrad.store.snapshot import other_name
 
-FOLD = 16
-SIZES = (256, 256 * FOLD, 256 * FOLD * FOLD)
-BLOCK = SIZES[0]
 FIELDS = 7
 LOW_STEP, LOW, HIGH_STEP, HIGH, LAST_STEP, LAST, NAN_STEP = range(FIELDS)
 _PLACES = ((LOW_STEP, LOW), (HIGH_STEP, HIGH), (LAST_STEP, LAST), (NAN_STEP, None))

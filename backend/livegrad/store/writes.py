@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from livegrad.errors import UnknownThing
 from livegrad.lifecycle.states import FINAL, State
 from livegrad.protocol import Column, Frame
+from livegrad.store.blocks import BLOCK
 from livegrad.store.entry import Entry
 from livegrad.store.frames import insert
-from livegrad.store.summary import BLOCK
 
 
 @dataclass(frozen=True, slots=True)

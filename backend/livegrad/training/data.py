@@ -1,5 +1,6 @@
 """A run's data as the model is fed it: tensors, the validation split, the batches. Knows nothing of the loop."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,11 +40,24 @@ def _plain(batch: Batch) -> dict[str, list[float]]:
 def split(config: RunConfig) -> Points:
     """Return the data of `config`; the seed alone chooses the validation points."""
     dataset = DATASETS[config.dataset]
-    x = torch.tensor(dataset.x).unsqueeze(1) * dataset.x_axis.scale
-    y = torch.tensor(dataset.y).unsqueeze(1) * dataset.y_axis.scale
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(config.seed))
-    train, validation = order[: dataset.training_size], order[dataset.training_size :]
-    return Points(dataset, (x[train], y[train]), (x[validation], y[validation]))
+    x = as_column(dataset.x, dataset.x_axis.scale)
+    y = as_column(dataset.y, dataset.y_axis.scale)
+    return Points(dataset, *split_points(x, y, dataset.training_size, config.seed))
+
+
+# -- the exported script has what follows word for word
+
+
+def as_column(values: Sequence[float], scale: float) -> Tensor:
+    """Return `values` times `scale`, of shape (points, 1)."""
+    return torch.tensor(values).unsqueeze(1) * scale
+
+
+def split_points(x: Tensor, y: Tensor, training: int, seed: int) -> tuple[Batch, Batch]:
+    """Return (x, y) of the points to train on, `training` of them, and (x, y) of the others."""
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    chosen, others = order[:training], order[training:]
+    return (x[chosen], y[chosen]), (x[others], y[others])
 
 
 class Batches:

@@ -16,24 +16,22 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def build(config: RunConfig) -> nn.Sequential:
-    """Return the model of `config`, its weights drawn right after `torch.manual_seed(config.seed)`.
+    """Return the model of `config`."""
+    return build_network(config.hidden, config.activation, config.named_layers, config.seed)
+
+
+# The exported script has this function word for word.
+def build_network(hidden: int, activation: str, named_layers: bool, seed: int) -> nn.Sequential:
+    """Return a network of 1, `hidden` and 1 units; the seed alone chooses its initial weights.
 
     Its parameters have the shapes (hidden, 1), (hidden,), (1, hidden) and (1,).
     """
-    torch.manual_seed(config.seed)
-    hidden, activation, output = (
-        nn.Linear(1, config.hidden),
-        ACTIVATIONS[config.activation](),
-        nn.Linear(config.hidden, 1),
-    )
-    if not config.named_layers:
-        return nn.Sequential(hidden, activation, output)
-    return nn.Sequential(
-        OrderedDict(
-            [
-                ("hidden_linear", hidden),
-                ("hidden_activation", activation),
-                ("output_linear", output),
-            ]
-        )
-    )
+    torch.manual_seed(seed)
+    layers = [
+        ("hidden_linear", nn.Linear(1, hidden)),
+        ("hidden_activation", ACTIVATIONS[activation]()),
+        ("output_linear", nn.Linear(hidden, 1)),
+    ]
+    if named_layers:
+        return nn.Sequential(OrderedDict(layers))
+    return nn.Sequential(*(layer for _, layer in layers))

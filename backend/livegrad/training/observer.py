@@ -16,7 +16,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from livegrad.protocol import PHASE, RECORDS, SCALARS, Frame, Slot, columns_of
+from livegrad.protocol import (
+    NO_GRADIENT_BITS,
+    PHASE,
+    RECORDS,
+    SCALARS,
+    Frame,
+    GradState,
+    Slot,
+    columns_of,
+)
 
 RING_ROWS = 256
 _NAN = float("nan")
@@ -80,7 +89,7 @@ class Observer:
     ) -> None:
         self.step = first_step  # completed optimizer updates
         self.phase = "step"  # the last phase completed
-        self.grad_states: list[str] = []  # one per parameter, right at every phase told
+        self.grad_states: list[GradState] = []  # one per parameter, right at every phase told
         self._model, self._optimizer, self._compute_loss = model, optimizer, loss_fn
         self._slots = slots
         self._on_phase = on_phase
@@ -89,7 +98,7 @@ class Observer:
         self.columns = columns_of(((name, tuple(p.shape)) for name, p in named), slots)
         self.ring = Ring(ring_rows)
         # The gradients as last applied: copies, each in the shape of its parameter.
-        self._gradients = [torch.full_like(parameter, _NAN) for parameter in self._parameters]
+        self._gradients = [_no_gradient(parameter) for parameter in self._parameters]
         # A record's parts after the scalars: the very memory in which PyTorch, or this observer, keeps them.
         self._parts = [_memory_of(tensor) for tensor in (*self._parameters, *self._gradients)]
         self._state: list[memoryview | bytes] = [self._no_state()]
@@ -178,7 +187,7 @@ class Observer:
             torch._foreach_copy_(self._gradients, gradients)
             return
         for copy, parameter in zip(self._gradients, self._parameters, strict=True):
-            copy.fill_(_NAN) if parameter.grad is None else copy.copy_(parameter.grad)
+            copy.copy_(_no_gradient(parameter) if parameter.grad is None else parameter.grad)
 
     def _record(self) -> bytes:
         # bytes.join reads the tensors' memory as it is: a fifth of the time that numpy takes to write a row.
@@ -219,13 +228,17 @@ class Observer:
         """Bring `grad_states` up to date; the phases inside an iteration do so by themselves."""
         self.grad_states = self._grad_states()
 
-    def _grad_states(self) -> list[str]:
-        present = "fresh" if self._filled_in_this_iteration else "stale"
+    def _grad_states(self) -> list[GradState]:
+        present: GradState = "fresh" if self._filled_in_this_iteration else "stale"
         return ["none" if parameter.grad is None else present for parameter in self._parameters]
 
     def recall(self, loss: float, validation_loss: float) -> None:
         """Take up the losses of the record that the run goes on from."""
         self.loss, self.validation_loss = loss, validation_loss
+
+
+def _no_gradient(parameter: Tensor) -> Tensor:
+    return torch.full_like(parameter, NO_GRADIENT_BITS, dtype=torch.int32).view(torch.float32)
 
 
 def _memory_of(tensor: Tensor) -> memoryview:

@@ -16,7 +16,7 @@ from torch import nn
 from livegrad.assignment import Assignment, Origin
 from livegrad.config import RunConfig
 from livegrad.lifecycle.states import State
-from livegrad.protocol import Column, plain_number
+from livegrad.protocol import Column, grad_states_of, plain_number
 from livegrad.training import network, optimizers
 from livegrad.training.control import Control, Message, Stopped
 from livegrad.training.data import Batches, split
@@ -183,13 +183,16 @@ def restore(
     named = dict(model.named_parameters())
     has_state = origin.step > 0 and origin.columns == columns and _has_state(record, columns)
     state: dict[str, dict[str, Any]] = {name: {} for name in named}
+    grad_states = dict(
+        zip(named, grad_states_of(origin.step, origin.record, origin.columns), strict=True)
+    )
     with torch.no_grad():
         for column in origin.columns:
             kept = record[column.offset : column.offset + column.size].reshape(column.shape).clone()
             match column.role:
                 case "parameter":
                     named[column.name].copy_(kept)
-                case "gradient" if origin.step > 0:
+                case "gradient" if grad_states[column.name] != "none":
                     named[column.name].grad = kept
                 case "state" if has_state:
                     state[column.name][str(column.slot)] = kept

@@ -1,6 +1,7 @@
 """Every script of every history is Python: it compiles, whatever was tuned, named and continued."""
 
 import ast
+import inspect
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from livegrad.config import RunConfig
 from livegrad.datasets import DATASETS
 from livegrad.export.script import WIDTH, InitialState, Segment, write
 from livegrad.protocol import Column, Slot, columns_of
+from livegrad.training import data, network
 
 SLOTS = {
     "sgd": ("momentum_buffer",),
@@ -152,3 +154,10 @@ def test_lines_are_of_a_width_to_read_however_much_was_tuned() -> None:
     segment = Segment("00000000", config, columns(13, True, config), 0, 100, tuned)
     for line in write([segment], None, "2.13.0").splitlines():
         assert len(line) <= WIDTH
+
+
+def test_the_script_has_the_code_that_trained_word_for_word() -> None:
+    config = RunConfig(batch_size=4)
+    text = write([Segment("00000000", config, (), 0, 100)], None, "2.13.0")
+    for code in (network.build_network, data.as_column, data.split_points, data.Batches):
+        assert inspect.getsource(code) in text

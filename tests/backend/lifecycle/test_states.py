@@ -14,11 +14,20 @@ from livegrad.lifecycle.states import (
     State,
     Trainer,
     Verdict,
+    allowed,
     judge,
 )
 
 KINDS: tuple[CommandKind, ...] = get_args(CommandKind)
 AT_WORK = RunState(State.RUNNING, 1, 5, trainer=Trainer.CONNECTED, is_ready=True)
+
+
+def test_what_is_allowed_is_what_is_not_refused() -> None:
+    for state in State:
+        refused = {kind for kind in KINDS if judge(state, kind) is Verdict.REFUSE}
+        assert set(allowed(state)) == set(KINDS) - refused
+    assert allowed(State.RUNNING) == ["play", "pause", "tune"]
+    assert allowed(State.FINISHED) == []
 
 
 def test_every_command_has_a_verdict_in_every_state() -> None:

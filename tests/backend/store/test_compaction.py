@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from livegrad.store.blocks import SIZES
 from livegrad.store.compaction import compact
 from livegrad.store.log import RunLog
-from livegrad.store.summary import SIZES, summarize
+from livegrad.store.summary import summarize
 from livegrad.store.writes import Append, Begin
 from tests.backend.recorded import COLUMNS, begin, bytes_by_step, frame, opened, records, write
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from livegrad.errors import LogError, UnknownThing
+from livegrad.store.blocks import BLOCK, FOLD, SIZES
 from livegrad.store.element_summary import element_place, fold, summarize, unpacked
 from livegrad.store.series import reader
-from livegrad.store.summary import BLOCK, FOLD, SIZES, points
+from livegrad.store.summary import points
 from tests.backend.recorded import COLUMNS, FLOATS, Rows, records
 
 NAMES = [

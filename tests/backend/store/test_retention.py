@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from livegrad.store.blocks import BLOCK
 from livegrad.store.log import RunLog
 from livegrad.store.retention import EXACT_STEPS, Retention
-from livegrad.store.summary import BLOCK
 from livegrad.store.writes import Delete
 from tests.backend.recorded import begin, bytes_by_step, opened, records, write
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load
 
 from livegrad.errors import UnknownThing
-from livegrad.protocol import columns_of
-from livegrad.store.snapshot import FACTS, Snapshot, other_name, take
+from livegrad.protocol import GradState, columns_of
+from livegrad.store.parameter_names import other_name
+from livegrad.store.snapshot import FACTS, Snapshot, take
 
 SHAPES: list[tuple[str, tuple[int, ...]]] = [
     ("hidden_linear.weight", (2, 1)),
@@ -26,7 +27,7 @@ WIDTH = sum(column.size for column in COLUMNS)
 ROWS = st.lists(st.floats(width=32), min_size=WIDTH, max_size=WIDTH)
 
 
-def snapshot(row: list[float], step: int = 3, state: str = "fresh") -> Snapshot:
+def snapshot(row: list[float], step: int = 3, state: GradState = "fresh") -> Snapshot:
     return take(
         "r", CONFIG, step, "step", np.array(row, np.float32).tobytes(), COLUMNS, [state] * 4
     )

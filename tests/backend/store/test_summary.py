@@ -5,18 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from livegrad.store.blocks import BLOCK, FOLD
 from livegrad.store.series import reader
-from livegrad.store.summary import (
-    BLOCK,
-    FOLD,
-    fold,
-    names,
-    points,
-    read,
-    spans,
-    summarize,
-    summary_place,
-)
+from livegrad.store.summary import fold, names, points, read, spans, summarize, summary_place
 from tests.backend.recorded import COLUMNS, Rows, records
 
 

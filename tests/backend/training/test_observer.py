@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from livegrad.config import RunConfig
+from livegrad.protocol import grad_states_of
 from livegrad.training import network, optimizers
 from livegrad.training.data import Batches, split
 from livegrad.training.loop import train
@@ -140,17 +141,32 @@ def test_the_gradients_written_are_those_applied_after_clipping() -> None:
     observer.detach()
 
 
-def test_a_gradient_that_is_none_is_written_as_nan() -> None:
+def test_the_record_itself_tells_a_gradient_that_is_none_from_one_that_became_nan() -> None:
     config, model, optimizer = built()
     frozen = list(model.parameters())[1]
     frozen.requires_grad_(False)
     observer = observed(model, optimizer, config)
     x, y = split(config).train
     observer.loss_fn(model(x), y).backward()
+    last = list(model.parameters())[3]
+    assert last.grad is not None
+    last.grad.fill_(float("nan"))
     optimizer.step()
-    [gradients] = written(observer, "gradient")
-    assert [bool(np.isnan(part).all()) for part in gradients] == [False, True, False, False]
+    _, record, _ = observer.ring.take()
+    row = np.frombuffer(record, np.float32)
+    parts = [row[c.offset : c.offset + c.size] for c in observer.columns if c.role == "gradient"]
+    assert [bool(np.isnan(part).all()) for part in parts] == [False, True, False, True]
+    assert grad_states_of(1, record, observer.columns) == ["fresh", "none", "fresh", "fresh"]
     assert observer._grad_states() == ["fresh", "none", "fresh", "fresh"]
+
+
+def test_before_the_first_backward_every_gradient_is_none() -> None:
+    config, model, optimizer = built()
+    observer = observed(model, optimizer, config)
+    observer.write_initial()
+    _, record, _ = observer.ring.take()
+    without_step = grad_states_of(1, record, observer.columns)
+    assert without_step == grad_states_of(0, record, observer.columns) == ["none"] * 4
 
 
 Told = list[tuple[str, str]]
