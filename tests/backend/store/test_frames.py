@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livegrad.errors import RunDamaged
+from livegrad.store.blocks import BLOCK
 from livegrad.store.compression import pack
 from livegrad.store.frames import FRAME_FIELDS, frame_of, insert
-from livegrad.store.summary import BLOCK
 from tests.backend.recorded import FLOATS, frame, records
 
 LENGTH = 4 * FLOATS
