@@ -27,7 +27,8 @@ ORDER = (
     "tests/browser/",
 )
 
-# How coverage.py, where it runs, has the processes measured that a test starts; each looks for it in its environment.
+# How coverage.py, where it runs, has the processes measured that a test starts; each looks for it
+# in its environment.
 MEASURING = "COVERAGE_PROCESS_CONFIG"
 measuring = os.environ.get(MEASURING)
 
@@ -58,7 +59,10 @@ def is_wanted(config: pytest.Config, item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Have processes measured that tests/backend starts; others, real servers, run at their own speed."""
+    """Have processes measured that tests/backend starts.
+
+    Others, real servers, run at their own speed.
+    """
     if measuring is not None and item.nodeid.startswith("tests/backend/"):
         os.environ[MEASURING] = measuring
     else:
@@ -79,8 +83,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def no_run_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Delete what a test made on the common server: its trainers would take the next tests' time
-    and places.
+    """Delete what a test made on the common server.
+
+    Its trainers would take the next tests' time and places.
     """
     if "server" not in request.fixturenames:
         yield

@@ -31,8 +31,9 @@ Floats = NDArray[np.float32]
 
 
 class Plain:
-    """`asked` is what a run was asked for, without defaults; `dataset` one entry of GET
-    /api/datasets.
+    """`asked` is what a run was asked for, without defaults.
+
+    `dataset` one entry of GET /api/datasets.
     """
 
     def __init__(self, asked: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
@@ -120,8 +121,9 @@ class Plain:
     # -- what it holds
 
     def held(self) -> dict[Place, Floats]:
-        """Everything that a record tells, by what its column is called; a gradient that is None is
-        all NaN.
+        """Everything that a record tells, by what its column is called.
+
+        A gradient that is None is all NaN.
         """
         held: dict[Place, Floats] = {
             ("scalar", "loss", None): np.array([self.loss], np.float32),
@@ -142,8 +144,9 @@ class Plain:
         return held
 
     def record(self, columns: list[dict[str, Any]]) -> bytes:
-        """Return what it holds as `columns` order it, and nothing else; NaN where the optimizer has
-        no state yet.
+        """Return what it holds as `columns` order it, and nothing else.
+
+        NaN where the optimizer has no state yet.
         """
         held = self.held()
         row: list[Floats] = []

@@ -65,7 +65,8 @@ class Server:
         while (found := self.get(f"/runs/{run}"))["state"] not in states:
             waited = time.monotonic() - begun
             assert waited < seconds, f"expected {states} within {seconds} s, the run is {found}"
-            # A trainer is there in milliseconds, or once torch is loaded: seconds, and a core's work.
+            # A trainer is there in milliseconds, or once torch is loaded: seconds, and a core's
+            # work.
             time.sleep(0.01 if waited < 0.3 else 0.05)
         return found
 
@@ -97,8 +98,9 @@ def serving(
     program: Sequence[str] = (sys.executable, "-m", "livegrad"),
     **options: Any,
 ) -> Iterator[Server]:
-    """Start a server, on a free port if none is given, with its log in `data`; end it, however the
-    test went.
+    """Start a server, on a free port if none is given, with its log in `data`.
+
+    End it, however the test went.
 
     `program` is what is run instead of `python -m livegrad`; `options` are subprocess.Popen's own.
     """

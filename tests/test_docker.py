@@ -1,5 +1,6 @@
-"""What can be known of docker/ where no engine runs: what goes in, who runs it, and that its own
-commands work.
+"""What can be known of docker/ where no engine runs.
+
+What goes in, who runs it, and that its own commands work.
 """
 
 import ast

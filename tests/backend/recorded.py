@@ -54,8 +54,9 @@ def begin(log: RunLog, run: str, parent: str | None = None, step: int | None = N
 def write(
     log: RunLog, run: str, rows: Rows, first: int = 0, at_once: int = 80, time: float = 1.0
 ) -> None:
-    """Append the rows in frames of `at_once`, as a trainer at full speed does; compact what is
-    complete.
+    """Append the rows in frames of `at_once`, as a trainer at full speed does.
+
+    Compact what is complete.
     """
     for low in range(0, len(rows), at_once):
         log.apply(

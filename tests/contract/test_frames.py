@@ -33,8 +33,9 @@ def columns() -> tuple[Column, ...]:
 
 
 def frames() -> list[tuple[Frame, list[float]]]:
-    """Frames of each kind, with the numbers in them: every one a float32 that a decimal writes
-    exactly.
+    """Frames of each kind, with the numbers in them.
+
+    Every one a float32 that a decimal writes exactly.
     """
     width = protocol.record_bytes(columns()) // protocol.FLOAT_BYTES
     one = [float(i) / 8 for i in range(width)]

@@ -1,5 +1,6 @@
-"""Run a fault schedule against a real server: `python -m tests.faults --seed 7`; exits 1 on a
-violation.
+"""Run a fault schedule against a real server.
+
+`python -m tests.faults --seed 7`; exits 1 on a violation.
 """
 
 import argparse

@@ -1,5 +1,6 @@
-"""A run's records against everything that is known of it; the plain reference trains in a process
-of its own.
+"""A run's records against everything that is known of it.
+
+The plain reference trains in a process of its own.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""A wall clock that can be set, for one server and its trainers: a small library that is loaded
-before libc.
+"""A wall clock that can be set, for one server and its trainers.
+
+A small library that is loaded before libc.
 """
 
 import struct

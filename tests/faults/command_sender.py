@@ -1,5 +1,6 @@
-"""Commands in threads of their own: each must be answered in time, by a status that it may have,
-and consistently.
+"""Commands in threads of their own.
+
+Each must be answered in time, by a status that it may have, and consistently.
 """
 
 import random

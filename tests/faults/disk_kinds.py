@@ -1,5 +1,6 @@
-"""Faults of what the server stands on: its disk, its log's lock, its temporary folder, the
-clock.
+"""Faults of what the server stands on.
+
+Its disk, its log's lock, its temporary folder, the clock.
 """
 
 import random

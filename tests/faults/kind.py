@@ -1,5 +1,6 @@
-"""The list of kinds of fault: a name, one line that says what it is, how often it comes, and what
-does it.
+"""The list of kinds of fault.
+
+A name, one line that says what it is, how often it comes, and what does it.
 """
 
 import random
@@ -29,8 +30,9 @@ KINDS: dict[str, Kind] = {}
 
 
 def kind(weight: int) -> Callable[[Act], Act]:
-    """Put a function into the list; its name in words is the kind's, its docstring says what
-    it is.
+    """Put a function into the list.
+
+    Its name in words is the kind's, its docstring says what it is.
     """
 
     def listed(act: Act) -> Act:

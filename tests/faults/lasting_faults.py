@@ -21,8 +21,9 @@ DISK_BYTES = 256 * 1024 * 1024
 
 
 class SmallDisk:
-    """A file system of its own for the run log, where this user may mount one; `is_mounted` says
-    whether.
+    """A file system of its own for the run log, where this user may mount one.
+
+    `is_mounted` says whether.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -19,8 +19,9 @@ def one_of(pids: list[int], source: random.Random) -> int | None:
 
 
 def trainer_of(system: System, source: random.Random) -> int | None:
-    """Return one of the trainers; every other time the busiest: what goes wrong does so at full
-    speed first.
+    """Return one of the trainers; every other time the busiest.
+
+    What goes wrong does so at full speed first.
     """
     trainers = system.trainers()
     if source.random() < 0.5:

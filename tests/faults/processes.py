@@ -1,5 +1,6 @@
-"""The processes of one server, as Linux shows them under /proc: found by a mark in their
-environment.
+"""The processes of one server, as Linux shows them under /proc.
+
+Found by a mark in their environment.
 """
 
 import ctypes
@@ -25,8 +26,9 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class ServerProcesses:
-    """Everything that a server started, and what that started; `mark` tells it from other servers'
-    processes.
+    """Everything that a server started, and what that started.
+
+    `mark` tells it from other servers' processes.
     """
 
     mark: str
@@ -42,8 +44,9 @@ class ServerProcesses:
         return sorted(int(f.name) for f in folders if needle in _read(f / "environ").split(b"\0"))
 
     def connections(self, port: int, server: int) -> list[Connected]:
-        """Return the connections to the server's port that its own processes hold: one for each
-        trainer.
+        """Return the connections to the server's port that its own processes hold.
+
+        One for each trainer.
         """
         sockets = _sockets_to(port)
         found: list[Connected] = []

@@ -19,8 +19,9 @@ Rates = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a run's records are said to be: `payload` holds records `first`, first + 1, … one after
-    another.
+    """What a run's records are said to be.
+
+    `payload` holds records `first`, first + 1, … one after another.
     """
 
     run: str

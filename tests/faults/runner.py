@@ -1,5 +1,6 @@
-"""Carries a schedule out: one fault after another, a command beside most of them, and the checks at
-the end.
+"""Carries a schedule out.
+
+One fault after another, a command beside most of them, and the checks at the end.
 """
 
 import sys
@@ -21,8 +22,9 @@ PROGRESS_SECS = 30.0
 
 
 def run(seed: int, faults: int, minutes: float, folder: Path, names: Sequence[str] = ()) -> Report:
-    """Carry out a schedule of these kinds, or of all, for `minutes` at most; return what came of
-    it.
+    """Carry out a schedule of these kinds, or of all, for `minutes` at most.
+
+    Return what came of it.
     """
     report = Report(seed)
     weights = {name: KINDS[name].weight for name in names or KINDS}

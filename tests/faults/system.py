@@ -1,5 +1,6 @@
-"""One server and several runs: taken down, brought up again, looked after between faults, and
-checked at the end.
+"""One server and several runs.
+
+Taken down, brought up again, looked after between faults, and checked at the end.
 """
 
 import random
@@ -119,8 +120,9 @@ class System:
         self.moment += 1
 
     def bring_up(self, begun: float, kind: str) -> None:
-        """Start the server again, whatever is left of it; measure from `begun` until every run is
-        settled.
+        """Start the server again, whatever is left of it.
+
+        Measure from `begun` until every run is settled.
         """
         self._end_server()
         for tries in range(3):
@@ -148,8 +150,9 @@ class System:
         self._server_stack = ExitStack()
 
     def wait_end(self, begun: float, expected: int | None) -> None:
-        """Wait until the server has ended by itself; note when it does not, or by another exit
-        code.
+        """Wait until the server has ended by itself.
+
+        Note when it does not, or by another exit code.
         """
         process = self.server.process
         try:
@@ -163,8 +166,9 @@ class System:
             self.report.violate(f"the server ended with exit code {code}, expected {expected}")
 
     def wait_ready(self, begun: float, kind: str) -> None:
-        """Wait until no run is starting and every running one has a trainer; note how long it took
-        since `begun`.
+        """Wait until no run is starting and every running one has a trainer.
+
+        Note how long it took since `begun`.
         """
         end = begun + READY_SECS
         while time.monotonic() < end:
@@ -234,8 +238,9 @@ class System:
     # -- runs
 
     def add(self, kind: str) -> None:
-        """Make a run of this kind with its viewers; fast ones as long as the budget of steps
-        allows.
+        """Make a run of this kind with its viewers.
+
+        Fast ones as long as the budget of steps allows.
         """
         live = sum(watched.asked["pace"] is None for watched in self.watched_runs)
         steps = self.report.steps + sum(watched.floor for watched in self.watched_runs)

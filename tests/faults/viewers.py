@@ -1,5 +1,6 @@
-"""Viewers of the runs: they reconnect for ever, check that no gap is undeclared, and keep what they
-saw.
+"""Viewers of the runs.
+
+They reconnect for ever, check that no gap is undeclared, and keep what they saw.
 
 All of them live in one thread of their own; a relay stands before some, so that their connections
 can be cut.

@@ -1,5 +1,6 @@
-"""One run under test: what was asked for, seen and commanded, and whether all that agrees with its
-records.
+"""One run under test.
+
+What was asked for, seen and commanded, and whether all that agrees with its records.
 """
 
 import itertools
@@ -83,8 +84,9 @@ _numbers = itertools.count(1)
 
 
 def asked_for(kind: str, is_fast: bool, source: random.Random) -> dict[str, Any]:
-    """Return a configuration to ask for: one of OPTIMIZERS, as long and as fast as chance will have
-    it.
+    """Return a configuration to ask for.
+
+    One of OPTIMIZERS, as long and as fast as chance will have it.
     """
     chosen = {
         key: dict(value) if isinstance(value, dict) else value

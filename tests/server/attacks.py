@@ -14,8 +14,9 @@ SECONDS = 10.0
 
 
 def pour(connection: socket.socket, data: bytes, times: int, seconds: float = SECONDS) -> int:
-    """Send `data` again and again, for a while; return how many bytes went out before the server
-    hung up.
+    """Send `data` again and again, for a while.
+
+    Return how many bytes went out before the server hung up.
     """
     end, sent = time.monotonic() + seconds, 0
     with suppress(OSError):
@@ -54,8 +55,9 @@ FLOODS = {
 
 
 def flood(port: int, run: str, kind: str) -> bytes:
-    """Send a websocket's frames as fast as they go out; return the farewell: a close code, or
-    nothing.
+    """Send a websocket's frames as fast as they go out; return the farewell.
+
+    A close code, or nothing.
     """
     first, frame, count = FLOODS[kind]
     with raw.join(port, f"/api/runs/{run}/stream?flow=ack") as connection:
@@ -68,8 +70,9 @@ def flood(port: int, run: str, kind: str) -> bytes:
 
 
 def close_code(data: bytes) -> int | None:
-    """Return the code of the close frame that `data` ends with; frames are walked through one by
-    one.
+    """Return the code of the close frame that `data` ends with.
+
+    Frames are walked through one by one.
     """
     at = 0
     while at + 2 <= len(data):

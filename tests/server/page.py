@@ -66,8 +66,9 @@ def module_links(text: str) -> list[Link]:
 
 
 def links(content_type: str, text: str, is_module: bool) -> list[Link]:
-    """Find what a page, a style sheet or a module refers to; of a classic script nothing is
-    asked.
+    """Find what a page, a style sheet or a module refers to.
+
+    Of a classic script nothing is asked.
     """
     if "html" in content_type:
         return Markup(text).links

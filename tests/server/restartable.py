@@ -18,8 +18,9 @@ from tests.server.trainers import trainer_of, trainers_of
 
 
 class RestartableServer:
-    """`server` is the one that runs now; `run` stands at step 0 at first, and has the server for
-    itself.
+    """`server` is the one that runs now.
+
+    `run` stands at step 0 at first, and has the server for itself.
 
     `killed_at` is the moment of the last kill, by `time.perf_counter`.
     """

@@ -1,5 +1,6 @@
-"""An honest viewer and somebody who commands, beside whatever else goes on: how well they are
-served meanwhile.
+"""An honest viewer and somebody who commands, beside whatever else goes on.
+
+How well they are served meanwhile.
 """
 
 import threading
@@ -32,8 +33,9 @@ class Service:
 
 @contextmanager
 def measured_service(server: Server, watched: str, commanded: str) -> Iterator[Service]:
-    """Watch one run, at its pace, and command another, until the block ends; then the figures are
-    there.
+    """Watch one run, at its pace, and command another, until the block ends.
+
+    Then the figures are there.
     """
     service, ends = Service(), threading.Event()
     threads = [

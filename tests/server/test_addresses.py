@@ -1,5 +1,8 @@
-"""Paths, parameters and methods that are not there, and what is no request at all: a 4xx problem,
-never a 5xx.
+"""Paths, parameters and methods that are not there, and what is no request at all.
+
+A 4xx problem, never a 5xx.
+
+Covers api/page.py, api/deps.py and api/ranges.py.
 """
 
 import socket

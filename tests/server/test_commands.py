@@ -1,5 +1,7 @@
 """Commands do exactly what they say, in the states that allow them, and are refused in words in the
 others.
+
+Covers api/runs.py.
 """
 
 import time

@@ -1,5 +1,8 @@
-"""/openapi.json against the real server: what it says is so, and nothing that it can think of is a
-5xx.
+"""/openapi.json against the real server.
+
+What it says is so, and nothing that it can think of is a 5xx.
+
+Covers api/schema.py, api/schemas.py and api/examples.py.
 """
 
 import re

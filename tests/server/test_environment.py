@@ -1,5 +1,6 @@
-"""Variables that are meant for other programs, or for another meaning: the server starts, and
-serves as ever.
+"""Variables that are meant for other programs, or for another meaning.
+
+The server starts, and serves as ever.
 """
 
 from contextlib import suppress

@@ -1,4 +1,7 @@
-"""A run taken out: tables and files, held to the records they were made from."""
+"""A run taken out: tables and files, held to the records they were made from.
+
+Covers api/exports.py.
+"""
 
 import csv
 import io

@@ -1,5 +1,6 @@
-"""A trainer that dies takes nobody with it, says why, and leaves its history; one that was replaced
-cannot write.
+"""A trainer that dies takes nobody with it, says why, and leaves its history.
+
+One that was replaced cannot write.
 """
 
 import hashlib

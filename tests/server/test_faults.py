@@ -1,5 +1,6 @@
-"""Disks that are full, folders that cannot be written, files that are not a run log: real ones, and
-a real server.
+"""Disks that are full, folders that cannot be written, files that are not a run log.
+
+Real ones, and a real server.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""The headers on every answer, and a page that their policy lets run as it stands."""
+"""The headers on every answer, and a page that their policy lets run as it stands.
+
+Covers api/security.py.
+"""
 
 import re
 from html.parser import HTMLParser

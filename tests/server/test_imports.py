@@ -1,5 +1,6 @@
-"""Who may import whom: torch only at the trainer's end, the web only at its own; arrows point one
-way.
+"""Who may import whom.
+
+Torch only at the trainer's end, the web only at its own; arrows point one way.
 """
 
 import ast

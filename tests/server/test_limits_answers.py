@@ -1,5 +1,8 @@
-"""Answers that nobody reads: bounded in memory and number, given up in time, and nothing of them is
-left behind.
+"""Answers that nobody reads.
+
+Bounded in memory and number, given up in time, and nothing of them is left behind.
+
+Covers api/long_responses.py and api/limits.py.
 """
 
 import shutil

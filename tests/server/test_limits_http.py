@@ -1,5 +1,8 @@
-"""What HTTP may bring and how long it may take: beyond it, a refusal and the end; beside it, others
-notice nothing.
+"""What HTTP may bring and how long it may take.
+
+Beyond it, a refusal and the end; beside it, others notice nothing.
+
+Covers api/uvicorn_protocols.py.
 """
 
 import socket

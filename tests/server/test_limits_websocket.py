@@ -1,5 +1,8 @@
-"""What a websocket may bring: floods end that connection alone, with 1008; honest peers and
-commands notice nothing.
+"""What a websocket may bring.
+
+Floods end that connection alone, with 1008; honest peers and commands notice nothing.
+
+Covers api/uvicorn_protocols.py.
 """
 
 import json

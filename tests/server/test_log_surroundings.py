@@ -1,5 +1,6 @@
-"""What surroundings do to a real server's run log: moved, deleted, read for long, its lock file
-cleaned away.
+"""What surroundings do to a real server's run log.
+
+Moved, deleted, read for long, its lock file cleaned away.
 """
 
 import os

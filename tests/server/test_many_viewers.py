@@ -1,5 +1,6 @@
-"""How many viewers there are, how they leave, and those that never read: they cost little and hold
-nobody up.
+"""How many viewers there are, how they leave, and those that never read.
+
+They cost little and hold nobody up.
 """
 
 import json

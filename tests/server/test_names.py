@@ -1,5 +1,8 @@
-"""Which names a server answers to: Host and Origin, exactly; over raw sockets, where a client would
-tidy up.
+"""Which names a server answers to.
+
+Host and Origin, exactly; over raw sockets, where a client would tidy up.
+
+Covers api/security.py.
 """
 
 import html

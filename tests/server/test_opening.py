@@ -1,5 +1,6 @@
-"""The page opens by itself in a browser with windows; one of the console does not use the one-time
-link up.
+"""The page opens by itself in a browser with windows.
+
+One of the console does not use the one-time link up.
 """
 
 import os

@@ -1,6 +1,8 @@
 """The program's own output goes nowhere: closed, full, or a pipe that nobody reads.
 
 It serves all the same.
+
+Covers console.py.
 """
 
 import os

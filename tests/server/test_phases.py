@@ -44,8 +44,9 @@ def assert_agrees(server: Server, run: str, plain: Plain) -> None:
 
 
 def assert_stream_agrees(viewer: Viewer, plain: Plain) -> None:
-    """The newest frame is the picture (or record) of this moment; the newest state says the same
-    phase.
+    """The newest frame is the picture (or record) of this moment.
+
+    The newest state says the same phase.
     """
     wanted = state_of_gradients(plain)
 

@@ -1,5 +1,6 @@
-"""Kill -9 the trainer, the server, or both, at random moments: no step that anyone has seen is
-missing or changed.
+"""Kill -9 the trainer, the server, or both, at random moments.
+
+No step that anyone has seen is missing or changed.
 """
 
 import os

@@ -1,5 +1,8 @@
-"""A server that ends and comes back has every run and every record; what was interrupted goes on,
-bit for bit.
+"""A server that ends and comes back has every run and every record.
+
+What was interrupted goes on, bit for bit.
+
+Covers api/app.py.
 """
 
 from collections.abc import Iterator

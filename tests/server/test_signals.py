@@ -1,5 +1,8 @@
-"""Whatever asks the program to end: it ends in good order, says nothing alarming and leaves no
-process behind.
+"""Whatever asks the program to end.
+
+It ends in good order, says nothing alarming and leaves no process behind.
+
+Covers server.py and signals.py.
 """
 
 import os

@@ -1,5 +1,6 @@
-"""Where processes cannot be forked they are spawned: the whole product works, and a new run finds a
-process waiting.
+"""Where processes cannot be forked they are spawned.
+
+The whole product works, and a new run finds a process waiting.
 """
 
 import io

@@ -1,5 +1,6 @@
-"""Where and how livegrad is started is nothing to a run: it trains, and comes out as a file for
-PyTorch.
+"""Where and how livegrad is started is nothing to a run.
+
+It trains, and comes out as a file for PyTorch.
 """
 
 import os

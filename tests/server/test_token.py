@@ -1,5 +1,8 @@
-"""The token: who shows it, by header, link, cookie or on the sign-in page, comes in; and it is
-written down nowhere.
+"""The token: who shows it, by header, link, cookie or on the sign-in page, comes in.
+
+And it is written down nowhere.
+
+Covers api/auth.py and api/sign_in.py.
 """
 
 import re

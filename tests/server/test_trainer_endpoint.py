@@ -1,5 +1,8 @@
-"""The trainer's websocket: opened by the run's own secret alone; who says something wrong there is
-shown out.
+"""The trainer's websocket.
+
+Opened by the run's own secret alone; who says something wrong there is shown out.
+
+Covers api/trainers.py.
 """
 
 import hashlib

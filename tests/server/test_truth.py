@@ -1,5 +1,6 @@
-"""Every record of a run is, bit for bit, what plain PyTorch computes: over the websocket, and over
-REST.
+"""Every record of a run is, bit for bit, what plain PyTorch computes.
+
+Over the websocket, and over REST.
 """
 
 import math

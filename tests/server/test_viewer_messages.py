@@ -1,4 +1,7 @@
-"""What viewers send: bad messages and broken frames end that connection alone, with a reason."""
+"""What viewers send: bad messages and broken frames end that connection alone, with a reason.
+
+Covers api/stream.py.
+"""
 
 import json
 from contextlib import suppress

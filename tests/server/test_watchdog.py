@@ -1,5 +1,6 @@
-"""Nothing on the event loop's thread waits for another process, a lock or a disk: whatever stands
-still, it answers.
+"""Nothing on the event loop's thread waits for another process, a lock or a disk.
+
+Whatever stands still, it answers.
 """
 
 import sqlite3

@@ -1,5 +1,6 @@
-"""The built wheel, in an empty environment: it brings the whole page with it and asks nobody else
-for anything.
+"""The built wheel, in an empty environment.
+
+It brings the whole page with it and asks nobody else for anything.
 """
 
 import os

@@ -1,4 +1,7 @@
-"""Cookies as browsers send them, and one-time links: the parts of signing in that need no server."""
+"""Cookies as browsers send them, and one-time links.
+
+The parts of signing in that need no server.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""A page in one file: every module under its name, nothing fetched, and a policy that lets only its own run."""
+"""A page in one file.
+
+Every module under its name, nothing fetched, and a policy that lets only its own run.
+"""
 
 import json
 import re

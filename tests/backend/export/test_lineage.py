@@ -1,4 +1,7 @@
-"""The runs that led to a run, read from a real log: oldest first, with what was tuned, or the record to begin with."""
+"""The runs that led to a run, read from a real log.
+
+Oldest first, with what was tuned, or the record to begin with.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""A history as a table: each number of each step under its name, page by page, as CSV and as Parquet."""
+"""A history as a table.
+
+Each number of each step under its name, page by page, as CSV and as Parquet.
+"""
 
 import csv
 import io

@@ -1,5 +1,6 @@
-"""One table says what becomes of each command in each state; `advance` says what every event leads
-to.
+"""One table says what becomes of each command in each state.
+
+`advance` says what every event leads to.
 """
 
 from dataclasses import replace

@@ -1,5 +1,6 @@
-"""Trainers that need no process: they compute made-up records, and speak the trainers' protocol to
-a real hub.
+"""Trainers that need no process.
+
+They compute made-up records, and speak the trainers' protocol to a real hub.
 
 A record follows from the one before it and the learning rate, exactly, so that any that does not is
 found out.
@@ -24,8 +25,9 @@ RECORD = struct.Struct("<5f")  # loss, validation_loss, lr, weight, its gradient
 
 
 def follow(weight: float, lr: float, step: int) -> float:
-    """Return the weight after update `step`: a whole number below 2**24, which float32 holds
-    exactly.
+    """Return the weight after update `step`.
+
+    A whole number below 2**24, which float32 holds exactly.
     """
     return float((int(weight) * 1_103_515 + int(lr * 1000) * 7919 + step) % 2**24)
 
@@ -36,8 +38,9 @@ def record(weight: float, lr: float, step: int) -> bytes:
 
 @dataclass
 class SimulatedTrainer:
-    """One simulated trainer: what it has computed, what of it is not logged, what is still on its
-    way.
+    """One simulated trainer.
+
+    What it has computed, what of it is not logged, what is still on its way.
     """
 
     run: str

@@ -1,4 +1,7 @@
-"""The configuration of a run that continues another: what stays, what may change, what is refused."""
+"""The configuration of a run that continues another.
+
+What stays, what may change, what is refused.
+"""
 
 from typing import Any
 

@@ -1,5 +1,6 @@
-"""The one writer of the log: in order, together, again and again for trainers, at once or not at
-all for clients.
+"""The one writer of the log.
+
+In order, together, again and again for trainers, at once or not at all for clients.
 """
 
 import asyncio

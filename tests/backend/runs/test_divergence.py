@@ -1,4 +1,7 @@
-"""Where two runs part: the first bit of a parameter that differs, against a comparison of whole arrays."""
+"""Where two runs part.
+
+The first bit of a parameter that differs, against a comparison of whole arrays.
+"""
 
 import math
 

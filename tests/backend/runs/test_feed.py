@@ -1,5 +1,6 @@
-"""A viewer's mailbox: newest wins, what is left out is counted, memory is bounded, credit is
-kept.
+"""A viewer's mailbox.
+
+Newest wins, what is left out is counted, memory is bounded, credit is kept.
 """
 
 import asyncio
@@ -33,8 +34,9 @@ def read(item: Any) -> Frame:
 
 
 class Model:
-    """What a viewer may say after any history: everything was either shown, in order, or counted as
-    skipped.
+    """What a viewer may say after any history.
+
+    Everything was either shown, in order, or counted as skipped.
     """
 
     def __init__(self) -> None:

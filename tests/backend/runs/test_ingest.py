@@ -1,4 +1,7 @@
-"""What a trainer sends is checked before it is logged, and shown after it; whatever is wrong with it."""
+"""What a trainer sends is checked before it is logged, and shown after it.
+
+Whatever is wrong with it.
+"""
 
 import asyncio
 import json

@@ -62,8 +62,9 @@ class FailingLog(RunLog):
 
 
 class Disk(ThreadPoolExecutor):
-    """Does what it is given in the caller's thread: at once or, while it is slow, when it is told
-    to go on.
+    """Does what it is given in the caller's thread.
+
+    At once or, while it is slow, when it is told to go on.
     """
 
     def __init__(self) -> None:
@@ -236,8 +237,9 @@ class ServerModel(RuleBasedStateMachine):
 
     @rule(rounds=st.integers(1, 6))
     def all_goes_well_for_a_while(self, rounds: int) -> None:
-        """Let every trainer work: hypothesis chooses among rules alike, and most of them are
-        troubles.
+        """Let every trainer work.
+
+        Hypothesis chooses among rules alike, and most of them are troubles.
         """
         for _ in range(rounds):
             self.run(self.pause(10))

@@ -1,4 +1,7 @@
-"""Where processes come from, against programs that speak the protocol, well or badly: what each wait ends with."""
+"""Where processes come from, against programs that speak the protocol, well or badly.
+
+What each wait ends with.
+"""
 
 import asyncio
 import os
@@ -168,8 +171,8 @@ async def test_a_forkserver_that_speaks_nonsense_is_ended() -> None:
 
 async def test_a_spawned_process_does_one_task_and_its_report_comes_with_its_end() -> None:
     process = await spawned(
-        "say(Ready())\nstart = hear()\nsay(Started(1, os.getpid()), Report('ValueError: no', b'x'))\n"
-        "sys.exit(1)"
+        "say(Ready())\nstart = hear()\n"
+        "say(Started(1, os.getpid()), Report('ValueError: no', b'x'))\nsys.exit(1)"
     )
     await process.wait()
     child = await process.start(TASK)

@@ -1,5 +1,6 @@
-"""Who trains which run: begun in the log first, started from what the log holds, replaced when it
-is lost or silent.
+"""Who trains which run.
+
+Begun in the log first, started from what the log holds, replaced when it is lost or silent.
 """
 
 import asyncio

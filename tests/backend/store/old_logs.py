@@ -1,5 +1,6 @@
-"""Run logs as older livegrads wrote them: dumps of their databases, one for each form that there
-ever was.
+"""Run logs as older livegrads wrote them.
+
+Dumps of their databases, one for each form that there ever was.
 
 Each has a run of one hidden unit that stands at step 340, tuned at step 40; those that could, a
 branch of it from 250.

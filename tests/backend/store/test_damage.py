@@ -1,5 +1,6 @@
-"""What is damaged of one run is said of that run; the others are read, compacted and thinned as if
-nothing were.
+"""What is damaged of one run is said of that run.
+
+The others are read, compacted and thinned as if nothing were.
 """
 
 import sqlite3

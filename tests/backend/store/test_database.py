@@ -1,5 +1,6 @@
-"""The run log's file in its surroundings: moved, taken over, read by others, by many, and closed
-meanwhile.
+"""The run log's file in its surroundings.
+
+Moved, taken over, read by others, by many, and closed meanwhile.
 """
 
 import os

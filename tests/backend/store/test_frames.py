@@ -1,4 +1,7 @@
-"""Frames as rows of the table chunks: parted at the ends of blocks, read back bit for bit, or said to be damaged."""
+"""Frames as rows of the table chunks.
+
+Parted at the ends of blocks, read back bit for bit, or said to be damaged.
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -60,7 +63,7 @@ def test_a_packed_frame_is_one_row_and_comes_back_unpacked(db: sqlite3.Connectio
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ((4, 2, 1, 1.0, 0, bytes(2 * LENGTH - 4)), f"the 2 records of step 4 on are {2 * LENGTH - 4}"),
+        ((4, 2, 1, 1.0, 0, bytes(LENGTH)), f"the 2 records of step 4 on are {LENGTH} bytes"),
         ((4, 0, 1, 1.0, 0, b""), "the 0 records of step 4 on are 0 bytes"),
         ((4, 2, 1, 1.0, 1, b"no frame of zstd"), "the records of step 4 on: "),
         ((4, 2, 1, 1.0, 1, pack(bytes(3 * LENGTH), 3)), "of step 4 on"),

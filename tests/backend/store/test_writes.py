@@ -1,5 +1,6 @@
-"""What is written to a run: each message once, in order, by the newest trainer alone, all or
-nothing.
+"""What is written to a run.
+
+Each message once, in order, by the newest trainer alone, all or nothing.
 """
 
 import struct

@@ -1,4 +1,7 @@
-"""One websocket connection against a real server: it never keeps its caller waiting, and says how it was lost."""
+"""One websocket connection against a real server.
+
+It never keeps its caller waiting, and says how it was lost.
+"""
 
 import socket
 import threading

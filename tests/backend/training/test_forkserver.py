@@ -1,4 +1,7 @@
-"""The forkserver over its pipes: a process for each request, how each ended, and its own end after its last process."""
+"""The forkserver over its pipes.
+
+A process for each request, how each ended, and its own end after its last process.
+"""
 
 import os
 import signal

@@ -1,5 +1,6 @@
-"""The link loses nothing: whatever the server does to its connection, every record arrives, in
-order.
+"""The link loses nothing.
+
+Whatever the server does to its connection, every record arrives, in order.
 """
 
 import json

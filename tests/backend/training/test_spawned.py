@@ -1,4 +1,6 @@
-"""A spawned process: it says that it is warm, takes one task, does it, and ends with its server unless it trains."""
+"""A spawned process: it says that it is warm, takes one task, does it, and ends with its
+server unless it trains.
+"""
 
 import subprocess
 import sys

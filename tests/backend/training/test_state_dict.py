@@ -1,4 +1,7 @@
-"""A state_dict is what torch.save writes of the run's own model: loaded again, it is the very numbers."""
+"""A state_dict is what torch.save writes of the run's own model.
+
+Loaded again, it is the very numbers.
+"""
 
 import io
 

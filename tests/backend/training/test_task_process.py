@@ -1,4 +1,7 @@
-"""What every process of livegrad's own has in common: its pipes, its signals, how it does its task and says so."""
+"""What every process of livegrad's own has in common.
+
+Its pipes, its signals, how it does its task and says so.
+"""
 
 import errno
 import os

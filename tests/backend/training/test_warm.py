@@ -1,4 +1,7 @@
-"""Loading torch: what is said when it is there, half there, or out of reach; and whether a fork may train."""
+"""Loading torch: what is said when it is there, half there, or out of reach.
+
+And whether a fork may train.
+"""
 
 import os
 import sys
