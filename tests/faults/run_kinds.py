@@ -31,10 +31,7 @@ def make_and_delete_run(system: System, source: random.Random) -> None:
 
 @kind(2)
 def branch_from_run(system: System, source: random.Random) -> None:
-    """Continue a run from a step that it has, while it is under way.
-
-    The branch is looked after as any run.
-    """
+    """Continue a run from one of its steps while it trains; look after the branch as any run."""
     parents = [s for s in system.watched_runs if s.floor > s.first + 1 and s.kind != "branch"]
     if not parents or sum(s.kind == "branch" for s in system.watched_runs) >= 2:
         return
