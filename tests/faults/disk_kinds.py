@@ -51,9 +51,7 @@ def reader_in_a_transaction(system: System, source: random.Random) -> None:
 
 @kind(1)
 def tune_while_locked_then_kill_server(system: System, source: random.Random) -> None:
-    """Hold the run log's lock, tune twice and pause, then kill -9 the server before the lock is let
-    go.
-    """
+    """Hold the run log's lock, tune twice and pause, then kill -9 the server before it is free."""
     system.lasting.lift()
     system.lasting.hold_log(_log(system), 5, is_writing=True)
     time.sleep(0.1)
