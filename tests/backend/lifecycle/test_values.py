@@ -1,4 +1,7 @@
-"""Events and effects are values: `livegrad.lifecycle.events`, `livegrad.lifecycle.effects`."""
+"""Events and effects are values.
+
+Covers lifecycle/events.py and lifecycle/effects.py.
+"""
 
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from inspect import getmembers, isclass
