@@ -176,7 +176,7 @@ def test_an_unknown_call_is_a_404_whatever_the_method(server: Server, path: str)
         b"PRI * HTTP/2.0",
     ],
 )
-def test_a_request_that_is_none_is_turned_away(server: Server, request_line: bytes) -> None:
+def test_a_malformed_request_is_refused(server: Server, request_line: bytes) -> None:
     answer = raw.ask(server.port, request_line + b"\r\n" + own(server).encode() + b"\r\n\r\n")
     assert answer.status in (400, 404, 405), answer
     assert_problem(answer, answer.status)
@@ -206,6 +206,6 @@ def test_headers_without_end_are_not_kept(server: Server) -> None:
     assert server.get("/health")["status"] == "ok"
 
 
-def test_nothing_of_it_was_a_failure(server: Server) -> None:
+def test_no_request_left_a_traceback(server: Server) -> None:
     assert "Traceback" not in server.log_text()
     assert server.get("/health")["status"] == "ok"

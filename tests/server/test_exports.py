@@ -176,7 +176,7 @@ def test_safetensors_carry_what_they_are(server: Server, run: str, tmp_path: Pat
 
 
 @pytest.mark.alone
-def test_a_long_table_streams_in_constant_memory_and_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_long_table_streams_in_constant_memory_and_delays_nobody(tmp_path: Path) -> None:
     run = write_run(tmp_path, LONG)
     with serving(tmp_path) as own:
         process = psutil.Process(own.process.pid)
@@ -264,7 +264,7 @@ def test_progress_is_told_while_an_export_is_made(
 
 @pytest.mark.alone
 @pytest.mark.parametrize("what", ["history.csv", "history.parquet", "replay.html"])
-def test_who_has_gone_is_worked_for_no_longer(long: Server, what: str) -> None:
+def test_an_export_whose_client_has_gone_is_cancelled(long: Server, what: str) -> None:
     token = f"left-{what.replace('.', '-')}-{'0' * 16}"
     path = f"/api/runs/{RUN}/{what}?progress={token}" + (
         "&size=20MB" if what == "replay.html" else ""

@@ -70,7 +70,7 @@ def settles(what: Callable[[], int], most: int, seconds: float = 20) -> None:
 
 
 @pytest.mark.alone
-def test_sixty_exports_that_nobody_reads_cost_little_and_hold_nobody_up(long: Server) -> None:
+def test_sixty_unread_exports_use_little_memory_and_delay_nobody(long: Server) -> None:
     watched, commanded = long.create(pace=60, max_steps=1_000_000), long.create(max_steps=1_000_000)
     long.command(watched, "play")
     process = psutil.Process(long.process.pid)
@@ -94,7 +94,7 @@ def test_sixty_exports_that_nobody_reads_cost_little_and_hold_nobody_up(long: Se
 
 
 @pytest.mark.parametrize("what", ["history.csv", "records"])
-def test_one_more_than_there_is_room_for_is_told_to_come_again(long: Server, what: str) -> None:
+def test_an_export_beyond_the_limit_is_refused_with_retry_after(long: Server, what: str) -> None:
     with ExitStack() as stack:
         for _ in range(limits.EXPORTS):
             assert ask(stack, long, what).recv(12) == b"HTTP/1.1 200"
@@ -140,7 +140,7 @@ def test_two_hundred_abandoned_streams_leave_nothing_behind(long: Server) -> Non
     settles(process.num_threads, threads)
 
 
-def test_an_answer_that_is_not_read_is_given_up(short_limits_server: Server) -> None:
+def test_an_answer_that_is_not_read_is_cut_off(short_limits_server: Server) -> None:
     with ExitStack() as stack:
         unread = ask(stack, short_limits_server, "history.csv")
         assert unread.recv(1)
@@ -157,7 +157,7 @@ def test_an_answer_that_is_not_read_is_given_up(short_limits_server: Server) -> 
     assert not found.endswith(b"0\r\n\r\n")
 
 
-def test_a_slow_download_that_goes_on_is_let_be(short_limits_server: Server) -> None:
+def test_a_slow_download_that_goes_on_is_not_cut_off(short_limits_server: Server) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.connect(("127.0.0.1", short_limits_server.port))

@@ -87,7 +87,7 @@ def test_a_websocket_with_many_cookies_is_answered(module_server: Server, size: 
 
 
 @pytest.mark.alone
-def test_a_header_of_400_mb_costs_nothing_and_holds_nobody_up(module_server: Server) -> None:
+def test_a_header_of_400_mb_uses_no_memory_and_delays_nobody(module_server: Server) -> None:
     watched = module_server.create(pace=60, max_steps=1_000_000)
     commanded = module_server.create(max_steps=1_000_000)
     module_server.command(watched, "play")
@@ -196,7 +196,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_kept(short_limits_server: S
         assert said(connection) == b""
 
 
-def test_when_all_places_are_taken_whoever_waits_longest_makes_room(
+def test_at_the_limit_of_connections_the_longest_idle_one_is_closed(
     short_limits_server: Server,
 ) -> None:
     run = short_limits_server.get("/runs")[0]["id"]
@@ -217,7 +217,9 @@ def test_when_all_places_are_taken_whoever_waits_longest_makes_room(
             assert viewer.recv(65536)  # b"": it was cut off
 
 
-def test_viewers_that_take_every_place_leave_word_for_the_next(tmp_path: Path) -> None:
+def test_beyond_the_limit_of_connections_a_viewer_is_refused_with_retry_after(
+    tmp_path: Path,
+) -> None:
     with serving(tmp_path, program=(sys.executable, "-m", "tests.server.short_limits")) as full:
         run = full.get("/runs")[0]["id"]
         full.client.close()
@@ -246,7 +248,7 @@ MALFORMED = [
 ]
 
 
-def test_a_stranger_leaves_no_line_in_the_log(token_server: Server) -> None:
+def test_a_refused_request_writes_no_line_to_the_log(token_server: Server) -> None:
     run = token_server.get("/runs")[0]["id"]
     before = token_server.log_text()
     host = own(token_server)

@@ -40,7 +40,7 @@ def runs(module_server: Server) -> tuple[str, str]:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("kind", FLOODS)
-def test_a_flood_is_closed_and_holds_nobody_up(
+def test_a_flood_is_closed_and_delays_nobody(
     module_server: Server, runs: tuple[str, str], kind: str
 ) -> None:
     process = psutil.Process(module_server.process.pid)
@@ -67,7 +67,7 @@ def test_a_message_has_a_bounded_number_of_fragments(
         assert ("fragments" in why) is (count > limits.FRAGMENTS)
 
 
-def test_what_a_stall_left_unread_may_be_acknowledged_at_once(
+def test_many_acknowledgements_after_a_stall_are_taken(
     module_server: Server, runs: tuple[str, str]
 ) -> None:
     ack = raw.frame(1, b'{"kind": "ack", "step": 1}')
@@ -82,7 +82,7 @@ def test_what_a_stall_left_unread_may_be_acknowledged_at_once(
 
 
 @pytest.mark.alone
-def test_an_answer_to_a_close_that_comes_behind_much_else_is_heard(
+def test_a_close_behind_many_messages_is_answered(
     module_server: Server, runs: tuple[str, str]
 ) -> None:
     ack = raw.frame(1, b'{"kind": "ack", "step": 1}')
@@ -135,7 +135,7 @@ def test_a_viewer_that_reads_nothing_for_long_is_kept(short_limits_server: Serve
     short_limits_server.command(run, "pause")
 
 
-def test_a_peer_that_does_not_hear_the_farewell_is_let_go(module_server: Server) -> None:
+def test_a_peer_that_does_not_answer_the_close_is_disconnected(module_server: Server) -> None:
     run = module_server.create(pace=None, max_steps=10_000_000)
     process = psutil.Process(module_server.process.pid)
     with socket.socket() as connection:

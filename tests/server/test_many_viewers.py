@@ -109,7 +109,7 @@ def newest(socket: ClientConnection, seconds: float) -> list[int]:
 
 @pytest.mark.alone
 @pytest.mark.slow
-def test_viewers_that_never_read_cost_little_and_hold_nobody_up(module_server: Server) -> None:
+def test_viewers_that_never_read_use_little_memory_and_delay_nobody(module_server: Server) -> None:
     run = module_server.create(pace=None, max_steps=10_000_000)
     process = psutil.Process(module_server.process.pid)
     with ExitStack() as stack:

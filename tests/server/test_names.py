@@ -140,7 +140,7 @@ def test_two_origins_are_refused_everywhere(server: Server) -> None:
             assert answer.status in (400, 403), answer
 
 
-def test_what_was_refused_did_nothing(server: Server) -> None:
+def test_a_refused_request_changes_nothing(server: Server) -> None:
     before = server.get("/runs")
     list(ask_every_route(server, "Host: 127.0.0.1:{port}", "Origin: http://evil.example"))
     assert [run["id"] for run in server.get("/runs")] == [run["id"] for run in before]

@@ -32,7 +32,7 @@ def wait_for_spare(server: Server, trainers: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_whole_life_of_a_run(tmp_path: Path) -> None:
+def test_a_run_is_trained_stopped_killed_and_resumed(tmp_path: Path) -> None:
     with serving(tmp_path, environment=SPAWN) as server:
         default = server.get("/runs")[0]["id"]
         server.wait(default, "paused")
@@ -81,7 +81,7 @@ def kill_trainer(server: Server, run: str) -> None:
         time.sleep(0.05)
 
 
-def test_the_one_that_waits_may_be_killed(tmp_path: Path) -> None:
+def test_a_waiting_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with serving(tmp_path, environment=SPAWN) as server:
         server.wait(server.get("/runs")[0]["id"], "paused")
         wait_for_spare(server, trainers=1)

@@ -178,7 +178,7 @@ BAD_REPORTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("report", BAD_REPORTS.values(), ids=BAD_REPORTS)
-def test_a_report_that_is_none_ends_that_trainer_alone(
+def test_an_invalid_report_disconnects_that_trainer_alone(
     endpoint: TrainerEndpoint, report: Any
 ) -> None:
     with endpoint.join() as socket:

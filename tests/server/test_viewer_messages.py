@@ -47,7 +47,7 @@ NO_ACKS = {
 
 
 @pytest.mark.parametrize("message", NO_ACKS.values(), ids=NO_ACKS)
-def test_what_is_no_acknowledgement_closes_with_a_reason(
+def test_an_invalid_acknowledgement_closes_with_a_reason(
     module_server: Server, run: str, message: str | bytes
 ) -> None:
     with view(module_server, run) as socket:

@@ -174,7 +174,7 @@ async def test_a_write_that_breaks_is_told_to_whoever_asked_and_ends_nothing(
         await tested.until(1)
 
 
-async def test_whoever_asked_may_go_away(tmp_path: Path) -> None:
+async def test_a_client_that_goes_away_does_not_stop_its_write(tmp_path: Path) -> None:
     async with at_work(tmp_path) as tested:
         asking = asyncio.create_task(tested.committer.attempt("b", Create(entry("b"))))
         await asyncio.sleep(0)

@@ -103,7 +103,7 @@ async def test_a_later_start_replaces_the_earlier_process_even_a_frozen_one(
     assert launcher.pid("a") not in (None, earlier)
 
 
-async def test_one_that_is_ended_while_it_is_started_does_not_stay(launcher: Launcher) -> None:
+async def test_a_trainer_that_is_ended_while_it_is_started_is_killed(launcher: Launcher) -> None:
     ends = Ends()
     starting = asyncio.create_task(launcher.start("a", assignment(), ends))
     await asyncio.sleep(0.05)

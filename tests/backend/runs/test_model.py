@@ -479,10 +479,10 @@ def _settings(runs: int) -> settings:
     )
 
 
-def test_whatever_happens_every_log_is_whole_and_nobody_waits_for_ever() -> None:
+def test_random_histories_keep_every_log_whole_and_answer_every_command() -> None:
     run_state_machine_as_test(ServerModel, settings=_settings(40))
 
 
 @pytest.mark.long
-def test_whatever_happens_in_a_thousand_lives() -> None:
+def test_a_thousand_random_histories_keep_every_log_whole() -> None:
     run_state_machine_as_test(ServerModel, settings=_settings(1000))

@@ -92,7 +92,7 @@ async def test_a_trainer_of_an_earlier_epoch_or_with_another_secret_is_turned_aw
         (hello(1).replace('"data": {}', '"data": {"train": [1]}'), "data"),
     ],
 )
-async def test_a_hello_that_is_none_is_refused(tmp_path: Path, text: str, words: str) -> None:
+async def test_an_invalid_hello_is_refused(tmp_path: Path, text: str, words: str) -> None:
     async with opened(tmp_path) as tested:
         run = await tested.default()
         with pytest.raises(ProtocolError, match=words):
