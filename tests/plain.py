@@ -28,6 +28,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 PHASES = ("zero_grad", "forward", "loss", "backward", "step")
 Place = tuple[str, str, str | None]  # role, name, slot: what a column of a record is called
 Floats = NDArray[np.float32]
+NO_GRADIENT = 0x7FC0_6E6F  # the contract: bits of a NaN that arithmetic does not make
 
 
 class Plain:
@@ -123,7 +124,7 @@ class Plain:
     def held(self) -> dict[Place, Floats]:
         """Everything that a record tells, by what its column is called.
 
-        A gradient that is None is all NaN.
+        A gradient that is None is all NaN, of the bits NO_GRADIENT.
         """
         held: dict[Place, Floats] = {
             ("scalar", "loss", None): np.array([self.loss], np.float32),
@@ -132,12 +133,11 @@ class Plain:
         }
         for name, parameter in self.model.named_parameters():
             held["parameter", name, None] = _copied(parameter)
-            grad = (
-                torch.full_like(parameter, float("nan"))
+            held["gradient", name, None] = (
+                np.full(parameter.numel(), NO_GRADIENT, np.uint32).view(np.float32)
                 if parameter.grad is None
-                else parameter.grad
+                else _copied(parameter.grad)
             )
-            held["gradient", name, None] = _copied(grad)
             for slot, value in self.optimizer.state.get(parameter, {}).items():
                 if isinstance(value, Tensor):
                     held["state", name, slot] = _copied(value)

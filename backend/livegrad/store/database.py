@@ -8,13 +8,13 @@ import logging
 import secrets
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from livegrad.errors import LogError, LogTaken
+from livegrad.store.checkpoints import Checkpoints
 from livegrad.store.log_files import ENDINGS, LogFiles, keep_from_others, make_file
 from livegrad.store.migrations import SCHEMA, VERSION, migrate, pending
 from livegrad.store.readers import Readers
@@ -27,8 +27,6 @@ READER_BUSY_MILLISECONDS = 5000  # the writer's too while the file is opened
 READERS = 4
 # what the write-ahead log's file keeps for itself between checkpoints
 MAX_JOURNAL_BYTES = 16 * 1024 * 1024
-CHECKPOINT_BYTES = 4 * 1024 * 1024  # of the write-ahead log: so much more, or
-CHECKPOINT_SECS = 1.0  # so long after the last one, they are moved into the file
 TRUNCATE_MILLISECONDS = 200  # that the readers of this process have to finish
 _MAGIC = b"SQLite format 3\0"
 _log = logging.getLogger("livegrad.store.database")
@@ -44,17 +42,13 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.held_back_bytes = (
-            0  # of the write-ahead log, kept from the file by whoever still reads what was before
-        )
         self._real_path = path.resolve()  # SQLite keeps its other files beside what a link leads to
         self._files = LogFiles(self._real_path)
         self._token = secrets.token_hex(8)  # says in the file that it is this object that writes it
         self._writing = threading.Lock()
         self._writing_thread: int | None = None  # the thread whose transaction is open
-        self._checkpointed_at, self._checkpointed_bytes = time.monotonic(), 0
-        self._page_bytes = 0
         self._writer: sqlite3.Connection | None = None
+        self._checkpoints = Checkpoints(lambda: self._connect(WRITER_BUSY_MILLISECONDS))
         self._readers = Readers(self._connect_reader, READERS)
         try:
             self._check()
@@ -75,6 +69,12 @@ class Database:
             if self._writer is not None:
                 self._writer.close()
             self._writer = None
+        self._checkpoints.close()
+
+    @property
+    def held_back_bytes(self) -> int:
+        """Return how much of the write-ahead log its readers keep from the file."""
+        return self._checkpoints.held_back_bytes
 
     # -- opening
 
@@ -103,7 +103,7 @@ class Database:
     def _prepare(self) -> None:
         make_file(self._real_path)
         self._writer = db = self._connect(READER_BUSY_MILLISECONDS)
-        db.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint
+        db.execute("PRAGMA wal_autocheckpoint = 0")  # see checkpoints.py
         db.execute(f"PRAGMA journal_size_limit = {MAX_JOURNAL_BYTES}")
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             self._create(db)
@@ -115,7 +115,7 @@ class Database:
             db.execute("DELETE FROM owner")
             db.execute("INSERT INTO owner (token) VALUES (?)", (self._token,))
         db.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MILLISECONDS}")
-        (self._page_bytes,) = self.row("PRAGMA page_size")
+        (self._checkpoints.page_bytes,) = self.row("PRAGMA page_size")
         for ending in ENDINGS:
             keep_from_others(Path(f"{self._real_path}{ending}"))
         self._files.remember()
@@ -186,7 +186,7 @@ class Database:
                 raise
             finally:
                 self._writing_thread = None
-            self._checkpoint(db)
+            self._checkpoints.follow(db, self._files.wal_bytes)
 
     def run(self, command: str) -> None:
         """Carry out a command that makes its own transaction. Raises LogError."""
@@ -196,11 +196,13 @@ class Database:
             self._files.check()
             # which goes on to the command's end even when it returns no rows
             db.executescript(command)
-            self._checkpoint(db)
+            self._checkpoints.follow(db, self._files.wal_bytes)
 
     def truncate(self) -> bool:
         """Move the whole write-ahead log into the file, which may get shorter; return whether that was possible."""
         with self._writing, self._told():
+            if self._checkpoints.is_under_way:
+                return False
             db = self._open_writer()
             self._check_owner(db)
             self._files.check()
@@ -210,7 +212,7 @@ class Database:
             finally:
                 db.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MILLISECONDS}")
             if not busy:
-                self.held_back_bytes = self._checkpointed_bytes = 0
+                self._checkpoints.forget()
             return not busy
 
     def _open_writer(self) -> sqlite3.Connection:
@@ -223,21 +225,6 @@ class Database:
             raise LogTaken(
                 f"another livegrad has taken over {self.path}: end this one, or the other and start this one again"
             )
-
-    def _checkpoint(self, db: sqlite3.Connection) -> None:
-        # SQLite's own comes after each commit as long as a reader stands in its way, and looks at all of the
-        # write-ahead log each time. It waits for nobody, and neither does this one.
-        now, size = time.monotonic(), self._files.wal_bytes
-        is_due = now - self._checkpointed_at >= CHECKPOINT_SECS
-        if not is_due and size - self._checkpointed_bytes < CHECKPOINT_BYTES:
-            return
-        try:
-            (_, pages, moved) = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.Error as error:  # what was committed is safe where it is
-            _log.warning("the write-ahead log stays as it is: %s", in_words(self.path, error))
-            pages = moved = 0
-        self._checkpointed_at, self._checkpointed_bytes = time.monotonic(), size
-        self.held_back_bytes = (pages - moved) * self._page_bytes
 
     # -- reading
 

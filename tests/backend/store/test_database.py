@@ -8,12 +8,14 @@ import sqlite3
 import stat
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from livegrad.errors import LogError, LogMoved, LogTaken
+from livegrad.store.checkpoints import INLINE_BYTES
 from livegrad.store.database import MAX_JOURNAL_BYTES, READERS, Database
 from livegrad.store.retention import Retention
 from tests.backend.recorded import begin, bytes_by_step, opened, records, write
@@ -113,6 +115,53 @@ def test_a_log_is_closed_in_good_order_while_it_is_read(tmp_path: Path) -> None:
         pass
 
 
+def eventually(check: Callable[[], bool]) -> None:
+    """Wait for what a checkpoint in its own thread leads to."""
+    deadline = time.monotonic() + 20
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_no_commit_waits_while_what_another_program_held_back_is_moved(tmp_path: Path) -> None:
+    moving = threading.Event()
+    with opened(tmp_path) as log:
+        begin(log, "a")
+        with closing(sqlite3.connect(log.path, isolation_level=None)) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT count(*) FROM runs").fetchone()
+            wal, first = Path(f"{log.path}-wal"), 0
+            rows = records(20_000)
+            while wal.stat().st_size < 3 * INLINE_BYTES:
+                write(log, "a", rows, first=first, at_once=500)
+                first += len(rows)
+        by_thread: list[str] = []
+        original = log._checkpoints._move
+
+        def slow(db: sqlite3.Connection) -> None:
+            by_thread.append(threading.current_thread().name)
+            if len(by_thread) == 1:
+                assert moving.wait(20)  # as long as a slow disk takes
+            original(db)
+
+        log._checkpoints._move = slow  # type: ignore[method-assign]  # a disk that takes its time
+        try:
+            eventually(lambda: not log._checkpoints.is_under_way)
+            while not by_thread:
+                write(log, "a", records(1), first=first)
+                first += 1
+            for _ in range(20):
+                write(log, "a", records(1), first=first)
+                first += 1
+            assert log._checkpoints.is_under_way
+            assert by_thread == ["livegrad checkpoint_0"]
+        finally:
+            moving.set()
+        eventually(lambda: not log._checkpoints.is_under_way)
+        eventually(log.truncate)
+        assert log.held_back_bytes == 0
+
+
 def test_another_programs_reading_is_said_once_it_costs_room_and_costs_no_time(
     tmp_path: Path,
 ) -> None:
@@ -129,14 +178,14 @@ def test_another_programs_reading_is_said_once_it_costs_room_and_costs_no_time(
                 write(log, "a", rows, first=first, at_once=500)
                 slowest = max(slowest, time.monotonic() - begun)
                 first += len(rows)
-            retention.tidy()
+            eventually(lambda: bool(retention.tidy() or retention.shortage))
             assert retention.shortage is not None
             assert "another program" in retention.shortage
             assert (
                 slowest < 4
             )  # of eight appends and what follows them, on a busy machine; one wait alone was 5 s
             assert not log.truncate()
-        assert log.truncate()
+        eventually(log.truncate)
         assert retention.shortage is None
         assert wal.stat().st_size == 0
 
