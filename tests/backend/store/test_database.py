@@ -1,6 +1,8 @@
 """The run log's file in its surroundings.
 
 Moved, taken over, read by others, by many, and closed meanwhile.
+
+Covers store/checkpoints.py.
 """
 
 import os
