@@ -218,3 +218,64 @@ async def test_a_run_that_cannot_be_read_is_listed_refused_and_can_be_deleted(
         assert (await tested.command(whole, "step", count=1))["step"] == 1
         await tested.hub.delete(bad.id)
         assert [run.id for run in tested.hub.runs()] == [whole.id]
+
+
+async def test_a_command_that_the_trainer_refuses_is_told_with_the_state_it_found(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as tested:
+        run = await tested.default()
+        work = tested.launcher.works[run.id]
+        work.obeys = False
+        asking = asyncio.create_task(tested.command(run, "step", count=1))
+        await tested.until(lambda: len(run.commands) == 1)
+        [waiting] = run.commands._waiting
+        work._say({"kind": "refusal", "id": waiting, "command": "step", "state": "running"})
+        with pytest.raises(Forbidden, match="'step' is not possible while the run is 'running'"):
+            await asyncio.wait_for(asking, 20)
+
+
+async def test_a_trainer_that_does_not_start_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_SECS", 0.1)
+    async with opened(tmp_path) as tested:
+        run = await tested.default()
+        tested.launcher.works[run.id].is_alive = False
+        tested.launcher.works[run.id].part(tested.hub)
+        with pytest.raises(TrainerError, match="did not start in 0 s"):
+            await tested.command(run, "play")
+
+
+async def test_a_shortage_of_room_and_a_failing_disk_are_told_to_every_viewer(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as tested:
+        run = await tested.default()
+        feed = run.join(acknowledges=False)
+        tested.hub._tell_shortage("all that may be thinned is thinned")
+        told: list[str] = []
+        while len(told) < 2:
+            item = await asyncio.wait_for(feed.next(), 20)
+            told += [item] if isinstance(item, str) else []
+        assert any("all that may be thinned is thinned" in text for text in told)
+        run.leave(feed)
+
+
+async def test_a_server_that_is_stopping_makes_no_run(tmp_path: Path) -> None:
+    async with opened(tmp_path) as tested:
+        await tested.default()
+    with pytest.raises(Forbidden, match="the server is stopping"):
+        await tested.hub.create(RunConfig())
+
+
+async def test_a_first_run_that_cannot_be_logged_keeps_no_server_from_starting(
+    tmp_path: Path,
+) -> None:
+    tested = HubUnderTest(tmp_path)
+    tested.log.fails = True
+    await tested.hub.open()
+    await asyncio.sleep(0.1)
+    assert list(tested.hub.runs()) == []
+    tested.log.fails = False
+    await tested.hub.close()

@@ -124,3 +124,32 @@ async def test_a_server_that_ends_leaves_interrupted_runs_that_say_so(tmp_path: 
             State.INTERRUPTED,
             "the server was stopped",
         )
+
+
+async def test_a_run_whose_last_record_is_gone_fails_with_a_reason(tmp_path: Path) -> None:
+    async with opened(tmp_path) as tested:
+        run = await tested.default()
+        await tested.command(run, "step", count=4)
+        with tested.log.transaction() as db:
+            db.execute("DELETE FROM chunks WHERE run = ?", (run.id,))
+        await lose_trainer(tested, run.id)
+        await tested.stands(run, State.FAILED)
+        assert "is no longer in the run log" in (run.life.reason or "")
+
+
+async def test_a_row_that_cannot_be_written_interrupts_its_run_alone(tmp_path: Path) -> None:
+    async with opened(tmp_path) as tested:
+        run = await tested.default()
+        other = await tested.hub.create(RunConfig())
+        await tested.stands(other, State.PAUSED)
+        with tested.log.transaction() as db:
+            db.execute(
+                "CREATE TRIGGER breaks BEFORE UPDATE ON runs "
+                f"WHEN new.id = '{run.id}' BEGIN SELECT raise(ABORT, 'made up'); END"
+            )
+        await lose_trainer(tested, run.id)
+        await tested.stands(run, State.INTERRUPTED)
+        assert "its row in the run log cannot be written" in (run.life.reason or "")
+        assert (await tested.command(other, "step", count=1))["step"] == 1
+        with tested.log.transaction() as db:
+            db.execute("DROP TRIGGER breaks")

@@ -18,7 +18,7 @@ import pytest
 
 from livegrad.errors import LogError, LogMoved, LogTaken
 from livegrad.store.checkpoints import INLINE_BYTES
-from livegrad.store.database import MAX_JOURNAL_BYTES, READERS, Database
+from livegrad.store.database import MAX_JOURNAL_BYTES, READERS, Database, in_words
 from livegrad.store.retention import Retention
 from tests.backend.recorded import begin, bytes_by_step, opened, records, write
 
@@ -227,3 +227,42 @@ def test_a_transaction_sees_what_it_has_done(tmp_path: Path) -> None:
         assert inside.endswith("x")
         db.execute("UPDATE owner SET token = substr(token, 1, length(token) - 1)")
     log.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_FULL, "is full: free some space"),
+        (sqlite3.SQLITE_IOERR, "see that it has space and is still there"),
+        (sqlite3.SQLITE_READONLY, "see to its rights"),
+        (sqlite3.SQLITE_CANTOPEN, "see to its rights"),
+        (sqlite3.SQLITE_CORRUPT, "is damaged"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "another program holds"),
+        (sqlite3.SQLITE_MISUSE, "cannot be used: made up"),
+    ],
+)
+def test_what_sqlite_says_comes_with_what_to_do_about_it(
+    tmp_path: Path, code: int, words: str
+) -> None:
+    error = sqlite3.OperationalError("made up")
+    error.sqlite_errorcode = code
+    said = in_words(tmp_path / "log", error)
+    assert words in said
+    assert str(tmp_path) in said
+
+
+def test_what_is_no_file_is_refused_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    with pytest.raises(LogError, match="cannot be read: Is a directory; choose another folder"):
+        Database(tmp_path / "log")
+
+
+def test_a_file_that_breaks_off_is_refused_with_a_reason(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        begin(log, "a")
+        write(log, "a", records(3000))
+    data = log.path.read_bytes()
+    log.path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(LogError, match="damaged"):
+        Database(log.path)
+    assert log.path.read_bytes() == data[: len(data) // 2]
