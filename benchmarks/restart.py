@@ -1,8 +1,8 @@
-"""Going on: from any step of a run, as a new one; and after a kill -9 of the trainer, of the server, or of both.
+"""Measures how fast a run continues: from any step, and after kill -9.
 
-Ready again is a run once a viewer, who was there before and came back by itself, sees it take a new step. The next
-server is started at once, as a supervisor would. Nothing is killed before torch is loaded: no sample pays for the one
-before it.
+A run counts as ready once a viewer that was there before, and reconnected by itself, sees a new
+step. The next server is started at once, as a supervisor would. Nothing is killed before torch is
+loaded, so that no sample includes the recovery from the previous one.
 """
 
 import random
@@ -31,7 +31,7 @@ CONFIG = {"optimizer": {"kind": "adam"}, "batch_size": 4, "pace": None, "max_ste
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Continue a long run from steps chosen by chance; then kill whatever trains another, again and again."""
+    """Continue a long run from random steps; then repeatedly kill the processes of another run."""
     with server() as running:
         yield _restored(running, effort)
     with (
@@ -73,7 +73,7 @@ def _one(running: Server, run: str, step: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One frame of records that the viewer was sent: when, over which of its connections, by which trainer."""
+    """A received frame of records: when, over which connection, from which trainer."""
 
     at: float
     connection: int
@@ -109,7 +109,7 @@ def _settle(restartable: RestartableServer) -> None:
 
 
 def first_new(sights: list[Sight], before: Sight) -> Sight:
-    """Wait for the first frame that tells of a step taken after the kill; `before` is one from before it."""
+    """Wait for the first frame after the kill; `before` is a frame from before it."""
     end = time.monotonic() + PATIENCE_SECS
     while time.monotonic() < end:
         if (found := _new(sights, before)) is not None:
@@ -124,6 +124,6 @@ def _new(sights: list[Sight], before: Sight) -> Sight | None:
         for sight in sights
         if sight.connection == before.connection and sight.epoch > before.epoch
     ]
-    # A connection begins with the newest record that was kept: that one was taken before the kill, perhaps.
+    # A connection begins with the newest stored record, which may be older than the kill.
     again = [sight for sight in sights if sight.connection > before.connection][1:]
     return next(iter(same or again), None)

@@ -17,7 +17,7 @@ def test_one_quick_subject_gives_a_table_and_json(
     file = tmp_path / "figures.json"
     assert main(["--quick", "--only", "page", "--json", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| what | measured | reach | verdict | note |"
+    assert lines[0] == "| what | measured | target | verdict | note |"
     assert lines[2].startswith("| bytes that the page loads | ")
     report = json.loads(file.read_text(encoding="utf-8"))
     assert {"at", "cores", "python", "torch", "load_before", "load_after"} <= set(report["machine"])

@@ -124,7 +124,7 @@ def test_training_waits_for_a_full_disk_and_goes_on_by_itself(tmp_path: Path, wa
             event = viewer.take_until(lambda message: told(message, "log"))
             assert isinstance(event, dict)
             assert (
-                "free some space" in event["detail"] or "see that it has space" in event["detail"]
+                "free some space" in event["detail"] or "check that it has space" in event["detail"]
             )
             assert "goes on by itself" in event["detail"]
             wait(lambda: stands(server, run))
@@ -191,7 +191,7 @@ def test_while_the_disk_is_full_a_pause_is_answered_at_once_and_the_rest_is_told
                 server.client.post(f"/api/runs/{run}/commands", json={"kind": "tune", "lr": 0.1}),
             ):
                 assert answer.status_code == 507
-                assert "see that it has space" in answer.json()["detail"]
+                assert "check that it has space" in answer.json()["detail"]
             held = server.command(run, "pause")["step"]
             assert time.monotonic() - begun < 5
         viewer_sees = server.wait(run, "paused")

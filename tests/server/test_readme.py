@@ -1,4 +1,7 @@
-"""The README's own lines do what it says: its curl lines, and its Python that follows a run."""
+"""The examples in docs/usage.md work as written.
+
+The curl lines, and the Python that follows a run.
+"""
 
 import ast
 import json
@@ -16,17 +19,16 @@ from safetensors.numpy import load_file
 
 from tests.running import Server, serving
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-# A proxy for everything, which does not answer: what asks this machine's own server must not ask
-# it.
+USAGE = (Path(__file__).parents[2] / "docs" / "usage.md").read_text(encoding="utf-8")
+# A proxy that does not answer: requests to this machine's own server must not go through it.
 DEAD = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
 DEAD |= {"no_proxy": "", "NO_PROXY": ""}
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def lines(language: str, word: str, server: Server) -> str:
-    """Return the README's block of code that has `word` in it, for the port at hand."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """Return the example in `language` that contains `word`, with the port of `server`."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", USAGE, re.DOTALL)
     [block] = [block for block in blocks if word in block]
     return str(block).replace("localhost:8000", f"localhost:{server.port}")
 
@@ -39,7 +41,7 @@ def fresh(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_the_curl_lines_step_and_fetch_what_pytorch_holds(fresh: Server, tmp_path: Path) -> None:
-    assert shutil.which("curl"), "the README's lines need curl"
+    assert shutil.which("curl"), "the examples need curl"
     done = subprocess.run(
         ["bash", "-ec", lines("sh", "curl", fresh)],
         cwd=tmp_path,

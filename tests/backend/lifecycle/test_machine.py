@@ -193,7 +193,7 @@ def test_an_older_trainer_is_turned_away() -> None:
 
 def test_a_trainer_that_connects_anew_replaces_its_older_connection() -> None:
     run, effects = after(RUNNING, Connected(1, 8))
-    assert CloseSession(7, "its trainer connected anew") in effects
+    assert CloseSession(7, "its trainer connected again") in effects
     assert run.session == 8
     assert after(run, Parted(7, is_ours=True)) == (run, [])
 

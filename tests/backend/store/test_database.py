@@ -43,7 +43,7 @@ def test_nothing_is_written_while_a_file_is_away_and_what_was_read_still_is(
         write(log, "a", rows[:10])
         file = Path(f"{log.path}{ending}")
         file.rename(tmp_path / "away")
-        with pytest.raises(LogMoved, match="is not there any more"):
+        with pytest.raises(LogMoved, match="is missing"):
             write(log, "a", rows[10:], first=10)
         file.touch()
         with pytest.raises(LogMoved, match="was replaced"):
@@ -110,7 +110,7 @@ def test_a_log_is_closed_in_good_order_while_it_is_read(tmp_path: Path) -> None:
     log.close()
     for thread in threads:
         thread.join(20)
-    assert [str(error) for error in ended] == ["the run log is closed: livegrad ends"] * 8
+    assert [str(error) for error in ended] == ["the run log is closed: livegrad is stopping"] * 8
     assert all(isinstance(error, LogError) for error in ended)
     assert not Path(f"{log.path}-wal").exists()  # the last one moved it into the file
     with pytest.raises(LogError, match="is closed"), log.transaction():
