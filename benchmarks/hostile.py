@@ -18,7 +18,7 @@ from tests.long_run import write_run
 from tests.running import Server, serving
 from tests.server import raw
 from tests.server.attacks import FLOODS, flood, huge_header
-from tests.server.beside import Service, served
+from tests.server.service_quality import Service, measured_service
 
 SUBJECT = "hostile"
 REACH_FRAMES, REACH_MS, REACH_MEGABYTES = 55.0, 100.0, 100.0
@@ -75,7 +75,7 @@ def _beside(
             times[0] += 1
 
     thread = threading.Thread(target=attacking)
-    with served(running, watched, commanded) as service:
+    with measured_service(running, watched, commanded) as service:
         thread.start()
         time.sleep(secs)
         grown = (process.memory_info().rss - before) / MEGABYTE

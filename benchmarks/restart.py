@@ -18,8 +18,8 @@ from benchmarks.sampling import Effort, percentile
 from benchmarks.server import FOREVER, server
 from benchmarks.table import Row
 from livegrad.protocol import Frame
-from tests.running import Server
-from tests.server.world import Watcher, World, free_port
+from tests.running import Server, free_port
+from tests.server.restartable import ReconnectingViewer, RestartableServer
 
 SUBJECT = "restart"
 REACH_STEP_MS, REACH_READY_SECS = 300.0, 5.0
@@ -36,16 +36,16 @@ def rows(effort: Effort) -> Iterator[Row]:
         yield _restored(running, effort)
     with (
         tempfile.TemporaryDirectory() as folder,
-        closing(World(Path(folder), free_port(), CONFIG)) as world,
+        closing(RestartableServer(Path(folder), free_port(), CONFIG)) as restartable,
     ):
-        world.server.command(world.run, "play")
+        restartable.server.command(restartable.run, "play")
         kills = {
-            "the trainer": world.kill_trainer,
-            "the server": world.kill_server,
-            "both": world.kill_both,
+            "the trainer": restartable.kill_trainer,
+            "the server": restartable.kill_server,
+            "both": restartable.kill_both,
         }
         for whom, kill in kills.items():
-            yield _ready(world, whom, kill, effort.times(KILLS))
+            yield _ready(restartable, whom, kill, effort.times(KILLS))
 
 
 def _restored(running: Server, effort: Effort) -> Row:
@@ -80,30 +80,30 @@ class Sight:
     epoch: int
 
 
-def _ready(world: World, whom: str, kill: Callable[[], None], times: int) -> Row:
+def _ready(restartable: RestartableServer, whom: str, kill: Callable[[], None], times: int) -> Row:
     sights: list[Sight] = []
 
     def note(connection: int, frame: Frame) -> None:
         sights.append(Sight(time.perf_counter(), connection, frame.epoch))
 
     chosen, taken = random.Random(0), []
-    with Watcher(world.port, world.run, note):
+    with ReconnectingViewer(restartable.port, restartable.run, note):
         for _ in range(times):
-            _settle(world)
+            _settle(restartable)
             time.sleep(chosen.uniform(*BETWEEN_SECS))
             before = sights[-1]
             sights.clear()
             kill()
-            taken.append(first_new(sights, before).at - world.killed_at)
+            taken.append(first_new(sights, before).at - restartable.killed_at)
     note_ = f"median {median(taken):.2f} s, {times} times"
     what = f"a new step seen after kill -9 of {whom}, the longest"
     return Row(SUBJECT, what, max(taken), "s", REACH_READY_SECS, note=note_, detail={"each": taken})
 
 
-def _settle(world: World) -> None:
-    world.ready_again()
+def _settle(restartable: RestartableServer) -> None:
+    restartable.ready_again()
     end = time.monotonic() + PATIENCE_SECS
-    while world.server.get("/health")["torch"] != "ready":
+    while restartable.server.get("/health")["torch"] != "ready":
         assert time.monotonic() < end, f"torch was not loaded in {PATIENCE_SECS:.0f} s"
         time.sleep(LOOK_SECS)
 

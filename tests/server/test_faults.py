@@ -1,4 +1,7 @@
-"""Disks that are full, folders that cannot be written, files that are not a run log: real ones, and a real server."""
+"""Disks that are full, folders that cannot be written, files that are not a run log.
+
+Real ones, and a real server.
+"""
 
 import contextlib
 import ctypes
@@ -48,7 +51,8 @@ def mountable() -> bool:
         return mounted.returncode == 0
 
 
-# A limit on the size of files works everywhere; a small file system needs the right to mount one.
+# A limit on the size of files works ask_every_route; a small file system needs the right to mount
+# one.
 WAYS = ["limit", "disk"] if mountable() else ["limit"]
 
 
@@ -280,8 +284,8 @@ def test_a_folder_that_another_server_uses_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         said = refusal(tmp_path)
         assert (
-            f"another livegrad is at work on {tmp_path}: end it, or choose another folder with --data"
-            in said
+            f"another livegrad is at work on {tmp_path}: "
+            "end it, or choose another folder with --data" in said
         )
         assert server.get("/health")["status"] == "ok"
 

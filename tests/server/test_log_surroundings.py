@@ -1,4 +1,7 @@
-"""What surroundings do to a real server's run log: moved, deleted, read for long, its lock file cleaned away."""
+"""What surroundings do to a real server's run log.
+
+Moved, deleted, read for long, its lock file cleaned away.
+"""
 
 import os
 import shutil
@@ -252,7 +255,8 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE chunks SET payload = substr(payload, 4) WHERE run = ?1 AND first <= 999 AND first + count > 999",
+        "UPDATE chunks SET payload = substr(payload, 4)"
+        " WHERE run = ?1 AND first <= 999 AND first + count > 999",
         "UPDATE runs SET columns = 'nonsense' WHERE id = ?1",
     ],
 )

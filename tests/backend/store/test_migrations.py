@@ -1,4 +1,7 @@
-"""Every run log that an older livegrad wrote opens, keeps its bytes, and goes on; one of an unknown form is refused."""
+"""Every run log that an older livegrad wrote opens, keeps its bytes, and goes on.
+
+One of an unknown form is refused.
+"""
 
 import sqlite3
 import stat

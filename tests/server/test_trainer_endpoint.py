@@ -1,4 +1,9 @@
-"""The trainer's websocket: opened by the run's own secret alone; who says something wrong there is shown out."""
+"""The trainer's websocket.
+
+Opened by the run's own secret alone; who says something wrong there is shown out.
+
+Covers api/trainers.py.
+"""
 
 import hashlib
 import json
@@ -22,8 +27,11 @@ SECRET = "the-secret-of-one-run-alone"
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """A server whose first run has a secret that we know, and no trainer. `frame` is its next record."""
+class TrainerEndpoint:
+    """A server whose first run has a secret that we know, and no trainer.
+
+    `frame` is its next record.
+    """
 
     server: Server
     run: str
@@ -31,7 +39,7 @@ class Door:
     hello: dict[str, Any]
     record_bytes: int
 
-    def knock(
+    def connect(
         self, secret: str = SECRET, run: str | None = None, scheme: str = "Bearer"
     ) -> ClientConnection:
         headers = {"Authorization": f"{scheme} {secret}"} if scheme else {}
@@ -39,9 +47,9 @@ class Door:
         return connect(url, additional_headers=headers, proxy=None, compression=None, max_size=None)
 
     @contextmanager
-    def enter(self) -> Iterator[ClientConnection]:
-        """Come in as the run's trainer."""
-        with self.knock() as socket:
+    def join(self) -> Iterator[ClientConnection]:
+        """Connect as the run's trainer."""
+        with self.connect() as socket:
             socket.send(json.dumps(self.hello))
             assert json.loads(socket.recv(timeout=10))["kind"] == "welcome"
             yield socket
@@ -58,8 +66,8 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    data = tmp_path_factory.mktemp("door")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainerEndpoint]:
+    data = tmp_path_factory.mktemp("endpoint")
     with serving(data) as first:
         other = first.get("/runs")[0]["id"]
         run = first.create(max_steps=1_000_000)
@@ -72,7 +80,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     db.close()
     greeting = {"kind": "hello", "version": 1, "epoch": 7, "columns": hello["columns"], "data": {}}
     with serving(data, "--token", "a-token-for-viewers-only") as second:
-        yield Door(second, run, other, greeting, hello["record_bytes"])
+        yield TrainerEndpoint(second, run, other, greeting, hello["record_bytes"])
 
 
 @pytest.mark.parametrize(
@@ -89,30 +97,30 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         (SECRET, ""),
     ],
 )
-def test_only_the_runs_own_secret_opens_the_trainers_door(
-    door: Door, secret: str, scheme: str
+def test_only_the_runs_own_secret_opens_the_trainer_endpoint(
+    endpoint: TrainerEndpoint, secret: str, scheme: str
 ) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        door.knock(secret, scheme=scheme)
+        endpoint.connect(secret, scheme=scheme)
     assert refused.value.response.status_code == 403
 
 
-def test_another_runs_secret_does_not_open_it(door: Door) -> None:
+def test_another_runs_secret_is_refused(endpoint: TrainerEndpoint) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        door.knock(run=door.other)
+        endpoint.connect(run=endpoint.other)
     assert refused.value.response.status_code == 403
 
 
-def test_there_is_no_door_to_a_run_that_is_not_there(door: Door) -> None:
+def test_a_run_that_is_not_there_has_no_trainer_endpoint(endpoint: TrainerEndpoint) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        door.knock(run="nope")
+        endpoint.connect(run="nope")
     assert refused.value.response.status_code == 404
 
 
 @pytest.mark.parametrize("epoch", [6, 8, 0, -1, 2**70])
-def test_another_epoch_is_shown_out(door: Door, epoch: int) -> None:
-    with door.knock() as socket:
-        assert how_it_closed(socket, json.dumps(door.hello | {"epoch": epoch}))[0] == 4409
+def test_another_epoch_is_disconnected(endpoint: TrainerEndpoint, epoch: int) -> None:
+    with endpoint.connect() as socket:
+        assert how_it_closed(socket, json.dumps(endpoint.hello | {"epoch": epoch}))[0] == 4409
 
 
 BAD_HELLOS: dict[str, Any] = {
@@ -129,10 +137,12 @@ BAD_HELLOS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("message", BAD_HELLOS.values(), ids=BAD_HELLOS)
-def test_whoever_does_not_say_hello_is_shown_out(door: Door, message: str | bytes) -> None:
-    with door.knock() as socket:
+def test_whoever_does_not_say_hello_is_disconnected(
+    endpoint: TrainerEndpoint, message: str | bytes
+) -> None:
+    with endpoint.connect() as socket:
         assert how_it_closed(socket, message)[0] == 1008
-    door.assert_unharmed()
+    endpoint.assert_unharmed()
 
 
 STATE = {
@@ -168,16 +178,18 @@ BAD_REPORTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("report", BAD_REPORTS.values(), ids=BAD_REPORTS)
-def test_a_report_that_is_none_ends_that_trainer_alone(door: Door, report: Any) -> None:
-    with door.enter() as socket:
+def test_an_invalid_report_disconnects_that_trainer_alone(
+    endpoint: TrainerEndpoint, report: Any
+) -> None:
+    with endpoint.join() as socket:
         assert (
             how_it_closed(socket, report if isinstance(report, str) else json.dumps(report))[0]
             == 1008
         )
-    door.assert_unharmed()
+    endpoint.assert_unharmed()
 
 
-def test_an_answer_that_nobody_waits_for_is_let_pass(door: Door) -> None:
+def test_an_answer_that_nobody_waits_for_is_let_pass(endpoint: TrainerEndpoint) -> None:
     answer = {
         "kind": "answer",
         "id": 99,
@@ -186,22 +198,22 @@ def test_an_answer_that_nobody_waits_for_is_let_pass(door: Door) -> None:
         "phase": "step",
         "step": 5,
     }
-    with door.enter() as socket:
+    with endpoint.join() as socket:
         assert how_it_closed(socket, json.dumps(answer), "garbage")[0] == 1008
-    door.assert_unharmed()
+    endpoint.assert_unharmed()
 
 
-def test_a_message_larger_than_any_trainers_is_not_read(door: Door) -> None:
-    with door.enter() as socket:
+def test_a_message_larger_than_any_trainers_is_not_read(endpoint: TrainerEndpoint) -> None:
+    with endpoint.join() as socket:
         assert ends(socket, bytes(MAX_TRAINER_MESSAGE_BYTES + 1))
-    door.assert_unharmed()
+    endpoint.assert_unharmed()
 
 
-def test_mutated_frames_end_that_trainer_at_most(door: Door) -> None:
+def test_mutated_frames_end_that_trainer_at_most(endpoint: TrainerEndpoint) -> None:
     chance = random.Random(2026)
     codes = set()
     for _ in range(60):
-        data = bytearray(door.frame(6))
+        data = bytearray(endpoint.frame(6))
         match chance.randrange(4):
             case 0:
                 data[chance.randrange(4)] ^= 1 << chance.randrange(8)  # magic, version, kind
@@ -212,24 +224,24 @@ def test_mutated_frames_end_that_trainer_at_most(door: Door) -> None:
             case 3:
                 # count, epoch, time
                 data[chance.choice([*range(4, 8), *range(16, 20), 30, 31])] ^= 0xFF
-        with door.enter() as socket:
+        with endpoint.join() as socket:
             codes.add(how_it_closed(socket, bytes(data), "garbage")[0])
     assert codes <= {1008, 4409}
-    door.assert_unharmed()
+    endpoint.assert_unharmed()
 
 
-def test_a_time_that_is_not_a_number_is_no_frame(door: Door) -> None:
-    data = bytearray(door.frame(6))
+def test_a_time_that_is_not_a_number_is_no_frame(endpoint: TrainerEndpoint) -> None:
+    data = bytearray(endpoint.frame(6))
     data[24:32] = b"\0\0\0\0\0\0\xf8\x7f"
-    with door.enter() as socket:
+    with endpoint.join() as socket:
         code, reason = how_it_closed(socket, bytes(data))
         assert code == 1008
         assert "time" in reason
-    door.assert_unharmed()
+    endpoint.assert_unharmed()
 
 
-def test_steps_that_were_left_out_are_told_and_harm_no_other_run(door: Door) -> None:
-    with door.enter() as socket:
-        how_it_closed(socket, door.frame(2**63))
-    door.server.wait(door.run, "failed")
-    door.assert_unharmed()
+def test_steps_that_were_left_out_are_told_and_harm_no_other_run(endpoint: TrainerEndpoint) -> None:
+    with endpoint.join() as socket:
+        how_it_closed(socket, endpoint.frame(2**63))
+    endpoint.server.wait(endpoint.run, "failed")
+    endpoint.assert_unharmed()

@@ -1,4 +1,6 @@
-"""The server with shorter patience, so that a test need not wait a minute: `python -m tests.server.impatient`.
+"""The server with shorter patience, so that a test need not wait a minute.
+
+`python -m tests.server.short_limits`.
 
 Everything else of it is real.
 """

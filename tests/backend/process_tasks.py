@@ -1,6 +1,8 @@
 """Functions for a process of their own."""
 
+import builtins
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -33,3 +35,19 @@ def printed() -> bytes:
     print("hello")
     os.write(1, b"hello from below\n")
     return b"quiet"
+
+
+def raised(kind: str, *arguments: object) -> bytes:
+    error: type[Exception] = getattr(builtins, kind)
+    raise error(*arguments)
+
+
+def exited(code: int | str | None) -> bytes:
+    sys.exit(code)
+
+
+def exited_after(kind: str) -> bytes:
+    try:
+        return raised(kind)
+    except Exception as error:
+        raise SystemExit(1) from error

@@ -1,4 +1,7 @@
-"""One run under test: what was asked for, seen and commanded, and whether all that agrees with its records."""
+"""One run under test.
+
+What was asked for, seen and commanded, and whether all that agrees with its records.
+"""
 
 import itertools
 import random
@@ -7,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.faults.twin import LR, Rates
+from tests.faults.reference import LR, Rates
 from tests.viewer import Seen
 
 # Small rates: no run may diverge, however it is tuned (half to one and a half times its own rate).
@@ -46,8 +49,11 @@ class Tuned:
 
 
 @dataclass
-class Subject:
-    """A run of the world's. `asked` is its configuration without defaults; `past` what a parent's rates were."""
+class WatchedRun:
+    """A run of the system's.
+
+    `asked` is its configuration without defaults; `past` what a parent's rates were.
+    """
 
     run: str
     kind: str
@@ -78,7 +84,10 @@ _numbers = itertools.count(1)
 
 
 def asked_for(kind: str, is_fast: bool, source: random.Random) -> dict[str, Any]:
-    """Return a configuration to ask for: one of OPTIMIZERS, as long and as fast as chance will have it."""
+    """Return a configuration to ask for.
+
+    One of OPTIMIZERS, as long and as fast as chance will have it.
+    """
     chosen = {
         key: dict(value) if isinstance(value, dict) else value
         for key, value in OPTIMIZERS[kind].items()
@@ -91,9 +100,9 @@ def asked_for(kind: str, is_fast: bool, source: random.Random) -> dict[str, Any]
     }
 
 
-def payload_of(subject: Subject, frames: list[Seen]) -> bytes:
+def payload_of(watched: WatchedRun, frames: list[Seen]) -> bytes:
     """Join stored frames. Raises ValueError where a step is missing or comes twice."""
-    expected = subject.first
+    expected = watched.first
     for frame in frames:
         if frame.first != expected:
             word = "missing" if frame.first > expected else "there twice"
@@ -102,30 +111,33 @@ def payload_of(subject: Subject, frames: list[Seen]) -> bytes:
     return b"".join(frame.payload for frame in frames)
 
 
-def seen_otherwise(subject: Subject, payload: bytes, size: int) -> str:
+def seen_otherwise(watched: WatchedRun, payload: bytes, size: int) -> str:
     """Return which step a viewer saw otherwise than it is stored, in words; or ""."""
-    for first, count, piece in subject.seen:
-        at = (first - subject.first) * size
+    for first, count, piece in watched.seen:
+        seen = f"a viewer saw steps {first} to {first + count - 1}"
+        at = (first - watched.first) * size
         if at < 0 or at + count * size > len(payload):
-            last = subject.first + len(payload) // size - 1
-            return f"a viewer saw steps {first} to {first + count - 1}; stored are {subject.first} to {last}"
+            last = watched.first + len(payload) // size - 1
+            return f"{seen}; stored are {watched.first} to {last}"
         if payload[at : at + count * size] != piece:
-            return f"a viewer saw steps {first} to {first + count - 1} with other bytes than are stored"
+            return f"{seen} with other bytes than are stored"
     return ""
 
 
-def tuned_otherwise(subject: Subject, payload: bytes, size: int) -> list[str]:
-    """Return which answered tunings do not stand in the record after the step that was answered, in words."""
+def tuned_otherwise(watched: WatchedRun, payload: bytes, size: int) -> list[str]:
+    """Return which answered tunings do not stand in the record after the step that was answered, in
+    words.
+    """
     rates = np.frombuffer(payload, np.float32).reshape(-1, size // 4)[:, LR]
-    unanswered = {np.float32(t.lr) for t in subject.tunes if t.step is None and not t.is_refused}
+    unanswered = {np.float32(t.lr) for t in watched.tunes if t.step is None and not t.is_refused}
     found = []
-    answered = [t for t in subject.tunes if t.step is not None]
+    answered = [t for t in watched.tunes if t.step is not None]
     for place, tuned in enumerate(answered):
         assert tuned.step is not None
-        row = tuned.step + 1 - subject.first
+        row = tuned.step + 1 - watched.first
         if row < 0:
             found.append(
-                f"tune was answered at step {tuned.step}, before its first step {subject.first}"
+                f"tune was answered at step {tuned.step}, before its first step {watched.first}"
             )
             continue
         later = {

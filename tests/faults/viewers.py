@@ -1,6 +1,9 @@
-"""Viewers of the runs: they reconnect for ever, check that no gap is undeclared, and keep what they saw.
+"""Viewers of the runs.
 
-All of them live in one thread of their own; a relay stands before some, so that their connections can be cut.
+They reconnect for ever, check that no gap is undeclared, and keep what they saw.
+
+All of them live in one thread of their own; a relay stands before some, so that their connections
+can be cut.
 """
 
 import asyncio
@@ -15,25 +18,25 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from tests.faults.ledger import Ledger
-from tests.faults.subject import Subject
+from tests.faults.report import Report
+from tests.faults.watched_run import WatchedRun
 from tests.viewer import RECORDS, Seen, read_frame
 
 RETRY_SECS = 0.1
-MANNERS = ("plain", "ack", "slow", "relayed")
+BEHAVIOURS = ("plain", "ack", "slow", "relayed")
 _ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 
-class Gallery:
+class Viewers:
     """Every viewer of the server at `port`."""
 
-    def __init__(self, port: int, ledger: Ledger) -> None:
-        self._port, self._ledger = port, ledger
+    def __init__(self, port: int, report: Report) -> None:
+        self._port, self._report = port, report
         self._relayed: set[asyncio.StreamWriter] = set()
         self._relay_port = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="gallery")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="viewers")
         self._thread.start()
         self._relay = self._call(self._open_relay())
 
@@ -56,27 +59,27 @@ class Gallery:
 
     # -- viewers
 
-    def watch(self, subject: Subject, manner: str) -> None:
+    def watch(self, watched: WatchedRun, behaviour: str) -> None:
         """Attach a viewer to a run until the run is done."""
-        self._loop.call_soon_threadsafe(lambda: self._hold(self._watch(subject, manner)))
+        self._loop.call_soon_threadsafe(lambda: self._hold(self._watch(watched, behaviour)))
 
-    def storm(self, subject: Subject, count: int) -> None:
+    def storm(self, watched: WatchedRun, count: int) -> None:
         """Connect `count` viewers at once; each reads a little and leaves without a word."""
         for _ in range(count):
-            self._loop.call_soon_threadsafe(lambda: self._hold(self._glance(subject)))
+            self._loop.call_soon_threadsafe(lambda: self._hold(self._glance(watched)))
 
     def _hold(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _connect(self, subject: Subject, manner: str) -> connect:
-        query = "?flow=ack" if manner in ("ack", "slow") else ""
-        url = f"ws://127.0.0.1:{self._port}/api/runs/{subject.run}/stream{query}"
+    def _connect(self, watched: WatchedRun, behaviour: str) -> connect:
+        query = "?flow=ack" if behaviour in ("ack", "slow") else ""
+        url = f"ws://127.0.0.1:{self._port}/api/runs/{watched.run}/stream{query}"
         return connect(
             url,
             host="127.0.0.1",
-            port=self._relay_port if manner == "relayed" else self._port,
+            port=self._relay_port if behaviour == "relayed" else self._port,
             max_size=None,
             compression=None,
             proxy=None,
@@ -85,40 +88,41 @@ class Gallery:
             close_timeout=1,
         )
 
-    async def _watch(self, subject: Subject, manner: str) -> None:
-        while not subject.is_done:
+    async def _watch(self, watched: WatchedRun, behaviour: str) -> None:
+        while not watched.is_done:
             with contextlib.suppress(OSError, WebSocketException, TimeoutError, EOFError):
-                async with self._connect(subject, manner) as stream:
-                    await self._read(stream, subject, manner)
+                async with self._connect(watched, behaviour) as stream:
+                    await self._read(stream, watched, behaviour)
             await asyncio.sleep(RETRY_SECS)
 
-    async def _read(self, stream: ClientConnection, subject: Subject, manner: str) -> None:
+    async def _read(self, stream: ClientConnection, watched: WatchedRun, behaviour: str) -> None:
         expected: int | None = None  # the next step; None before the first frame of this connection
-        while not subject.is_done:
+        while not watched.is_done:
             try:
                 message = await asyncio.wait_for(stream.recv(), 1)
             except TimeoutError:
                 continue
             if isinstance(message, str) or (frame := read_frame(message)).kind != RECORDS:
                 continue
-            self._check(subject, frame, expected)
-            subject.see(frame)
-            self._ledger.frames += 1
+            self._check(watched, frame, expected)
+            watched.see(frame)
+            self._report.frames += 1
             expected = frame.last + 1
-            if manner in ("ack", "slow"):
-                await asyncio.sleep(0.1 if manner == "slow" else 0)
+            if behaviour in ("ack", "slow"):
+                await asyncio.sleep(0.1 if behaviour == "slow" else 0)
                 await stream.send(json.dumps({"kind": "ack", "step": frame.last}))
 
-    def _check(self, subject: Subject, frame: Seen, expected: int | None) -> None:
+    def _check(self, watched: WatchedRun, frame: Seen, expected: int | None) -> None:
         if expected is not None and frame.first != expected + frame.skipped:
-            self._ledger.violate(
-                f"run {subject.run}: undeclared gap at a viewer: step {frame.first} came with skipped "
+            self._report.violate(
+                f"run {watched.run}: undeclared gap at a viewer: "
+                f"step {frame.first} came with skipped "
                 f"{frame.skipped} where {expected} was next (epoch {frame.epoch})"
             )
 
-    async def _glance(self, subject: Subject) -> None:
+    async def _glance(self, watched: WatchedRun) -> None:
         with contextlib.suppress(OSError, WebSocketException, TimeoutError, EOFError):
-            stream = await self._connect(subject, "plain")
+            stream = await self._connect(watched, "plain")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stream.recv(), 2)
             stream.transport.abort()

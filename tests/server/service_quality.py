@@ -1,4 +1,7 @@
-"""An honest viewer and somebody who commands, beside whatever else goes on: how well they are served meanwhile."""
+"""An honest viewer and somebody who commands, beside whatever else goes on.
+
+How well they are served meanwhile.
+"""
 
 import threading
 import time
@@ -29,8 +32,11 @@ class Service:
 
 
 @contextmanager
-def served(server: Server, watched: str, commanded: str) -> Iterator[Service]:
-    """Watch one run, at its pace, and command another, until the block ends; then the figures are there."""
+def measured_service(server: Server, watched: str, commanded: str) -> Iterator[Service]:
+    """Watch one run, at its pace, and command another, until the block ends.
+
+    Then the figures are there.
+    """
     service, ends = Service(), threading.Event()
     threads = [
         threading.Thread(target=_watch, args=(server, watched, service, ends)),

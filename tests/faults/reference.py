@@ -1,4 +1,6 @@
-"""A run once more in plain PyTorch, with the tunings that its log lists, compared with its records."""
+"""A run once more in plain PyTorch, with the tunings that its log lists, compared with its
+records.
+"""
 
 import json
 import sqlite3
@@ -17,7 +19,10 @@ Rates = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a run's records are said to be: `payload` holds records `first`, first + 1, … one after another."""
+    """What a run's records are said to be.
+
+    `payload` holds records `first`, first + 1, … one after another.
+    """
 
     run: str
     asked: dict[str, Any]
@@ -44,7 +49,9 @@ def load() -> None:
 
 
 def compare(claim: Claim) -> str:
-    """Train it again; return what differs, in words, or "" where every record is the twin's bit for bit."""
+    """Train it again; return what differs, in words, or "" where every record is the reference's
+    bit for bit.
+    """
     from tests.plain import Plain
 
     plain = Plain(claim.asked, claim.dataset)
@@ -66,7 +73,8 @@ def compare(claim: Claim) -> str:
         return ""
     near = [rate for rate in claim.rates if abs(rate[0] - different[0]) <= NEAR][-6:]
     return (
-        f"{len(different)} of {count} records differ from plain PyTorch's, the first is {different[0]}; "
+        f"{len(different)} of {count} records differ from plain PyTorch's, "
+        f"the first is {different[0]}; "
         f"tunings listed near it {near}, {rate_of(claim, different[0], size)!r} in its record, "
         f"{rate_of(claim, different[0] + 1, size)!r} in the next"
     )

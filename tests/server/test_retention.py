@@ -1,4 +1,7 @@
-"""A small budget, a real server: what is thinned is said, what is kept is exact, deleted runs free their space."""
+"""A small budget, a real server.
+
+What is thinned is said, what is kept is exact, deleted runs free their space.
+"""
 
 import time
 from collections.abc import Iterator

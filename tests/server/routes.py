@@ -1,4 +1,7 @@
-"""Every kind of route and both websockets: where a check must never be missing. Knows nothing of what is checked."""
+"""Every kind of route and both websockets: where a check must never be missing.
+
+Knows nothing of what is checked.
+"""
 
 from collections.abc import Iterator
 
@@ -19,7 +22,7 @@ PATHS = (
 SOCKETS = ("/api/runs/{run}/stream", "/api/runs/{run}/trainer", "/api/runs/nope/stream", "/nope")
 
 
-def everywhere(server: Server, *headers: str) -> Iterator[raw.Answer]:
+def ask_every_route(server: Server, *headers: str) -> Iterator[raw.Answer]:
     """Ask on every kind of route, and for both websockets, with these headers alone."""
     run = server.get("/runs")[0]["id"]
     lines = [line.format(port=server.port) for line in headers]

@@ -1,6 +1,7 @@
-"""A server that is killed and started again on the same folder and port, a run of it, and a viewer that comes back."""
+"""A server that is killed and started again on the same folder and port, a run of it, and a viewer
+that comes back.
+"""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,14 +17,10 @@ from tests.running import Server, serving
 from tests.server.trainers import trainer_of, trainers_of
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class RestartableServer:
+    """`server` is the one that runs now.
 
-
-class World:
-    """`server` is the one that runs now; `run` stands at step 0 at first, and has the server for itself.
+    `run` stands at step 0 at first, and has the server for itself.
 
     `killed_at` is the moment of the last kill, by `time.perf_counter`.
     """
@@ -87,8 +84,9 @@ class World:
             left.kill()
 
 
-class Watcher:
-    """A viewer that reconnects by itself. `note(connection, frame)` is told of every frame of records, in a thread.
+class ReconnectingViewer:
+    """A viewer that reconnects by itself. `note(connection, frame)` is told of every frame of
+    records, in a thread.
 
     `connection` counts how often it had to connect.
     """
@@ -100,7 +98,7 @@ class Watcher:
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> "ReconnectingViewer":
         self._thread.start()
         return self
 

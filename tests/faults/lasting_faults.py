@@ -1,6 +1,6 @@
-"""Troubles of the surroundings that last for a while: a full disk, a locked log, a frozen process. Each ends by itself.
+"""Faults that last for a while: a full disk, a locked log, a frozen process. Each ends by itself.
 
-Every trouble can be lifted early: before a server is started again, and at the end.
+Every one can be lifted early: before a server is started again, and at the end.
 """
 
 import contextlib
@@ -21,7 +21,10 @@ DISK_BYTES = 256 * 1024 * 1024
 
 
 class SmallDisk:
-    """A file system of its own for the run log, where this user may mount one; `is_mounted` says whether."""
+    """A file system of its own for the run log, where this user may mount one.
+
+    `is_mounted` says whether.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._ballast = folder, folder / "ballast"
@@ -50,8 +53,11 @@ class SmallDisk:
             subprocess.run(["umount", "-l", str(self._folder)], check=True, timeout=20)
 
 
-class Troubles:
-    """What lasts at the moment. Everything but the waiting happens in the caller's thread or in the trouble's own."""
+class LastingFaults:
+    """What lasts at the moment.
+
+    Everything but the waiting happens in the caller's thread or in the fault's own.
+    """
 
     def __init__(self) -> None:
         self._lasting: dict[str, tuple[threading.Event, threading.Thread]] = {}
@@ -59,7 +65,7 @@ class Troubles:
     def begin(
         self, name: str, secs: float, start: Callable[[], None], end: Callable[[], None]
     ) -> bool:
-        """Let a trouble last for `secs`; return False when one of that name lasts already."""
+        """Let a fault last for `secs`; return False when one of that name lasts already."""
         if self.lasts(name):
             return False
         over = threading.Event()
@@ -75,7 +81,7 @@ class Troubles:
         return True
 
     def lasts(self, name: str) -> bool:
-        """Return whether a trouble of that name lasts."""
+        """Return whether a fault of that name lasts."""
         return name in self._lasting and self._lasting[name][1].is_alive()
 
     def lift(self) -> None:
@@ -86,7 +92,7 @@ class Troubles:
             thread.join(30)
         self._lasting.clear()
 
-    # -- troubles
+    # -- lasting
 
     def stop(self, pid: int, secs: float) -> None:
         """Stop a process for a while."""

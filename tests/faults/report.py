@@ -1,4 +1,7 @@
-"""What the faults did: counts, durations, violations, and the table of it all. Knows nothing of how they came about."""
+"""What the faults did: counts, durations, violations, and the table of it all.
+
+Knows nothing of how they came about.
+"""
 
 import re
 import time
@@ -31,7 +34,7 @@ class Violation:
 
 
 @dataclass
-class Ledger:
+class Report:
     """Everything that was counted. Any thread may write into it: each entry is one append."""
 
     seed: int
@@ -44,7 +47,7 @@ class Ledger:
     ready_secs: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     violations: list[Violation] = field(default_factory=list)
     stderr_errors: Counter[str] = field(default_factory=Counter)  # last lines of tracebacks
-    steps: int = 0  # compared with the twin
+    steps: int = 0  # compared with the reference
     runs: int = 0
     frames: int = 0  # that viewers received
     begun: float = field(default_factory=time.monotonic)
@@ -76,7 +79,8 @@ class Ledger:
     def progress(self) -> str:
         """Return one line that tells how far it is."""
         return (
-            f"{self.secs:6.0f} s  {self.index + 1} faults  {self.runs} runs and {self.steps} steps compared  "
+            f"{self.secs:6.0f} s  {self.index + 1} faults  "
+            f"{self.runs} runs and {self.steps} steps compared  "
             f"{len(self.violations)} violations"
         )
 

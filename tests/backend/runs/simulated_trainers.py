@@ -1,6 +1,9 @@
-"""Trainers that need no process: they compute made-up records, and speak the trainers' protocol to a real hub.
+"""Trainers that need no process.
 
-A record follows from the one before it and the learning rate, exactly, so that any that does not is found out.
+They compute made-up records, and speak the trainers' protocol to a real hub.
+
+A record follows from the one before it and the learning rate, exactly, so that any that does not is
+found out.
 """
 
 import json
@@ -22,7 +25,10 @@ RECORD = struct.Struct("<5f")  # loss, validation_loss, lr, weight, its gradient
 
 
 def follow(weight: float, lr: float, step: int) -> float:
-    """Return the weight after update `step`: a whole number below 2**24, which float32 holds exactly."""
+    """Return the weight after update `step`.
+
+    A whole number below 2**24, which float32 holds exactly.
+    """
     return float((int(weight) * 1_103_515 + int(lr * 1000) * 7919 + step) % 2**24)
 
 
@@ -31,8 +37,11 @@ def record(weight: float, lr: float, step: int) -> bytes:
 
 
 @dataclass
-class Work:
-    """One imaginary trainer: what it has computed, what of it is not logged, what is still on its way."""
+class SimulatedTrainer:
+    """One simulated trainer.
+
+    What it has computed, what of it is not logged, what is still on its way.
+    """
 
     run: str
     secret: str
@@ -55,7 +64,9 @@ class Work:
     seen: set[str] = field(default_factory=set)
 
     @classmethod
-    def begin(cls, assignment: Assignment, on_end: Any, asked: dict[int, dict[str, Any]]) -> "Work":
+    def begin(
+        cls, assignment: Assignment, on_end: Any, asked: dict[int, dict[str, Any]]
+    ) -> "SimulatedTrainer":
         origin, address = assignment.origin, assignment.address
         config = json.loads(assignment.config)
         step, weight, lr = 0, 1.0, config["optimizer"]["lr"]
@@ -201,14 +212,14 @@ class Work:
             self.on_end(how)
 
 
-class ImaginaryLauncher:
-    """Starts imaginary trainers. `refuses`: the surroundings keep processes from starting."""
+class SimulatedLauncher:
+    """Starts simulated trainers. `refuses`: the surroundings keep processes from starting."""
 
     def __init__(self, asked: dict[int, dict[str, Any]]) -> None:
         self.is_warm = True
         self.warm_failure = None
-        self.works: dict[str, Work] = {}
-        self.all: list[Work] = []
+        self.works: dict[str, SimulatedTrainer] = {}
+        self.all: list[SimulatedTrainer] = []
         self.refuses = False
         self._asked = asked
 
@@ -223,7 +234,7 @@ class ImaginaryLauncher:
             raise NotStarted("there is no memory for another process")
         if (before := self.works.get(run)) is not None:
             before.report(End(-9))
-        work = self.works[run] = Work.begin(assignment, on_end, self._asked)
+        work = self.works[run] = SimulatedTrainer.begin(assignment, on_end, self._asked)
         self.all.append(work)
 
     async def end(self, run: str, patience_secs: float = 0) -> None:
