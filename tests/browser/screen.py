@@ -1,4 +1,7 @@
-"""What stands on the dashboard's screen, read from the page as a person would see it. Judges nothing."""
+"""What stands on the dashboard's screen, read from the page as a person would see it.
+
+Judges nothing.
+"""
 
 import re
 from dataclasses import dataclass, field

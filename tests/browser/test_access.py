@@ -211,7 +211,10 @@ def accessibility_tree(page: Page) -> list[Any]:
 
 
 def focus_of(page: Page, seconds: float = 10.0) -> Any:
-    """Return where the focus is. The drawing shows it in its next frame, which a busy machine draws late."""
+    """Return where the focus is.
+
+    The drawing shows it in its next frame, which a busy machine draws late.
+    """
     end = time.monotonic() + seconds
     while True:
         focus = page.evaluate(FOCUS)

@@ -1,4 +1,6 @@
-"""Taking things along from the page: the files that the browser keeps are what the server recorded."""
+"""Taking things along from the page: the files that the browser keeps are what the server
+recorded.
+"""
 
 import io
 import json

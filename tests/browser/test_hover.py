@@ -1,4 +1,6 @@
-"""Resting on anything shows what PyTorch calls it and its numbers, kept current; it lights up everywhere at once."""
+"""Resting on anything shows what PyTorch calls it and its numbers,
+kept current; it lights up everywhere at once.
+"""
 
 import numpy as np
 import pytest

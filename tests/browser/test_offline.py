@@ -1,4 +1,6 @@
-"""Everything comes from this server: the page, the reader of the REST interface, and nothing else is ever asked."""
+"""Everything comes from this server: the page, the reader of the REST interface,
+and nothing else is ever asked.
+"""
 
 import pytest
 from playwright.sync_api import Browser, expect

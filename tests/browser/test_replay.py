@@ -1,4 +1,6 @@
-"""A replay, opened from the disk: it asks nobody for anything, and shows the numbers that were recorded."""
+"""A replay, opened from the disk: it asks nobody for anything,
+and shows the numbers that were recorded.
+"""
 
 import re
 from collections.abc import Iterator

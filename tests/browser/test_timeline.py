@@ -1,4 +1,6 @@
-"""A look back shows the stored bytes of that step, exactly, however one came there, while training goes on behind."""
+"""A look back shows the stored bytes of that step, exactly, however one came there,
+while training goes on behind.
+"""
 
 import random
 from typing import Any
@@ -39,7 +41,9 @@ def type_step(board: Dashboard, step: int) -> None:
 
 
 def drag_to(board: Dashboard, *shares: float) -> None:
-    """Press on the timeline at the first share of its width, move over the others, let go at the last."""
+    """Press on the timeline at the first share of its width, move over the others,
+    let go at the last.
+    """
     box = board.page.locator("#track").bounding_box()
     assert box
     middle = box["y"] + box["height"] / 2
@@ -70,7 +74,9 @@ def columns_of(server: Server, run: str) -> list[tuple[str, int, int]]:
 
 
 def assert_shows(board: Dashboard, server: Server, run: str, step: int) -> None:
-    """Every edge, chip, table row, arrow, the phase strip's loss and the charts' readout are those of the record."""
+    """Every edge, chip, table row, arrow,
+    the phase strip's loss and the charts' readout are those of the record.
+    """
     board.wait(THERE, step)
     screen = board.read()
     rest = server.get(f"/runs/{run}/parameters", params={"step": step})
