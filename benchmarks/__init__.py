@@ -1,1 +1,1 @@
-"""What livegrad promises about speed, measured. `python -m benchmarks` prints the table."""
+"""The benchmarks. `python -m benchmarks` runs them and prints a table."""

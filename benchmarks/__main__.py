@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, print the table, and write it as JSON if asked to."""
+"""`python -m benchmarks`: runs the benchmarks, and prints or writes the table."""
 
 import argparse
 import json
@@ -34,7 +34,7 @@ Measure = Callable[[Effort], Iterator[Row]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what was asked for; return 0 however fast it was: figures are for reading."""
+    """Run the requested benchmarks; return 0 whatever the figures."""
     chosen = _parser().parse_args(arguments)
     before, rows = os.getloadavg(), []
     print(heading(), flush=True)
@@ -56,18 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="little of everything: shows that it works"
+        "--quick",
+        action="store_true",
+        help=("short measurements that only show that everything works"),
     )
     parser.add_argument(
-        "--only", action="append", choices=SUBJECTS, help="this subject alone; may be repeated"
+        "--only", action="append", choices=SUBJECTS, help="run this subject only; may be repeated"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help=("also write the rows to this file")
+    )
     return parser
 
 
 def _summary(rows: Sequence[Row]) -> str:
     bound = [row for row in rows if row.verdict in ("reached", "missed")]
-    return f"{len(bound) - len(missed(rows))} of {len(bound)} reached"
+    return f"{len(bound) - len(missed(rows))} of {len(bound)} targets reached"
 
 
 def _machine(load_before: tuple[float, float, float]) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def _conditions(machine: dict[str, Any]) -> str:
     if machine["load_before"] <= machine["cores"] / 2:
         return where
     busy = f"A load of {machine['load_before']:.1f} before the first figure"
-    return f"{where}\n{busy}: others were at work here, and what goes by the clock says little."
+    return f"{where}\n{busy}: the machine was busy, so figures by the clock mean little."
 
 
 def _processor() -> str:

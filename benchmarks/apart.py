@@ -1,4 +1,4 @@
-"""Runs a measurement in a fresh process, so that what it loads and starts cannot touch the others."""
+"""Runs a measurement in a fresh process, isolated from the other measurements."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what `function` returns in a process of its own; what it prints is left out of the table."""
+    """Call `function` in a separate process and return its result; discard what it prints."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_hush) as pool:
         return pool.submit(function, *args, **kwargs).result()
 

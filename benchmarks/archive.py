@@ -1,6 +1,6 @@
-"""A run of 1,000,000 steps in the run log: its size, what appending costs, and how fast any of it is read.
+"""Measures the log of a run of 1,000,000 steps: its size, appending and reading.
 
-The records are real ones, of a run that was trained for it, over and over.
+The records come from a real run and are repeated.
 """
 
 import random
@@ -34,7 +34,7 @@ from tests.viewer import viewing
 
 SUBJECT = "archive"
 STEPS, TRAINED = 1_000_000, 10_000
-AT_ONCE = 80  # records in a frame, as at full speed
+AT_ONCE = 80  # records per frame, as at full speed
 REACH_SERIES_MS, REACH_ELEMENT_MS, REACH_STEP_MS = 100.0, 300.0, 10.0
 READS, SERIES = 1000, 25
 RUN = "long"
@@ -55,7 +55,7 @@ def rows(effort: Effort) -> Iterator[Row]:
 
 
 def _trained(optimizer: str) -> tuple[tuple[Column, ...], bytes]:
-    """Train for real; return the columns, and the records of steps 1 to TRAINED."""
+    """Train a real run; return the columns, and the records of steps 1 to TRAINED."""
     with server() as running:
         run = running.create(
             optimizer={"kind": optimizer}, batch_size=4, pace=None, max_steps=2 * TRAINED
@@ -87,17 +87,17 @@ def _written(
     appending, settling = _append(log, records, record_bytes(columns), steps)
     log.close()
     size, raw = (folder / "livegrad.sqlite3").stat().st_size, steps * record_bytes(columns)
-    note = f"{size / steps:.0f} of {raw / steps:.0f} bytes a step, summaries included"
+    note = f"{size / steps:.0f} of {raw / steps:.0f} bytes per step, summaries included"
     yield Row(
         SUBJECT, f"run log on disk ÷ raw records, {optimizer}", size / raw, "×", 1.0, note=note
     )
     what = f"append a record, {AT_ONCE} at once, {optimizer}"
-    note = f"and {settling:.1f} µs a record to pack and summarize it, afterwards"
+    note = f"and {settling:.1f} µs per record to pack and summarize it afterwards"
     yield Row(SUBJECT, what, appending, "µs", note=note)
 
 
 def _append(log: RunLog, records: bytes, length: int, steps: int) -> tuple[float, float]:
-    """Return the processor's microseconds a record for appending, and for settling."""
+    """Return the processor time in µs per record for appending and for compacting."""
     appending = settling = 0.0
     for first in range(0, steps, AT_ONCE):
         low = first % (TRAINED - AT_ONCE)
@@ -120,7 +120,7 @@ def _unpacked(folder: Path, steps: int, effort: Effort) -> Row:
         assert log.frame(RUN, step) is not None
         spent.append((time.process_time() - begun) * 1000)
     log.close()
-    what = f"any step of {steps:,}, read and unpacked, processor's time, p99"
+    what = f"any step of {steps:,}, read and unpacked, processor time, p99"
     return Row(
         SUBJECT,
         what,
@@ -166,7 +166,7 @@ def _read(running: Server, steps: int, effort: Effort) -> Iterator[Row]:
 
 
 def _timed(times: int, act: Callable[[], object]) -> list[float]:
-    """Return how many milliseconds each of `times` took, after one that does not count."""
+    """Return how many milliseconds each of `times` calls took, after one that is not counted."""
     act()
     spent = []
     for _ in range(times):

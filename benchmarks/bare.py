@@ -1,4 +1,4 @@
-"""The bare loop: the textbook loop with nothing attached, the measure of everything else."""
+"""The bare loop: the training loop with nothing attached, to which all ratios refer."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from livegrad.training.loop import train
 
 
 class Loop:
-    """One training ready to run, its loss function exchangeable."""
+    """A training ready to run, with a replaceable loss function."""
 
     def __init__(self, optimizer: str) -> None:
         torch.set_num_threads(1)
@@ -24,7 +24,7 @@ class Loop:
         self.loss_fn: Any = nn.MSELoss()
 
     def run(self, steps: int) -> Spent:
-        """Return what `steps` iterations take, after a few that are not counted."""
+        """Return the time of `steps` iterations, after a few that are not counted."""
         self._train(range(1, 51))
         return spent(lambda: self._train(range(51, steps + 51)))
 

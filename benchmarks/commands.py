@@ -1,6 +1,6 @@
-"""How long a command takes to be answered while training goes as fast as it can.
+"""Measures how long a command takes to be answered while training runs at full speed.
 
-`pause` stops the run that is at full speed. `step` is forbidden to a running run, so that one steps right after the
+`pause` stops the run at full speed. A running run refuses `step`, so it steps right after the
 pause, while a second run goes on at full speed beside it.
 """
 

@@ -1,4 +1,4 @@
-"""What 50 viewers of one run at 60 frames a second cost the server."""
+"""Measures what 50 viewers of one run at 60 frames per second cost the server."""
 
 import time
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ SECS, SETTLE_SECS = 8.0, 2.0
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Measure the server process's share of one core, and what the slowest viewer got."""
+    """Measure the server's share of one core, and the frames of the slowest viewer."""
     secs = effort.secs(SECS)
     with server() as running, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         run = training(running, pace=FRAMES)
-        pool.submit(int).result()  # so that the viewers' process is there
+        pool.submit(int).result()  # so that the viewers' process has started
         watching = pool.submit(watch_run, running.url, run, VIEWERS, True, secs + 2 * SETTLE_SECS)
         time.sleep(SETTLE_SECS)
         share = _share(process_of(running), secs)
@@ -40,7 +40,7 @@ def rows(effort: Effort) -> Iterator[Row]:
 
 
 def _share(process: psutil.Process, seconds: float) -> float:
-    """Return the share of one core that the process alone takes, in percent."""
+    """Return the process's share of one core in percent."""
     begun, before = time.monotonic(), process.cpu_times()
     time.sleep(seconds)
     after, spent = process.cpu_times(), time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""What it takes to take a long run out: rows a second, the server's memory meanwhile, a replay. A log made for it."""
+"""Measures the export of a long run: its speed, the server's memory, a replay."""
 
 import tempfile
 import time
@@ -18,7 +18,7 @@ MEGABYTE = 1_000_000
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Write a run of a million steps into a log, then take it out as CSV and as a replay."""
+    """Write a run of a million steps into a log, then export it as CSV and as a replay."""
     steps = STEPS // 20 if effort.is_quick else STEPS
     with tempfile.TemporaryDirectory() as folder:
         run = write_run(Path(folder), steps)
@@ -46,7 +46,13 @@ def _csv(running: Server, run: str, steps: int) -> Iterator[Row]:
     note = f"{size / MEGABYTE:,.0f} MB in {secs:.0f} s"
     what = f"CSV of {steps:,} steps"
     yield Row(
-        SUBJECT, f"{what}, rows a second", steps / secs, "/s", REACH_ROWS, at_least=True, note=note
+        SUBJECT,
+        f"{what}, rows per second",
+        steps / secs,
+        "/s",
+        REACH_ROWS,
+        at_least=True,
+        note=note,
     )
     growth = (max(levels) - max(early)) / MEGABYTE
     yield Row(SUBJECT, f"{what}, growth of the server's memory", growth, "MB", REACH_MEGABYTES)

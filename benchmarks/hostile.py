@@ -1,4 +1,7 @@
-"""What an honest viewer and somebody who commands notice of attacks beside them. The attacks are the tests' own."""
+"""Measures how attacks affect another viewer and another client's commands.
+
+The attacks are those of the tests.
+"""
 
 import socket
 import tempfile
@@ -15,7 +18,7 @@ from tests.long_run import write_run
 from tests.running import Server, serving
 from tests.server import raw
 from tests.server.attacks import FLOODS, flood, huge_header
-from tests.server.beside import Service, served
+from tests.server.service_quality import Service, measured_service
 
 SUBJECT = "hostile"
 REACH_FRAMES, REACH_MS, REACH_MEGABYTES = 55.0, 100.0, 100.0
@@ -25,7 +28,7 @@ Attack = Callable[[], None]
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Watch and command without an attack first, then beside each, repeated for as long as it is watched."""
+    """Watch and command without an attack first, then during each."""
     with tempfile.TemporaryDirectory() as folder:
         long = write_run(Path(folder), STEPS)
         with serving(Path(folder)) as running:
@@ -48,7 +51,7 @@ def _attacks(running: Server, run: str, long: str, secs: float) -> dict[str, Att
 
 
 def _ignore(answer: object) -> None:
-    """What was answered is the tests' concern."""
+    """Discard the answer; the tests check it."""
 
 
 def _unread(running: Server, run: str, secs: float) -> None:
@@ -72,7 +75,7 @@ def _beside(
             times[0] += 1
 
     thread = threading.Thread(target=attacking)
-    with served(running, watched, commanded) as service:
+    with measured_service(running, watched, commanded) as service:
         thread.start()
         time.sleep(secs)
         grown = (process.memory_info().rss - before) / MEGABYTE

@@ -1,7 +1,7 @@
-"""What it costs the loop to record every step: observed ÷ bare, beside other recorders.
+"""Measures the cost of recording every step: observed ÷ bare loop, beside other recorders.
 
-Every repetition measures the bare loop and then the other, one right after the other; a ratio is the median over
-repetitions.
+Every repetition measures the bare loop and immediately afterwards the other one; a ratio is the
+median over the repetitions.
 """
 
 import tempfile
@@ -20,11 +20,12 @@ REACH = 1.10
 STEPS, PEER_STEPS = 3000, 200
 REPETITIONS, PEER_REPETITIONS = 15, 5
 OPTIMIZERS = ("sgd", "adam")
-Pairs = list[tuple[Spent, Spent]]  # (what a step takes, what the bare loop's took right before)
+# (time of a step, time of the bare loop's step immediately before)
+Pairs = list[tuple[Spent, Spent]]
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Measure the observed loop for both optimizers, then each peer that is installed."""
+    """Measure the observed loop for both optimizers, then each installed peer."""
     from benchmarks.peers import PEERS
 
     for optimizer in OPTIMIZERS:
@@ -56,7 +57,7 @@ def _row(what: str, pairs: Pairs, reach: float | None = None) -> Row:
     ratios = [ours / bare for ours, bare in clock]
     ours, bare = (median(seconds) * 1e6 for seconds in zip(*clock, strict=True))
     note = (
-        f"{ours:,.0f} µs a step, bare {bare:,.0f} µs; half of all ratios within {_middle(ratios)}"
+        f"{ours:,.0f} µs per step, bare {bare:,.0f} µs; half of all ratios within {_middle(ratios)}"
     )
     note += f"; in processor time {processor:.2f} ×"
     detail = {"processor": processor, "ratios": [round(ratio, 4) for ratio in ratios]}
@@ -67,7 +68,7 @@ def _middle(ratios: list[float]) -> str:
     return f"{percentile(ratios, 25):.2f} and {percentile(ratios, 75):.2f}"
 
 
-# -- each in a process of its own
+# -- each in a separate process
 
 
 def _measure_livegrad(optimizer: str, repetitions: int) -> tuple[Pairs, Pairs]:

@@ -1,4 +1,4 @@
-"""A new run on a warm server: how soon it stands at step 0, and what memory its trainer takes for itself."""
+"""Measures how soon a new run on a warm server is ready, and its trainer's memory."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MEGABYTE = 1_000_000
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Make runs one after the other; each is deleted before the next."""
+    """Make runs one after the other, and delete each before the next."""
     samples, memories = [], []
     with server() as running:
         for _ in range(effort.times(REPETITIONS)):
@@ -33,7 +33,7 @@ def rows(effort: Effort) -> Iterator[Row]:
         REACH_MS,
         note=note,
     )
-    what = "memory of the trainer's own (USS)"
+    what = "the trainer's own memory (USS)"
     yield Row(
         SUBJECT,
         what,

@@ -1,4 +1,4 @@
-"""A real server that starts no trainers: it hands each assignment over, to be measured from within.
+"""Runs a real server that hands its trainers' assignments over to the caller.
 
 Knows nothing of what is measured.
 """
@@ -17,26 +17,26 @@ START_SECS = 60.0
 
 
 class OwnTrainers:
-    """The server's other end: asks it for assignments."""
+    """The client of that server: requests assignments."""
 
     def __init__(self, url: str, assignments: Connection) -> None:
         self._client = httpx.Client(base_url=url, timeout=START_SECS)
         self._assignments = assignments
 
     def assignment(self, optimizer: str, steps: int) -> Assignment:
-        """Make a run of `steps` at full speed, and return what its trainer is told."""
+        """Make a run of `steps` at full speed, and return its trainer's assignment."""
         config = {"optimizer": {"kind": optimizer}, "max_steps": steps, "pace": None}
         self._client.post("/api/runs", json=config).raise_for_status()
         assignment: Assignment = self._assignments.recv()
         return assignment
 
     def play(self, assignment: Assignment) -> None:
-        """Let the assignment's trainer train, once it stands at its first step."""
+        """Let the assignment's trainer train once it is at its first step."""
         run = assignment.address.url.split("/")[-2]
         self._client.post(f"/api/runs/{run}/commands", json={"kind": "play"}).raise_for_status()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._client.close()
 
 
@@ -47,10 +47,11 @@ def own_trainers(data: Path) -> Iterator[OwnTrainers]:
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(data, there), daemon=True)
     process.start()
-    there.close()  # the server holds the only one: its end, however it comes, ends the waiting here
+    # now only the server holds the other end, so its end, however it comes, ends the wait here
+    there.close()
     try:
         asker = OwnTrainers(here.recv(), here)
-        here.recv()  # the default run's: nobody trains it
+        here.recv()  # the assignment of the default run, which nobody trains
         yield asker
         asker.close()
     finally:
@@ -70,7 +71,7 @@ def _serve(data: Path, assignments: Connection) -> None:
         async def start(self, run: str, assignment: Assignment, on_end: Ended) -> None:
             assignments.send(assignment)
 
-    setattr(app, "Launcher", HandOver)  # noqa: B010  # who starts trainers is all that differs
+    setattr(app, "Launcher", HandOver)  # noqa: B010  # only the launcher of trainers differs
     chosen = settings.read(["--port", "0", "--no-browser", "--data", str(data)])
     listener = cli.listen(chosen)
     assignments.send(f"http://127.0.0.1:{listener.getsockname()[1]}")

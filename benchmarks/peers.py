@@ -1,7 +1,8 @@
-"""Other ways to record every step, attached to the same loop: TensorBoard, Weights & Biases, trackio.
+"""Other tools that record every step of the same loop: TensorBoard, Weights & Biases, trackio.
 
-Each records what livegrad does as far as it can: the losses, and every parameter and gradient as a histogram. Each is
-used as its documentation says, offline, and only if it is installed (extra `bench`).
+Each records what livegrad records, as far as it can: the losses, and every parameter and gradient
+as a histogram. Each is used as its documentation says, offline, and only if it is installed (extra
+`bench`).
 """
 
 import logging
@@ -19,7 +20,7 @@ Attach = Callable[[Loop, Path], AbstractContextManager[None]]
 
 
 class Losses:
-    """The loss function, watched: the newest training and validation loss."""
+    """Wraps the loss function and keeps the newest training and validation loss."""
 
     def __init__(self, loop: Loop) -> None:
         self._compute = loop.loss_fn
@@ -121,7 +122,7 @@ def is_installed(module: str) -> bool:
 
 
 def be_quiet(folder: Path) -> None:
-    """Keep the peers offline, and their words and files out of the way. For a process of its own."""
+    """Keep the peers offline, silent and without files elsewhere. Call it in a separate process."""
     os.environ |= {
         "WANDB_MODE": "offline",
         "WANDB_SILENT": "true",

@@ -1,4 +1,4 @@
-"""The whole product with a real browser watching: speed, latency, and the cost of a drawn frame."""
+"""Measures the whole product with a real browser: speed, latency, and the cost of a drawn frame."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from benchmarks.apart import apart
 from benchmarks.sampling import Effort, Spent, median_ratio, percentile
 from benchmarks.server import newest_trainer, server, training
 from benchmarks.table import Row
-from tests.chromium import chromium as chromium  # benchmarks.timeline has it from here
+from tests.chromium import chromium as chromium  # benchmarks.timeline imports it from here
 from tests.running import Server
 
 SUBJECT = "product"
@@ -23,14 +23,17 @@ BARE_STEPS, REPETITIONS = 10_000, 5
 WATCH_SECS, SETTLE_SECS, PACED_SECS = 3.0, 2.0, 8.0
 PACE = 60
 OPEN_SECS = 30.0
-SAMPLES = "livegrad.stats.samples().map(({ ms, latency }) => [ms, Number.isNaN(latency) ? -1 : latency * 1000])"
+SAMPLES = (
+    "livegrad.stats.samples().map(({ ms, latency }) => [ms, Number.isNaN(latency) ? -1 : latency "
+    "* 1000])"
+)
 Samples = list[
     tuple[float, float]
-]  # main-thread ms of a drawn frame; ms since its newest step ended, -1: nothing new
+]  # main-thread ms of a drawn frame; ms since its newest step ended, or −1 without a new step
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Let a browser watch a run at full speed, for each optimizer, then one at 60 steps/s."""
+    """Let a browser watch a run at full speed for each optimizer, then one at 60 steps/s."""
     with server() as running, chromium() as browser:
         for optimizer in OPTIMIZERS:
             yield from _full_speed(running, browser, optimizer, effort)
@@ -56,10 +59,10 @@ def watching(running: Server, browser: Browser, run: str) -> Iterator[Page]:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One watch at full speed, with the bare loop's step measured right before."""
+    """One watch at full speed, with the bare loop's step measured immediately before."""
 
     bare: Spent
-    step: Spent  # what a step takes the trainer, all its threads together
+    step: Spent  # the trainer's time per step, of all its threads together
     samples: Samples
 
 
@@ -72,9 +75,7 @@ def _full_speed(running: Server, browser: Browser, optimizer: str, effort: Effor
             _one(running, page, run, trainer, optimizer, effort)
             for _ in range(effort.times(REPETITIONS))
         ]
-    yield _speed_row(
-        f"steps/s as fast as it goes, a browser watching ÷ bare loop, {optimizer}", seen
-    )
+    yield _speed_row(f"steps/s at full speed with a browser ÷ bare loop, {optimizer}", seen)
     costs = [cost for one in seen for cost, _ in one.samples]
     drawn = len(costs) / (len(seen) * effort.secs(WATCH_SECS))
     note = f"p99 {percentile(costs, 99):.1f} ms, {drawn:.0f} drawn/s"

@@ -1,8 +1,8 @@
-"""Going on: from any step of a run, as a new one; and after a kill -9 of the trainer, of the server, or of both.
+"""Measures how fast a run continues: from any step, and after kill -9.
 
-Ready again is a run once a viewer, who was there before and came back by itself, sees it take a new step. The next
-server is started at once, as a supervisor would. Nothing is killed before torch is loaded: no sample pays for the one
-before it.
+A run counts as ready once a viewer that was there before, and reconnected by itself, sees a new
+step. The next server is started at once, as a supervisor would. Nothing is killed before torch is
+loaded, so that no sample includes the recovery from the previous one.
 """
 
 import random
@@ -18,8 +18,8 @@ from benchmarks.sampling import Effort, percentile
 from benchmarks.server import FOREVER, server
 from benchmarks.table import Row
 from livegrad.protocol import Frame
-from tests.running import Server
-from tests.server.world import Watcher, World, free_port
+from tests.running import Server, free_port
+from tests.server.restartable import ReconnectingViewer, RestartableServer
 
 SUBJECT = "restart"
 REACH_STEP_MS, REACH_READY_SECS = 300.0, 5.0
@@ -31,21 +31,21 @@ CONFIG = {"optimizer": {"kind": "adam"}, "batch_size": 4, "pace": None, "max_ste
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Continue a long run from steps chosen by chance; then kill whatever trains another, again and again."""
+    """Continue a long run from random steps; then repeatedly kill the processes of another run."""
     with server() as running:
         yield _restored(running, effort)
     with (
         tempfile.TemporaryDirectory() as folder,
-        closing(World(Path(folder), free_port(), CONFIG)) as world,
+        closing(RestartableServer(Path(folder), free_port(), CONFIG)) as restartable,
     ):
-        world.server.command(world.run, "play")
+        restartable.server.command(restartable.run, "play")
         kills = {
-            "the trainer": world.kill_trainer,
-            "the server": world.kill_server,
-            "both": world.kill_both,
+            "the trainer": restartable.kill_trainer,
+            "the server": restartable.kill_server,
+            "both": restartable.kill_both,
         }
         for whom, kill in kills.items():
-            yield _ready(world, whom, kill, effort.times(KILLS))
+            yield _ready(restartable, whom, kill, effort.times(KILLS))
 
 
 def _restored(running: Server, effort: Effort) -> Row:
@@ -73,43 +73,43 @@ def _one(running: Server, run: str, step: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One frame of records that the viewer was sent: when, over which of its connections, by which trainer."""
+    """A received frame of records: when, over which connection, from which trainer."""
 
     at: float
     connection: int
     epoch: int
 
 
-def _ready(world: World, whom: str, kill: Callable[[], None], times: int) -> Row:
+def _ready(restartable: RestartableServer, whom: str, kill: Callable[[], None], times: int) -> Row:
     sights: list[Sight] = []
 
     def note(connection: int, frame: Frame) -> None:
         sights.append(Sight(time.perf_counter(), connection, frame.epoch))
 
     chosen, taken = random.Random(0), []
-    with Watcher(world.port, world.run, note):
+    with ReconnectingViewer(restartable.port, restartable.run, note):
         for _ in range(times):
-            _settle(world)
+            _settle(restartable)
             time.sleep(chosen.uniform(*BETWEEN_SECS))
             before = sights[-1]
             sights.clear()
             kill()
-            taken.append(first_new(sights, before).at - world.killed_at)
+            taken.append(first_new(sights, before).at - restartable.killed_at)
     note_ = f"median {median(taken):.2f} s, {times} times"
     what = f"a new step seen after kill -9 of {whom}, the longest"
     return Row(SUBJECT, what, max(taken), "s", REACH_READY_SECS, note=note_, detail={"each": taken})
 
 
-def _settle(world: World) -> None:
-    world.ready_again()
+def _settle(restartable: RestartableServer) -> None:
+    restartable.ready_again()
     end = time.monotonic() + PATIENCE_SECS
-    while world.server.get("/health")["torch"] != "ready":
+    while restartable.server.get("/health")["torch"] != "ready":
         assert time.monotonic() < end, f"torch was not loaded in {PATIENCE_SECS:.0f} s"
         time.sleep(LOOK_SECS)
 
 
 def first_new(sights: list[Sight], before: Sight) -> Sight:
-    """Wait for the first frame that tells of a step taken after the kill; `before` is one from before it."""
+    """Wait for the first frame after the kill; `before` is a frame from before it."""
     end = time.monotonic() + PATIENCE_SECS
     while time.monotonic() < end:
         if (found := _new(sights, before)) is not None:
@@ -124,6 +124,6 @@ def _new(sights: list[Sight], before: Sight) -> Sight | None:
         for sight in sights
         if sight.connection == before.connection and sight.epoch > before.epoch
     ]
-    # A connection begins with the newest record that was kept: that one was taken before the kill, perhaps.
+    # A connection begins with the newest stored record, which may be older than the kill.
     again = [sight for sight in sights if sight.connection > before.connection][1:]
     return next(iter(same or again), None)

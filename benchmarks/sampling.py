@@ -1,4 +1,4 @@
-"""Figures from samples: medians and percentiles, and how much of everything to measure. Knows nothing of what is."""
+"""Statistics of samples, and the amount of measuring. Knows nothing of what is measured."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,44 +9,50 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much to measure; `--quick` shows that all works, and says little about speed."""
+    """How much to measure. `--quick` shows that everything works, and says little about speed."""
 
     is_quick: bool = False
 
     def times(self, count: int) -> int:
-        """Return how many repetitions to make where `count` are usual."""
+        """Return how many repetitions to make instead of the usual `count`."""
         return max(1, count // 5) if self.is_quick else count
 
     def secs(self, seconds: float) -> float:
-        """Return how long to watch where `seconds` are usual."""
+        """Return how long to watch instead of the usual `seconds`."""
         return max(0.5, seconds / 5) if self.is_quick else seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds: by the clock, and of processor time in all threads, which other programs hardly touch."""
+    """Seconds of wall-clock time, and of processor time in all threads.
+
+    Other programs hardly affect the latter.
+    """
 
     clock: float
     processor: float
 
     def each(self, count: int) -> "Spent":
-        """Return the share of one of `count`."""
+        """Return the time for one of `count`."""
         return Spent(self.clock / count, self.processor / count)
 
 
 def spent(work: Callable[[], None]) -> Spent:
-    """Return what `work` takes."""
+    """Return the time that `work` takes."""
     clock, processor = time.perf_counter(), time.process_time()
     work()
     return Spent(time.perf_counter() - clock, time.process_time() - processor)
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """Return the smallest sample that `percent` % of all do not exceed."""
+    """Return the smallest sample that `percent` % of all samples do not exceed."""
     ordered = sorted(samples)
     return ordered[max(0, ceil(len(ordered) * percent / 100) - 1)]
 
 
 def median_ratio(pairs: Sequence[tuple[float, float]]) -> float:
-    """Return the median of a ÷ b over pairs measured one right after the other, so that both saw the same machine."""
+    """Return the median of a ÷ b over pairs.
+
+    Each pair is measured in immediate succession, so that both see the same machine.
+    """
     return median(a / b for a, b in pairs)

@@ -1,4 +1,4 @@
-"""The server that is measured: real, in a process of its own, with an empty run log. Loopback only."""
+"""Starts the measured server: a real one, with an empty run log, on loopback."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import psutil
 
 from tests.running import Server, serving
 
-FOREVER = 10_000_000  # steps: no run ends while it is measured
+FOREVER = 10_000_000  # steps, so many that no run ends while it is measured
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def server() -> Iterator[Server]:
 
 
 def training(running: Server, optimizer: str = "sgd", pace: float | None = None) -> str:
-    """Make a run that trains at `pace`, or as fast as it goes; return its id."""
+    """Make a run that trains at `pace`, or at full speed; return its id."""
     run = running.create(optimizer={"kind": optimizer}, pace=pace, max_steps=FOREVER)
     running.command(run, "play")
     return run
@@ -34,5 +34,5 @@ def process_of(running: Server) -> psutil.Process:
 
 
 def newest_trainer(running: Server) -> psutil.Process:
-    """Return the process that trains the run made last."""
+    """Return the process that trains the newest run."""
     return max(running.descendants(), key=lambda process: process.create_time())

@@ -1,7 +1,8 @@
-"""Does anything grow? `python -m benchmarks.soak --minutes 60`: many runs for long, viewers that come and go.
+"""Checks for growth over hours: `python -m benchmarks.soak --minutes 60`.
 
-Prints memory, descriptors and threads of the server and of its trainers every minute; at the end, their growth per
-hour after a warm-up. Not one of the subjects of `python -m benchmarks`: it takes an hour.
+Prints memory, descriptors and threads of the server and of its trainers every minute, and finally
+their growth per hour after a warm-up. It takes an hour, so it is not one of the subjects of `python
+-m benchmarks`.
 """
 
 import argparse
@@ -24,15 +25,18 @@ from tests.running import Server, serving
 RUNS, PACE = 20, 50.0
 WARM_UP_MINUTES = 10.0
 SAMPLE_SECS = 60.0
-READERS, MUTE = 12, 4  # viewers at once: that read, that never do
-STAY_SECS = 10.0  # of the readers; then others come
-MUTE_TURNS = 6  # turns of the readers for which a mute one stays
+READERS, MUTE = 12, 4  # viewers at once: those that read, and those that never do
+STAY_SECS = 10.0  # after which the readers are replaced by others
+MUTE_TURNS = 6  # turns of the readers for which a viewer that never reads stays
 MEGABYTE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one look found: megabytes, and numbers of descriptors and threads. Trainers: all of them together."""
+    """The figures at one time: megabytes, descriptors and threads.
+
+    Those of the trainers are summed.
+    """
 
     minutes: float
     server_rss: float
@@ -51,7 +55,7 @@ NAMES = [field.name for field in fields(Sample)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Soak for as long as was asked for; return 0 whatever grew: figures are for reading."""
+    """Soak for the requested time; return 0 whatever grew."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--runs", type=int, default=RUNS)
@@ -71,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warm_up = min(WARM_UP_MINUTES, chosen.minutes / 3)
     print(f"\nafter {warm_up:.1f} minutes of warm-up; the server's exit code: {code}")
     print(
-        f"{visitors.turns} turns of viewers, {visitors.asked} questions; {len(visitors.lost)} of them lost"
+        f"{visitors.turns} turns of viewers, {visitors.asked} requests; {len(visitors.lost)} "
+        "of them lost"
     )
     print("\n".join(visitors.lost[:10]))
     print(growth_table([sample for sample in samples if sample.minutes >= warm_up]))
@@ -90,7 +95,7 @@ def _begin(server: Server, count: int, pace: float) -> list[str]:
     return runs
 
 
-# -- what is measured
+# -- measurements
 
 
 def _watch(server: Server, secs: float, every: float) -> list[Sample]:
@@ -120,7 +125,7 @@ def _sample(server: Server, minutes: float) -> Sample:
 def _sizes(
     processes: Sequence[psutil.Process] | set[psutil.Process],
 ) -> tuple[float, float, float, float]:
-    # RSS and PSS in megabytes, descriptors, threads.
+    # Returns RSS and PSS in megabytes, descriptors, threads.
     rss = pss = descriptors = threads = 0.0
     for process in processes:
         try:
@@ -133,7 +138,7 @@ def _sizes(
 
 
 def growth_table(samples: Sequence[Sample]) -> str:
-    """Return how much each figure grew per hour, by least squares, as a table."""
+    """Return a table of how much each figure grew per hour, by least squares."""
     lines = ["| what | first | last | growth per hour |", "|---|---:|---:|---:|"]
     minutes = [sample.minutes for sample in samples]
     for name in NAMES[1:]:
@@ -144,7 +149,7 @@ def growth_table(samples: Sequence[Sample]) -> str:
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return the slope of the line through the points by least squares; NaN for fewer than two."""
+    """Return the slope of the points by least squares; NaN for fewer than two."""
     if len(x) < 2:
         return float("nan")
     middle_x, middle_y = sum(x) / len(x), sum(y) / len(y)
@@ -152,17 +157,18 @@ def slope(x: Sequence[float], y: Sequence[float]) -> float:
     return sum((a - middle_x) * (b - middle_y) for a, b in zip(x, y, strict=True)) / spread
 
 
-# -- who visits meanwhile
+# -- visitors
 
 
 class _Visitors:
-    # Viewers that come and go, some that never read, and now and then someone who asks for a snapshot or a series.
+    # Viewers that come and go, some that never read, and occasional requests for a snapshot or a
+    # series.
 
     def __init__(self, server: Server, runs: list[str]) -> None:
         self._url, self._runs, self._source = server.url, runs, random.Random(5)
         self._over = threading.Event()
         self.turns = self.asked = 0
-        self.lost: list[str] = []  # what ended otherwise than by the visitor's will
+        self.lost: list[str] = []  # visits that ended unexpectedly
         self._threads = [threading.Thread(target=work) for work in (self._come_and_go, self._ask)]
 
     def __enter__(self) -> "_Visitors":

@@ -1,4 +1,4 @@
-"""What one viewer that stops reading does to the server's memory, and to a viewer beside it. At full speed."""
+"""Measures how a viewer that stops reading affects the server and another viewer."""
 
 from collections.abc import Iterator
 
@@ -12,12 +12,14 @@ from benchmarks.viewer import Viewer, attach, watch
 SUBJECT = "stalled"
 REACH_MEGABYTES, REACH_FRAMES = 10.0, 55.0
 SETTLE_SECS, STALL_SECS = 5.0, 10.0
-SLICE_SECS = 0.25  # between two looks at the memory
+SLICE_SECS = 0.25  # between two checks of the memory
 MEGABYTE = 1_000_000
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Watch without a stalled viewer first, then with one that acknowledges, then with one that does not."""
+    """Watch without a stalled viewer, then with one that acknowledges, then with one that does
+    not.
+    """
     with server() as running:
         run = training(running)
         beside = attach(running.url, run, acknowledges=True)
@@ -41,7 +43,7 @@ def rows(effort: Effort) -> Iterator[Row]:
 
 
 def _watched(process: psutil.Process, viewer: Viewer, effort: Effort) -> tuple[float, float]:
-    """Return how much the server's memory grew at most, in MB, and the viewer's frames per second."""
+    """Return the largest growth of the server's memory in MB, and the viewer's frames/s."""
     before, frames, spent = process.memory_info().rss, viewer.frames, 0.0
     most = before
     while spent < effort.secs(STALL_SECS):

@@ -1,4 +1,4 @@
-"""How soon the page answers after `livegrad` was typed, and that the server does without torch."""
+"""Measures how soon the page answers, and that the server does not load torch."""
 
 import signal
 import socket
@@ -41,7 +41,7 @@ def rows(effort: Effort) -> Iterator[Row]:
 
 
 def _one() -> tuple[float, int]:
-    """Return how long it took, and how many of torch's libraries the server has mapped."""
+    """Return the time, and how many of torch's libraries the server has mapped."""
     port = _free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [

@@ -1,4 +1,7 @@
-"""Rows of the table: what was measured, what is asked for, and whether it is reached. Knows nothing of measuring."""
+"""Rows of the table: a figure, its target, and whether it is reached.
+
+Knows nothing of measuring.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,8 +12,8 @@ from typing import Any
 class Row:
     """One figure of one run.
 
-    `reach` is the bound asked for, upper unless `at_least`; None for a figure that only stands beside others.
-    `value` is None where nothing could be measured; `note` then says why.
+    `reach` is the target, an upper bound unless `at_least`; None for a figure without a target.
+    `value` is None if nothing could be measured; `note` then says why.
     """
 
     subject: str
@@ -24,7 +27,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Return "reached", "missed", "beside" for a row without a bound, or "not measured"."""
+        """Return "reached", "missed", "beside" for a row without a target, or "not measured"."""
         if self.value is None:
             return "not measured"
         if self.reach is None:
@@ -33,11 +36,11 @@ class Row:
         return "reached" if reached else "missed"
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the JSON file holds it."""
+        """Return the row as in the JSON file."""
         return asdict(self) | {"verdict": self.verdict}
 
     def cells(self) -> tuple[str, ...]:
-        """Return it as the printed table shows it."""
+        """Return the row as in the printed table."""
         sign = "≥" if self.at_least else "≤"
         reach = "" if self.reach is None else f"{sign} {_figure(self.reach, self.unit)}"
         return self.what, _figure(self.value, self.unit), reach, self.verdict, self.note
@@ -52,7 +55,7 @@ def _figure(value: float | None, unit: str) -> str:
     return f"{text} {unit}"
 
 
-HEADINGS = ("what", "measured", "reach", "verdict", "note")
+HEADINGS = ("what", "measured", "target", "verdict", "note")
 
 
 def heading() -> str:
@@ -66,5 +69,5 @@ def line(row: Row) -> str:
 
 
 def missed(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows whose bound is not kept."""
+    """Return the rows that miss their target."""
     return [row for row in rows if row.verdict == "missed"]

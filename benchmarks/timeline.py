@@ -1,4 +1,4 @@
-"""Looking back in a run of 1,000,000 steps: how long a step takes onto the screen, and whether dragging is smooth."""
+"""Measures how fast past steps of a run of 1,000,000 steps are drawn."""
 
 import random
 from collections.abc import Iterator
@@ -23,10 +23,11 @@ REACH_SHOWN_MS, REACH_FRAMES, REACH_MEGABYTES = (
     50.0,
     57.0,
     16.8,
-)  # 60 frames/s, less what a loaded screen drops
+)  # 60 frames/s, minus those that a busy screen drops
 ASKED, DRAG_SECS = 300, 6.0
 
-# A step is asked for as the keyboard does it, and is there once a frame has drawn its own record.
+# Steps are requested as the keyboard does. A step has arrived once a frame has drawn its own
+# record.
 ASK = """async (steps) => {
   const { store } = livegrad;
   const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
@@ -40,7 +41,7 @@ ASK = """async (steps) => {
   }
   return taken;
 }"""
-# The hand goes to and fro over the whole run, one move a frame.
+# The pointer moves back and forth over the whole run, one move per frame.
 DRAG = """(ms) => new Promise((resolve) => {
   const track = document.getElementById("track");
   const { left, width, top } = track.getBoundingClientRect();
@@ -49,7 +50,8 @@ DRAG = """(ms) => new Promise((resolve) => {
   const move = (now) => {
     frames.push(now);
     const clientX = left + width * (0.4 + 0.38 * Math.sin(now / 400));
-    track.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY: top + 5, bubbles: true }));
+    const place = { clientX, clientY: top + 5, bubbles: true };
+    track.dispatchEvent(new PointerEvent("pointermove", place));
     if (now - frames[0] < ms) requestAnimationFrame(move);
     else resolve([frames, livegrad.stats.samples().map(({ ms }) => ms)]);
   };
@@ -58,7 +60,7 @@ DRAG = """(ms) => new Promise((resolve) => {
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Make up a long run, open its page, and look back."""
+    """Make a long run, open its page, and look at past steps."""
     steps = STEPS // 20 if effort.is_quick else STEPS
     with TemporaryDirectory() as folder:
         run = _long_run(Path(folder), steps)
@@ -70,12 +72,14 @@ def rows(effort: Effort) -> Iterator[Row]:
             yield from _shown(page, steps, effort)
             yield _dragged(page, effort)
             held = page.evaluate("livegrad.recordCache().bytes") / 1e6
-            yield Row(SUBJECT, "history held by the page after that", held, "MB", REACH_MEGABYTES)
+            yield Row(
+                SUBJECT, "history that the page then holds in memory", held, "MB", REACH_MEGABYTES
+            )
 
 
 def _shown(page: Page, steps: int, effort: Effort) -> Iterator[Row]:
     chance = random.Random(0)
-    page.evaluate(ASK, [1, 2, 3])  # fetches the modules
+    page.evaluate(ASK, [1, 2, 3])  # loads the modules
     anywhere = page.evaluate(ASK, [chance.randrange(steps) for _ in range(effort.times(ASKED))])
     near = page.evaluate(ASK, list(range(steps // 2, steps // 2 + effort.times(ASKED))))
     for what, taken in (("any step", anywhere), ("the next step", near)):
@@ -93,7 +97,10 @@ def _dragged(page: Page, effort: Effort) -> Row:
     frames, costs = page.evaluate(DRAG, effort.secs(DRAG_SECS) * 1000)
     page.mouse.up()
     gaps = np.diff(frames)
-    note = f"longest {gaps.max():.0f} ms; drawing takes {percentile(costs, 50):.1f} ms, p99 {percentile(costs, 99):.1f}"
+    note = (
+        f"longest {gaps.max():.0f} ms; drawing takes {percentile(costs, 50):.1f} ms, p99 "
+        f"{percentile(costs, 99):.1f}"
+    )
     speed = 1000 * len(gaps) / (frames[-1] - frames[0])
     return Row(
         SUBJECT, "frames while dragging", speed, "frames/s", REACH_FRAMES, at_least=True, note=note
@@ -101,7 +108,7 @@ def _dragged(page: Page, effort: Effort) -> Row:
 
 
 def _long_run(folder: Path, steps: int) -> str:
-    """Train one run a little, for its columns and data; then write made-up records behind it, and compact them."""
+    """Train one run briefly, then write made-up records after it, and compact them."""
     with serving(folder) as running:
         run = running.create(optimizer={"kind": "adam"}, pace=None, max_steps=10_000_000)
         running.command(run, "step", count=1)

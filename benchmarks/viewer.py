@@ -1,7 +1,7 @@
-"""A viewer that costs almost nothing: raw sockets and just enough of the websocket protocol to follow a run.
+"""A viewer that costs almost nothing: raw sockets and a minimal websocket protocol.
 
-So that many can watch without taking the processor from the server that is being measured. Knows nothing of records
-but their header.
+Many of them can watch without taking processor time from the measured server. Knows nothing of
+records but their header.
 """
 
 import base64
@@ -16,12 +16,15 @@ from urllib.parse import urlsplit
 from livegrad.protocol import HEADER, MAGIC
 
 _BINARY = 2
-_MASKED_TEXT = struct.Struct("!BBI")  # with a mask of zeros: the payload stays as it is
+_MASKED_TEXT = struct.Struct("!BBI")  # with a mask of zeros, so that the payload stays unchanged
 
 
 @dataclass
 class Viewer:
-    """One attached viewer. `frames` and `steps` count what came, `skipped` what the server left out."""
+    """One attached viewer.
+
+    `frames` and `steps` count what arrived, `skipped` what the server left out.
+    """
 
     connection: socket.socket
     acknowledges: bool
@@ -31,7 +34,7 @@ class Viewer:
     _kept: bytes = b""
 
     def read(self) -> None:
-        """Take what is there, and acknowledge each frame of records at once."""
+        """Read what has arrived, and acknowledge each frame of records at once."""
         data = self.connection.recv(1 << 18)
         if not data:
             raise ConnectionError("the server closed the stream")
@@ -54,7 +57,7 @@ class Viewer:
 
 
 def _message_at(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """Return (kind, where its payload starts, where the next message starts), or None while it is incomplete."""
+    """Return (kind, payload's start, next message's start), or None if it is incomplete."""
     if len(data) < at + 2:
         return None
     length, start = data[at + 1], at + 2
@@ -72,8 +75,8 @@ def attach(url: str, run: str, acknowledges: bool) -> Viewer:
     key = base64.b64encode(os.urandom(16)).decode()
     path = f"/api/runs/{run}/stream{'?flow=ack' if acknowledges else ''}"
     connection.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\nUpgrade: websocket\r\nConnection: "
+        f"Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
     )
     head = b""
     while b"\r\n\r\n" not in head:
@@ -83,7 +86,7 @@ def attach(url: str, run: str, acknowledges: bool) -> Viewer:
 
 
 def watch(viewers: list[Viewer], seconds: float) -> float:
-    """Let the viewers read for so long; return how long it really was."""
+    """Let the viewers read for `seconds`; return the actual time."""
     begun = time.monotonic()
     with selectors.DefaultSelector() as selector:
         for viewer in viewers:
@@ -95,7 +98,10 @@ def watch(viewers: list[Viewer], seconds: float) -> float:
 
 
 def watch_run(url: str, run: str, count: int, acknowledges: bool, seconds: float) -> list[float]:
-    """Attach `count` viewers, let them read, and return the frames per second of each. For a process of its own."""
+    """Attach `count` viewers, let them read, and return the frames per second of each.
+
+    Call it in a separate process.
+    """
     viewers = [attach(url, run, acknowledges) for _ in range(count)]
     watch(viewers, 0.5)
     before = [viewer.frames for viewer in viewers]

@@ -1,4 +1,7 @@
-"""Print what livegrad depends on, one requirement a line, for an image layer of their own. Needs nothing installed."""
+"""Prints livegrad's dependencies, one per line, for an image layer of their own.
+
+Needs nothing installed.
+"""
 
 import sys
 import tomllib
@@ -6,7 +9,7 @@ from pathlib import Path
 
 
 def main(pyproject: str) -> None:
-    """Write the dependencies that the pyproject.toml names to stdout."""
+    """Write the dependencies in the file `pyproject` to stdout."""
     project = tomllib.loads(Path(pyproject).read_text())["project"]
     print("\n".join(project["dependencies"]))
 

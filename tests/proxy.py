@@ -1,7 +1,9 @@
-"""A real reverse proxy on loopback: serves what another server has below a path of its own, websockets too.
+"""A real reverse proxy on loopback.
 
-It knows nothing of what it passes on. Like nginx with `proxy_pass http://…/;` it takes the prefix off the path and
-leaves the Host as it came.
+Serves what another server has below a path of its own, websockets too.
+
+It knows nothing of what it passes on. Like nginx with `proxy_pass http://…/;` it takes the prefix
+off the path and leaves the Host as it came.
 """
 
 import contextlib
@@ -16,7 +18,10 @@ MAX_HEAD_BYTES = 64 * 1024
 
 @dataclass
 class Proxy:
-    """`url` ends with the prefix, and a slash. `strays`: request lines that asked for something beside it."""
+    """`url` ends with the prefix, and a slash.
+
+    `strays`: request lines that asked for something beside it.
+    """
 
     prefix: str
     listener: socket.socket
@@ -85,7 +90,10 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def proxying(prefix: str) -> Iterator[Proxy]:
-    """Serve below `prefix`, which begins and ends with a slash; set `upstream`, a port, before it is asked."""
+    """Serve below `prefix`, which begins and ends with a slash.
+
+    Set `upstream`, a port, before it is asked.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy = Proxy(prefix, listener)
         threading.Thread(target=proxy.accept, daemon=True).start()

@@ -1,10 +1,12 @@
-"""What can be known of docker/ where no engine runs: what goes in, who runs it, and that its own commands work."""
+"""What can be known of docker/ where no engine runs.
+
+What goes in, who runs it, and that its own commands work.
+"""
 
 import ast
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.running import free_port
 
 ROOT = Path(__file__).parents[1]
 TOKEN = "a-secret-for-the-test"
@@ -132,15 +136,10 @@ def test_no_secret_is_written_into_the_image() -> None:
             assert "TOKEN" not in rest
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def entrypoint(port: int, data: Path) -> list[str]:
-    """The image's own command line, with this machine's port and folder in place of the container's."""
+    """The image's own command line, with this machine's port and folder in place of the
+    container's.
+    """
     [text] = values(stages()[1], "ENTRYPOINT")
     program, *flags = exec_form(text)
     assert program == "livegrad"
@@ -182,7 +181,8 @@ def container(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 
 def is_healthy(port: int, token: str) -> bool:
-    # As a container has it whose engine is set up for a proxy: one that knows nothing of this server.
+    # As a container has it whose engine is set up for a proxy: one that knows nothing of this
+    # server.
     proxy = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "no_proxy": ""}
     own = environment(LIVEGRAD_TOKEN=token, **proxy)
     done = subprocess.run(health_check(port), env=own, capture_output=True)

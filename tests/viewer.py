@@ -1,4 +1,7 @@
-"""A viewer of a run: a plain websocket client that keeps everything it was sent. Reads frames by the contract alone."""
+"""A viewer of a run: a plain websocket client that keeps everything it was sent.
+
+Reads frames by the contract alone.
+"""
 
 import json
 import struct

@@ -1,4 +1,4 @@
-"""`python -m livegrad` is `livegrad`."""
+"""Runs livegrad as `python -m livegrad`."""
 
 import sys
 

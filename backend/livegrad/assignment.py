@@ -1,4 +1,7 @@
-"""What a trainer is told by whoever starts it. Plain values, so that they can cross to another process; no torch."""
+"""The task that a trainer is given.
+
+PURE: plain values that can be sent to another process; no torch.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +10,7 @@ from livegrad.protocol import Column
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a run's trainer connects, the run's own secret, and which of the run's trainers it is."""
+    """Where a run's trainer connects, its secret, and its epoch."""
 
     url: str
     secret: str
@@ -16,9 +19,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The record that a run goes on from: its step, its bytes, and the learning rate then in force.
+    """The record from which a run continues, and the learning rate then in force.
 
-    `is_own` tells a run that was interrupted, whose log has that record, from one that continues another run.
+    `is_own` is true for an interrupted run, whose log contains the record, and false for a run that
+    continues another run.
     """
 
     step: int
@@ -30,9 +34,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The whole task. `config` is RunConfig as JSON; `pace` is the pace in force, steps per second.
+    """A trainer's whole task.
 
-    `plays`: train at once, up to the step `goal` if there is one, as the trainer before it did.
+    `config` is RunConfig as JSON; `pace` is the pace in force, in steps per second.
+
+    If `plays`, it trains at once, up to the step `goal` if there is one, as the trainer before it
+    did.
     """
 
     address: Address

@@ -1,6 +1,6 @@
-"""Opens the dashboard in the user's browser, if that is one with windows. Never waits for it, and never fails.
+"""Opens the dashboard in the user's browser if it has windows. Never blocks and never fails.
 
-A browser of the console takes the terminal and, where there is a token, uses up the one-time link.
+A browser in the terminal would occupy it and, if there is a token, use up the one-time link.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ _CONSOLE = frozenset(
 
 
 def open_page(link: str) -> None:
-    """Open `link` in a graphical browser, from a thread of its own; do nothing where there is none."""
+    """Open `link` in a graphical browser, from a separate thread; do nothing if there is none."""
     threading.Thread(target=_open, args=(link,), daemon=True, name="browser").start()
 
 
 def _open(link: str) -> None:
     if not has_screen(os.environ, sys.platform):
         return
-    with contextlib.suppress(Exception):  # whatever it is, the link stands in the terminal
+    with contextlib.suppress(Exception):  # whatever goes wrong, the link is in the terminal
         browser = webbrowser.get()
         if is_graphical(browser):
             browser.open(link)
@@ -41,6 +41,6 @@ def has_screen(environment: Mapping[str, str], platform: str) -> bool:
 
 def is_graphical(browser: webbrowser.BaseBrowser) -> bool:
     """Return whether `browser` opens a window instead of taking the terminal."""
-    # GenericBrowser waits for its program to end, as only one of the console does; its subclass does not.
+    # GenericBrowser waits for its program to end, as terminal browsers do; its subclass does not.
     name = PurePath(str(getattr(browser, "name", "") or "")).name.lower()
     return type(browser) is not webbrowser.GenericBrowser and name not in _CONSOLE

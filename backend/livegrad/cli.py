@@ -1,4 +1,7 @@
-"""The command line: starts the dashboard. Imports little before it must, since each trainer imports this module too."""
+"""The command line, which starts the dashboard.
+
+It imports modules late, because each trainer imports this module too.
+"""
 
 import logging
 import socket
@@ -17,9 +20,10 @@ PORTS_TRIED = 50
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run livegrad; return the exit code.
+    """Run livegrad and return the exit code.
 
-    0: it was asked to end; 1: it ended by a fault of its own; 2: there is something that the operator must change.
+    0: it was asked to stop; 1: it ended because of a fault of its own; 2: the operator must change
+    something.
     """
     from livegrad import console
     from livegrad.signals import Ending
@@ -52,15 +56,16 @@ def _tell(text: str) -> None:
 
 
 def listen(settings: "Settings") -> socket.socket:
-    """Return a listening socket: the port asked for, or the first free one from the default on.
+    """Return a socket listening on the requested port, or on the first free default one.
 
-    Raises SettingsError for a port that was asked for and is busy, and for an address that is not this machine's.
+    Raises SettingsError for a requested port that is busy, and for an address that is not this
+    machine's.
     """
     tries = 1 if settings.port_was_asked_for else PORTS_TRIED
     for port in range(settings.port, settings.port + tries):
         try:
             listener = _bind(settings.host, port)
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host that cannot be a name
+        except (OSError, UnicodeError) as error:  # UnicodeError: an invalid host name
             if settings.port_was_asked_for or not _is_busy(error):
                 why = getattr(error, "strerror", None) or error
                 raise SettingsError(
@@ -86,7 +91,7 @@ def _bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     try:
-        if sys.platform != "win32":  # there, it would share a busy port instead of refusing it
+        if sys.platform != "win32":  # on Windows it would share a busy port instead of refusing it
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _notice_dead_peers(listener)
         listener.bind(address)
@@ -98,17 +103,20 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _notice_dead_peers(listener: socket.socket) -> None:
-    # A laptop that fell asleep says nothing: after two minutes its connection, and a viewer's place, are free again.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # its connections inherit it
+    # A laptop that falls asleep sends nothing. After two minutes its connection is closed, and its
+    # viewer's place is free again.
+    # accepted connections inherit it
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
             listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
 
 
 def serve(settings: "Settings", listener: socket.socket, ending: "Ending | None" = None) -> int:
-    """Serve until `ending` is asked for; return the exit code. Without it, signals are taken here.
+    """Serve until `ending` asks for the end; return the exit code.
 
-    The first line on stdout is the dashboard's URL, printed once it answers.
+    Without `ending`, signals are handled here. The first line on stdout is the dashboard's URL,
+    printed once the server answers.
     """
     if ending is None:
         from livegrad.signals import Ending
@@ -137,7 +145,7 @@ def _server(settings: "Settings", port: int) -> "Server":
     names = AllowedHosts(settings.host, settings.allow_host, port)
     token = settings.token.get_secret_value() if settings.token else None
     authenticator = Authenticator(token, names, port)
-    crash: list[Callable[[BaseException], None]] = []  # the server's, once there is one
+    crash: list[Callable[[BaseException], None]] = []  # the server's method, once the server exists
     app, stop_trainers = create_app(settings, authenticator, port, lambda error: crash[0](error))
 
     def announce() -> None:
@@ -151,18 +159,18 @@ def _server(settings: "Settings", port: int) -> "Server":
     config = uvicorn.Config(
         app,
         log_level="warning",
-        access_log=False,  # it would write one-time links down
+        access_log=False,  # the access log would contain one-time links
         http=HttpProtocol,
         ws=WebSocketProtocol,
-        ws_per_message_deflate=False,  # records are noise to it: 4 % saved at the price of a core
+        ws_per_message_deflate=False,  # records hardly compress: 4 % saved at the price of a core
         ws_max_size=limits.MESSAGE_BYTES,
-        ws_ping_interval=limits.PING_SECS,  # proxies cut what is silent
-        ws_ping_timeout=None,  # a suspended tab answers none for a while
+        ws_ping_interval=limits.PING_SECS,  # proxies close silent connections
+        ws_ping_timeout=None,  # a suspended tab does not answer for a while
         timeout_keep_alive=int(limits.KEEP_ALIVE_SECS),
         timeout_graceful_shutdown=2,
         server_header=False,
         lifespan="on",
-        # Said here, since uvicorn takes what is not said from variables that are meant for other programs.
+        # Set explicitly, since uvicorn otherwise reads variables that are meant for other programs.
         workers=1,
         forwarded_allow_ips=["127.0.0.1", "::1"],
     )

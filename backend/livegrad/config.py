@@ -1,4 +1,7 @@
-"""RunConfig: what defines a run, validated once, at the edge. Knows nothing about torch, the web or the log."""
+"""RunConfig, the definition of a run, and the commands. Both are validated once, where they enter.
+
+PURE; knows nothing about torch, the web or the log.
+"""
 
 from typing import Annotated, Literal, Self
 
@@ -15,7 +18,10 @@ LearningRate = Annotated[
         ge=0,
         le=1e6,
         allow_inf_nan=False,
-        description="Learning rate: how far an update goes. Too large and the loss grows without end.",
+        description=(
+            "Learning rate: the size of an update. If it is too large, the loss grows without "
+            "limit."
+        ),
     ),
 ]
 Pace = Annotated[
@@ -24,7 +30,7 @@ Pace = Annotated[
         ge=0.1,
         le=100_000,
         allow_inf_nan=False,
-        description="Steps per second asked for; null is as fast as it goes.",
+        description="Requested steps per second; null is full speed.",
     ),
 ]
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -73,7 +79,7 @@ class SgdConfig(_Closed):
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="How much of the new gradient momentum leaves out.",
+        description="The part of the new gradient that the momentum leaves out.",
     )
     weight_decay: _Decay = 0.0
     nesterov: bool = Field(
@@ -143,15 +149,18 @@ OptimizerConfig = Annotated[
 
 
 class RunConfig(_Closed):
-    """What defines a run. Every field has a default; the default is the default run."""
+    """The definition of a run. Every field has a default; together they define the default run."""
 
     name: str = Field(
-        "temperature", min_length=1, max_length=80, description="What the list of runs calls it."
+        "temperature",
+        min_length=1,
+        max_length=80,
+        description=("The run's name in the list of runs."),
     )
     dataset: DatasetName = Field("temperature", description="The points that the network learns.")
     hidden: int = Field(13, ge=1, le=64, description="Units in the hidden layer.")
     activation: ActivationName = Field(
-        "tanh", description="What a hidden unit does to its sum; none leaves a straight line."
+        "tanh", description="The function of a hidden unit; none makes the network linear."
     )
     named_layers: bool = Field(
         True, description="hidden_linear.weight … (an OrderedDict) or 0.weight … (numbered)."
@@ -165,13 +174,13 @@ class RunConfig(_Closed):
         description="For the initial weights, the validation points and the order of the batches.",
     )
     data_seed: Seed | None = Field(
-        None, description="For the order of the batches alone; null: the seed above."
+        None, description="For the order of the batches only; null means the seed above."
     )
     batch_size: int | None = Field(
         None, ge=1, le=10_000, description="Points per step; null is all training points."
     )
     max_steps: int = Field(
-        5000, ge=1, le=10_000_000, description="The run is finished after so many steps."
+        5000, ge=1, le=10_000_000, description="The run is finished after this many steps."
     )
     pace: Pace | None = 60
 
@@ -198,7 +207,7 @@ class Pause(_Closed):
 
 
 class Step(_Closed):
-    """Take exactly `count` steps, as fast as it goes, then pause."""
+    """Take exactly `count` steps at full speed, then pause."""
 
     kind: Literal["step"]
     count: int = Field(1, ge=1, le=10_000)

@@ -1,7 +1,9 @@
-"""The standard streams, made such that no line that the program prints can end it. Knows nothing of what is printed.
+"""Makes the standard streams safe: no printed line can end the program.
 
-A stream may be closed, absent (pythonw), a pipe that nobody reads any more, a full disk or a terminal that is gone.
-What cannot be written there is dropped.
+Knows nothing of what is printed.
+
+A stream may be closed, absent (pythonw), a pipe that nobody reads any more, on a full disk, or on a
+closed terminal. Text that cannot be written is dropped.
 """
 
 import contextlib
@@ -14,7 +16,7 @@ _DESCRIPTORS = (0, 1, 2)
 
 
 class _Dropping(io.RawIOBase):
-    """A raw stream that drops what the one below it refuses, so that no buffer above it ever fails."""
+    """A raw stream that never fails: it drops what the stream below it refuses."""
 
     def __init__(self, below: io.RawIOBase) -> None:
         self._below = below
@@ -41,7 +43,10 @@ class _Dropping(io.RawIOBase):
 
 
 def secure() -> None:
-    """Make the three standard streams safe to use. Call it once, first, in a program's own process."""
+    """Make the three standard streams safe to use.
+
+    Call this once, first, in a program's own process.
+    """
     _open_missing()
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115  # stays open
     sys.stdout = _secured(sys.stdout)
@@ -49,7 +54,7 @@ def secure() -> None:
 
 
 def _open_missing() -> None:
-    # Else the next file or socket that is opened gets the number, and whatever prints writes into it.
+    # Otherwise the next file or socket opened gets the number, and printed text would go into it.
     for descriptor in _DESCRIPTORS:
         try:
             os.fstat(descriptor)
@@ -69,9 +74,9 @@ def _secured(stream: TextIO | None) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")
     buffer = getattr(stream, "buffer", None)
-    raw = getattr(buffer, "raw", buffer)  # PYTHONUNBUFFERED leaves the buffer out
+    raw = getattr(buffer, "raw", buffer)  # PYTHONUNBUFFERED removes the buffer
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.RawIOBase):
-        return stream  # somebody else's, such as a test's or a notebook's: it looks after itself
+        return stream  # not ours, for example a test's or a notebook's
     with contextlib.suppress(OSError, ValueError):
         stream.flush()
     return io.TextIOWrapper(

@@ -1,4 +1,7 @@
-"""The built-in data sets: points, names, units. Plain numbers; knows nothing about torch or the web."""
+"""The built-in data sets: points, names, units.
+
+PURE: plain numbers; knows nothing about torch or the web.
+"""
 
 import math
 import random
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of a data set. The model is fed `scale` times what is shown."""
+    """One axis of a data set. The model is fed `scale` times the displayed value."""
 
     name: str
     unit: str
@@ -16,7 +19,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Points (x[i], y[i]) in the units of their axes, and how many of them are kept for validation."""
+    """Points (x[i], y[i]) in the units of their axes."""
 
     name: str
     title: str
@@ -28,7 +31,7 @@ class Dataset:
 
     @property
     def validation_size(self) -> int:
-        """Return how many points are held out: a fifth, rounded down, at least one."""
+        """Return the number of validation points: a fifth, rounded down, at least one."""
         return max(1, len(self.x) // 5)
 
     @property
@@ -38,13 +41,13 @@ class Dataset:
 
 
 def _temperature() -> Dataset:
-    # The thermometer of Stevens, Antiga, Viehmann: "Deep Learning with PyTorch", chapter 5.
+    # The thermometer in Stevens, Antiga, Viehmann: "Deep Learning with PyTorch", chapter 5.
     celsius = (0.5, 14.0, 15.0, 28.0, 11.0, 8.0, 3.0, -4.0, 6.0, 13.0, 21.0)
     readings = (35.7, 55.9, 58.2, 81.9, 56.3, 48.9, 33.9, 21.8, 48.4, 60.4, 68.4)
     return Dataset(
         "temperature",
         "Thermometer",
-        "Eleven readings of a thermometer without a label, t_u, each beside the true temperature t_c.",
+        "Eleven readings t_u of a thermometer without a label, each with the true temperature t_c.",
         Axis("t_u", "unlabelled", 0.1),
         Axis("t_c", "°C"),
         readings,
@@ -62,7 +65,7 @@ def _sine() -> Dataset:
     return Dataset(
         "sine",
         "Sine",
-        "Two waves of sin(2x) without noise: more bends than a line, few enough for a handful of units.",
+        "Two waves of sin(2x) without noise; a few hidden units can fit them.",
         Axis("x", "rad"),
         Axis("sin 2x", ""),
         x,
@@ -75,7 +78,7 @@ def _step() -> Dataset:
     return Dataset(
         "step",
         "Step",
-        "Minus one left of zero, plus one right of it: one unit with a large weight can do it.",
+        "−1 left of zero and +1 right of it; a single unit with a large weight can fit this.",
         Axis("x", ""),
         Axis("sign x", ""),
         x,
@@ -89,7 +92,7 @@ def _line() -> Dataset:
     return Dataset(
         "line",
         "Noisy line",
-        "y = 1.5 x − 0.5 with noise of standard deviation 0.3: a network that is too free fits the noise.",
+        "y = 1.5 x − 0.5 with noise of standard deviation 0.3; a large network fits the noise too.",
         Axis("x", ""),
         Axis("y", ""),
         x,
@@ -98,7 +101,8 @@ def _line() -> Dataset:
 
 
 def _normal(source: random.Random) -> float:
-    # Box and Muller's transform: only `random()` is promised to stay the same in every Python version.
+    # The Box–Muller transform: only `random()` is guaranteed to stay the same in every Python
+    # version.
     radius = math.sqrt(-2.0 * math.log(1.0 - source.random()))
     return radius * math.cos(2.0 * math.pi * source.random())
 

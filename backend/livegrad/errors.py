@@ -1,21 +1,23 @@
-"""Every error that livegrad raises on purpose. The class says whose fault it is; HTTP codes are `api`'s.
+"""Every error that livegrad raises on purpose.
+
+The class says who caused the error. Only `api` knows HTTP status codes.
 
 LivegradError
-├── RequestError        the client asked for something that cannot be
+├── RequestError        the client asked for something impossible
 │   ├── UnknownThing    no such run, parameter, step, series or data set
-│   ├── ThinnedOut      the step was recorded, and its detail has been let go since
-│   ├── Forbidden       it exists, but not now: the state, or a limit, is against it
-│   └── BadValue        a value that is not what was expected
-├── Abandoned           nobody waits any more for what is being made
-├── NotInstalled        an optional part that was not installed with livegrad
+│   ├── ThinnedOut      the step was recorded, but its record was thinned out
+│   ├── Forbidden       not possible now: the run's state or a limit forbids it
+│   └── BadValue        an invalid value
+├── Abandoned           nobody waits any more for the result
+├── NotInstalled        an optional part is not installed
 ├── ProtocolError       the other end of a websocket broke the wire format
-├── StaleEpoch          a trainer that was replaced tried to write
-├── TrainerError        the training process failed, or did not answer
-│   └── NotStarted      the surroundings kept a process from starting: none to be had, no memory, no executable
+├── StaleEpoch          a replaced trainer tried to write
+├── TrainerError        the training process failed or did not answer
+│   └── NotStarted      the system did not start a process: none available, no memory, no program
 ├── LogError            the run log cannot be opened, read or written
 │   ├── LogMoved        its files were moved, deleted or replaced while it was open
-│   ├── LogTaken        another livegrad writes to it now
-│   └── RunDamaged      what it has of one run cannot be read; of the others it can
+│   ├── LogTaken        another livegrad now writes to it
+│   └── RunDamaged      one run cannot be read; the others can
 └── SettingsError       the operator's flags or environment
 """
 
@@ -23,11 +25,11 @@ from collections.abc import Sequence
 
 
 class LivegradError(Exception):
-    """The root: its text is written for the person who reads it."""
+    """The root of all errors. The text is written for users."""
 
 
 class RequestError(LivegradError):
-    """The client's fault."""
+    """The client caused the error."""
 
 
 class UnknownThing(RequestError):
@@ -35,7 +37,10 @@ class UnknownThing(RequestError):
 
 
 class ThinnedOut(RequestError):
-    """The step was recorded, and its detail has been let go since. `nearest`: steps beside it that are kept."""
+    """The step was recorded, but its record was thinned out.
+
+    `nearest` lists the kept steps beside it.
+    """
 
     def __init__(self, step: int, nearest: Sequence[int]) -> None:
         self.nearest = list(nearest)
@@ -46,19 +51,19 @@ class ThinnedOut(RequestError):
 
 
 class Forbidden(RequestError):
-    """Not now: the run's state, or a limit, is against it."""
+    """Not possible now: the run's state or a limit forbids it."""
 
 
 class BadValue(RequestError):
-    """A value that is not what was expected."""
+    """An invalid value."""
 
 
 class Abandoned(LivegradError):
-    """Nobody waits any more for what is being made."""
+    """Nobody waits any more for the result."""
 
 
 class NotInstalled(LivegradError):
-    """An optional part that was not installed with livegrad."""
+    """An optional part is not installed."""
 
 
 class ProtocolError(LivegradError):
@@ -66,15 +71,15 @@ class ProtocolError(LivegradError):
 
 
 class StaleEpoch(LivegradError):
-    """A trainer that was replaced tried to write."""
+    """A replaced trainer tried to write."""
 
 
 class TrainerError(LivegradError):
-    """The training process failed, or did not answer."""
+    """The training process failed or did not answer."""
 
 
 class NotStarted(TrainerError):
-    """The surroundings kept a process from starting; nothing is wrong with what it was to do."""
+    """The system did not start a process; the task itself is not at fault."""
 
 
 class LogError(LivegradError):
@@ -86,12 +91,12 @@ class LogMoved(LogError):
 
 
 class LogTaken(LogError):
-    """Another livegrad writes to the run log now."""
+    """Another livegrad now writes to the run log."""
 
 
 class RunDamaged(LogError):
-    """What the run log has of one run cannot be read. Other runs are not touched by that."""
+    """One run cannot be read from the run log; other runs are not affected."""
 
 
 class SettingsError(LivegradError):
-    """The operator's flags or environment."""
+    """The operator's flags or environment are invalid."""

@@ -1,7 +1,7 @@
-"""The names by which this server may be called: the Host headers that are its own, and the origin of each.
+"""The server's own names: the allowed Host headers, and the origin of each. PURE.
 
-PURE; knows nothing of requests. A Host that is not in the table belongs to somebody else's name that points here (DNS
-rebinding); an Origin that is not the one of that Host belongs to somebody else's page.
+A Host that is not in the table is a foreign name that points here (DNS rebinding). An Origin that
+does not match its Host belongs to another site's page. Knows nothing of requests.
 """
 
 import re
@@ -22,7 +22,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address of this server, as browsers see it: behind a proxy, it is the proxy's."""
+    """One address of this server as browsers see it; behind a proxy it is the proxy's."""
 
     host: str
     port: int
@@ -30,12 +30,12 @@ class Address:
 
     @property
     def origin(self) -> str:
-        """Return the Origin header of its pages; browsers leave the scheme's own port out."""
+        """Return the Origin header of its pages; browsers leave out the scheme's default port."""
         return f"{self.scheme}://{self.host}{self._port()}"
 
     @property
     def hosts(self) -> set[str]:
-        """Return the Host headers that mean it."""
+        """Return the Host headers for this address."""
         return {f"{self.host}:{self.port}", f"{self.host}{self._port()}"}
 
     def _port(self) -> str:
@@ -43,7 +43,7 @@ class Address:
 
 
 def name(text: str, port: int, source: str = "--allow-host") -> Address:
-    """Read NAME, NAME:PORT, or https://NAME[:PORT] for a proxy in front; NAME alone is at `port`.
+    """Parse NAME, NAME:PORT, or https://NAME[:PORT] for a proxy in front; NAME alone is at `port`.
 
     Raises SettingsError, which names the flag or variable that the text came from: `source`.
     """
@@ -58,12 +58,12 @@ def name(text: str, port: int, source: str = "--allow-host") -> Address:
 
 
 def is_name(text: str) -> bool:
-    """Return whether --allow-host takes `text`."""
+    """Return whether `text` is a valid value of --allow-host."""
     return _NAME.fullmatch(text.lower()) is not None
 
 
 class AllowedHosts:
-    """The table of own names. `listening` is the address or name given as --host."""
+    """The table of the server's own names. `listening` is the address or name given as --host."""
 
     def __init__(self, listening: str, allowed: Iterable[str], port: int) -> None:
         names = [Address(host, port) for host in LOOPBACK]
@@ -76,10 +76,10 @@ class AllowedHosts:
                 self._origins.setdefault(host, set()).add(known.origin)
 
     def origins(self, host: str, reached_at: tuple[str, int | None] | None) -> set[str]:
-        """Return the origins of pages that came from `host`, a Host header; none when it is not ours.
+        """Return the origins of pages that came from `host`, a Host header; none if it is not ours.
 
-        `reached_at` is the address at which the connection came in. As a Host it is ours too: nobody can point an
-        address, as one can a name, at another machine.
+        `reached_at` is the address at which the connection arrived. It is allowed as a Host too,
+        because an address, unlike a name, cannot be pointed at another machine.
         """
         host = host.lower()
         found = self._origins.get(host)

@@ -1,11 +1,14 @@
-"""What the server and the processes that it starts tell each other, over plain pipes. PURE; no torch.
+"""The messages between the server and the processes that it starts, over plain pipes.
 
-A message is a little-endian u32, the number of bytes that follow, and a JSON object. Nothing is ever unpickled.
+PURE; no torch.
 
-    server → forkserver      Start, as often as it likes
-    server → spawned process Start, once
-    back                     Ready; then for each Start: Started or StartFailed; Ended
-    forked process           Report, to its forkserver, which passes it on inside Ended
+A message is a little-endian u32, the number of bytes that follow, and a JSON object. Nothing is
+unpickled.
+
+server → forkserver       Start, any number of times
+    server → spawned process  Start, once
+    back                      Ready; then for each Start: Started or StartFailed; Ended
+    forked process            Report to its forkserver, which passes it on inside Ended
 """
 
 import json
@@ -24,13 +27,13 @@ LENGTH = struct.Struct("<I")
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 MAX_ERROR_LETTERS = 1000
 
-FAILED = 1  # exit code: the training code raised, or what it imports did
-TROUBLE = 75  # exit code: the surroundings kept it from going on; EX_TEMPFAIL of sysexits.h
+FAILED = 1  # exit code: the training code, or an import that it needs, raised an error
+TROUBLE = 75  # exit code: the system prevented the work; EX_TEMPFAIL of sysexits.h
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Call `function`, "module:name". `arguments` is what `pack` makes of them; the answer is bytes."""
+    """Call `function`, "module:name". `arguments` is the result of `pack`; the answer is bytes."""
 
     function: str
     arguments: str
@@ -41,7 +44,7 @@ Task = Assignment | Call
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Do `task` in a process of its own. `number` names it in every answer."""
+    """Do `task` in a separate process. `number` identifies it in every answer."""
 
     number: int
     task: Task
@@ -50,9 +53,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Torch is loaded, or `failure` says why not. `can_fork`: a process forked from this one can train.
+    """Torch is loaded, or `failure` says why not.
 
-    `is_trouble`: the surroundings kept torch from being loaded, and it may be loaded another time.
+    `can_fork`: a process forked from this one can train. `is_trouble`: the system prevented torch
+    from being loaded, and another attempt may succeed.
     """
 
     failure: str | None = None
@@ -63,7 +67,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The task's process is there."""
+    """The task's process has started."""
 
     number: int
     pid: int
@@ -72,7 +76,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StartFailed:
-    """The operating system gave no process for the task; `error` is its word."""
+    """The operating system did not start a process for the task; `error` is its message."""
 
     number: int
     error: str
@@ -81,7 +85,7 @@ class StartFailed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A process's last words: what it failed by, or what its call returned."""
+    """A process's report: its error, or the result of its call."""
 
     error: str = ""
     result: bytes = b""
@@ -108,17 +112,19 @@ _MESSAGES: TypeAdapter[Message] = TypeAdapter(
 
 
 def encode(message: Message) -> bytes:
-    """Return the bytes of a message, its length before it."""
+    """Return the bytes of a message, preceded by its length."""
     body = _MESSAGES.dump_json(message)
     return LENGTH.pack(len(body)) + body
 
 
 def decode(body: bytes | bytearray) -> Message:
-    """Return the message of a body. Raises ProtocolError."""
+    """Return the message in a body. Raises ProtocolError."""
     try:
         return _MESSAGES.validate_json(bytes(body))
     except ValidationError as error:
-        raise ProtocolError(f"a process of livegrad's own sent no message: {error}") from error
+        raise ProtocolError(
+            f"a process of livegrad's own sent an invalid message: {error}"
+        ) from error
 
 
 def body_length(head: bytes | bytearray) -> int:
@@ -132,13 +138,13 @@ def body_length(head: bytes | bytearray) -> int:
 
 
 class Decoder:
-    """Finds messages in a stream of bytes that arrive in pieces of any size."""
+    """Splits a stream of bytes, which arrive in pieces of any size, into messages."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()  # what has come of a message that is not whole yet
+        self._buffer = bytearray()  # the received part of an incomplete message
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Take a piece; return each message that it makes whole. Raises ProtocolError."""
+        """Take a piece; yield each message that it completes. Raises ProtocolError."""
         self._buffer += data
         while len(self._buffer) >= LENGTH.size:
             end = LENGTH.size + body_length(self._buffer)
@@ -150,12 +156,12 @@ class Decoder:
 
 
 def pack(arguments: tuple[Any, ...]) -> str:
-    """Return a call's arguments as JSON; bytes among them become {"$base64": text}. Raises TypeError."""
+    """Return a call's arguments as JSON; bytes become {"$base64": text}. Raises TypeError."""
     return json.dumps(arguments, default=_packed)
 
 
 def unpack(text: str) -> list[Any]:
-    """Return what `pack` was given; tuples come back as lists."""
+    """Return the arguments that `pack` was given; tuples come back as lists."""
     found: list[Any] = json.loads(text, object_hook=_unpacked)
     return found
 
@@ -171,5 +177,5 @@ def _unpacked(found: dict[str, Any]) -> Any:
 
 
 def in_words(error: BaseException) -> str:
-    """Return an error's type and message, for whoever reads a run's reason."""
+    """Return an error's type and message, for use in a run's reason."""
     return f"{type(error).__name__}: {error}"[:MAX_ERROR_LETTERS].removesuffix(": ")

@@ -1,8 +1,11 @@
-"""The wire format's one home: columns, records and frames <-> bytes. PURE; knows nothing of sockets or torch.
+"""Defines the wire format: columns, records and frames, and their bytes.
 
-A frame is a 32-byte little-endian header and `count` records, each a row of float32 that the columns describe:
+PURE; knows nothing of sockets or torch.
 
-     0  u16 magic 0x474C ("LG")   2  u8 version   3  u8 kind (1 records, 2 phase)
+A frame is a 32-byte little-endian header and `count` records. Each record is a row of float32,
+which the columns describe:
+
+0  u16 magic 0x474C ("LG")   2  u8 version   3  u8 kind (1 records, 2 phase)
      4  u32 count                 8  u64 first step
     16  u32 epoch                20  u32 skipped
     24  f64 unix time in seconds at which the trainer finished the last record
@@ -23,15 +26,16 @@ RECORDS = 1
 PHASE = 2
 FLOAT_BYTES = 4
 SCALARS = ("loss", "validation_loss", "lr")
-# A `.grad` that is None fills its column with this quiet NaN. Arithmetic makes other NaNs, so the
-# record itself tells None from a gradient that became NaN.
+# A `.grad` that is None fills its column with this quiet NaN. Arithmetic produces other NaNs, so
+# the record itself tells None from a gradient that became NaN.
 NO_GRADIENT_BITS = 0x7FC0_6E6F
 _NO_GRADIENT = struct.pack("<I", NO_GRADIENT_BITS)
 
 MAX_VIEWER_MESSAGE_BYTES = 4096
 MAX_TRAINER_MESSAGE_BYTES = 4 * 1024 * 1024
 
-END_OF_TIME = 253_402_300_800.0  # unix seconds: the year 10000, which no calendar here knows
+# unix seconds: the year 10000, which Python's datetime cannot represent
+END_OF_TIME = 253_402_300_800.0
 
 Role = Literal["scalar", "parameter", "gradient", "state"]
 GradState = Literal["none", "fresh", "stale"]
@@ -39,7 +43,10 @@ GradState = Literal["none", "fresh", "stale"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Where something stands in a record; `offset` counts floats. `shape` is () for one number."""
+    """The position of a tensor in a record.
+
+    `offset` counts floats; `shape` is () for one number.
+    """
 
     role: Role
     name: str
@@ -49,14 +56,14 @@ class Column:
 
     @property
     def size(self) -> int:
-        """Return how many floats it takes."""
+        """Return the number of floats."""
         size = 1
         for length in self.shape:
             size *= length
         return size
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the `hello` message carries it."""
+        """Return the column as in the `hello` message."""
         plain: dict[str, Any] = {
             "role": self.role,
             "name": self.name,
@@ -68,7 +75,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A number that the optimizer keeps for each parameter, such as exp_avg. Shaped like it, or a single one."""
+    """A tensor that the optimizer keeps for each parameter, such as exp_avg.
+
+    It has the parameter's shape, or is a single number.
+    """
 
     name: str
     is_scalar: bool
@@ -77,7 +87,10 @@ class Slot:
 def columns_of(
     parameters: Iterable[tuple[str, tuple[int, ...]]], slots: Sequence[Slot]
 ) -> tuple[Column, ...]:
-    """Lay out a record: scalars, then parameters, gradients and optimizer state, in named_parameters() order."""
+    """Return a record's columns: scalars, then parameters, gradients and optimizer state.
+
+    Parameters and gradients are in named_parameters() order.
+    """
     named = list(parameters)
     wanted: list[tuple[Role, str, tuple[int, ...], str | None]] = [
         ("scalar", name, (), None) for name in SCALARS
@@ -103,7 +116,7 @@ def record_bytes(columns: Sequence[Column]) -> int:
 
 
 def grad_states_of(step: int, record: bytes, columns: Sequence[Column]) -> list[GradState]:
-    """Return the state of each parameter's `.grad` in the record of `step`, which ends an iteration.
+    """Return the state of each parameter's `.grad` in the record of `step`.
 
     After `optimizer.step()` a `.grad` is either None or that of the iteration's own `backward()`,
     never stale. Records that were logged before NO_GRADIENT_BITS existed carry another NaN; only
@@ -117,14 +130,14 @@ def grad_states_of(step: int, record: bytes, columns: Sequence[Column]) -> list[
 
 
 def columns_from_json(plain: object) -> tuple[Column, ...]:
-    """Read back what `Column.as_json` wrote. Raises ProtocolError."""
+    """Return the columns that `Column.as_json` wrote. Raises ProtocolError."""
     if not isinstance(plain, list):
         raise ProtocolError(f"expected a list of columns, received {type(plain).__name__}")
     return tuple(_column(item) for item in plain)
 
 
 def check_layout(columns: Sequence[Column]) -> None:
-    """Check that columns begin with the scalars and follow one another, each parameter with a gradient like it.
+    """Check the order of columns: scalars first, contiguous, a gradient for each parameter.
 
     Raises ProtocolError.
     """
@@ -153,8 +166,9 @@ def _check_parameters(columns: Sequence[Column]) -> None:
     )
     if parameters != gradients or not parameters:
         raise ProtocolError(
-            "expected parameters, and a gradient of the same name and shape for each, in the same order; "
-            f"received parameters {parameters!r:.100} and gradients {gradients!r:.100}"
+            "expected parameters, and a gradient of the same name and shape for each, in the "
+            f"same order; received parameters {parameters!r:.100} and gradients "
+            f"{gradients!r:.100}"
         )
     owners = dict(parameters)
     for column in columns:
@@ -198,20 +212,20 @@ class Frame:
 
     @property
     def last(self) -> int:
-        """Return the step of its last record."""
+        """Return the step of the last record."""
         return self.first + self.count - 1
 
     @property
     def record_bytes(self) -> int:
-        """Return the length of one of its records."""
+        """Return the length of one record in bytes."""
         return len(self.payload) // self.count
 
     def newest(self) -> "Frame":
-        """Return its last record as a frame of its own."""
+        """Return the last record as a separate frame."""
         return self.since(self.last)
 
     def since(self, step: int) -> "Frame":
-        """Return what it holds from `step` on; `step` must not lie behind its last record."""
+        """Return the part from `step` on; `step` must not be after the last record."""
         if step <= self.first:
             return self
         drop = step - self.first
@@ -219,7 +233,7 @@ class Frame:
         return Frame(self.kind, self.count - drop, step, self.epoch, 0, self.time, payload)
 
     def until(self, step: int) -> "Frame":
-        """Return what it holds up to and with `step`, which must not lie before its first record."""
+        """Return the part up to `step`, included; `step` must not be before the first record."""
         if step >= self.last:
             return self
         keep = step - self.first + 1
@@ -236,11 +250,13 @@ def encode(frame: Frame) -> bytes:
 
 
 def decode(data: bytes, record_length: int | None = None) -> Frame:
-    """Return the frame in `data`; with `record_length`, in bytes, the payload's length is checked against it.
+    """Return the frame in `data`.
+
+    With `record_length`, in bytes, the payload's length is checked against it.
 
     Raises:
-        ProtocolError: a header that is too short, of another magic, version or kind, no records, no finite time,
-            or a payload whose length is not count × record_bytes.
+        ProtocolError: the header is too short, or has another magic, version or kind, no records
+            or no finite time; or the payload's length is not count × record_bytes.
     """
     if len(data) < HEADER.size:
         raise ProtocolError(
@@ -249,7 +265,8 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
     magic, version, kind, count, first, epoch, skipped, time = HEADER.unpack_from(data)
     if magic != MAGIC or version != VERSION:
         raise ProtocolError(
-            f"expected magic {MAGIC:#06x} version {VERSION}, received {magic:#06x} version {version}"
+            f"expected magic {MAGIC:#06x} version {VERSION}, received {magic:#06x} version "
+            f"{version}"
         )
     if kind not in (RECORDS, PHASE):
         raise ProtocolError(
@@ -257,7 +274,8 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
         )
     if count == 0 or (kind == PHASE and count != 1):
         raise ProtocolError(
-            f"expected {'one picture' if kind == PHASE else 'at least one record'}, received {count}"
+            f"expected {'one picture' if kind == PHASE else 'at least one record'}, received "
+            f"{count}"
         )
     length = len(data) - HEADER.size
     if (
@@ -273,7 +291,7 @@ def decode(data: bytes, record_length: int | None = None) -> Frame:
 
 
 def join(frames: Sequence[Frame], skipped: int = 0) -> Frame:
-    """Return consecutive record frames of one epoch as one, with `skipped` steps said to be missing before it."""
+    """Join consecutive record frames of one epoch; the result reports `skipped` steps."""
     first = frames[0]
     if len(frames) == 1:
         if skipped == first.skipped:
@@ -293,7 +311,7 @@ def join(frames: Sequence[Frame], skipped: int = 0) -> Frame:
 
 
 def plain_number(value: float) -> float | str:
-    """Return `value` as JSON can carry it: NaN and infinities become the texts "nan", "inf" and "-inf"."""
+    """Return `value` for JSON, with NaN and infinities as "nan", "inf" and "-inf"."""
     if value != value:
         return "nan"
     if value in (float("inf"), float("-inf")):
@@ -302,7 +320,7 @@ def plain_number(value: float) -> float | str:
 
 
 def plain_numbers(values: Any) -> Any:
-    """Return nested lists of floats with each number as `plain_number` writes it."""
+    """Return nested lists of floats with each number converted by `plain_number`."""
     if isinstance(values, list):
         return [plain_numbers(value) for value in values]
     return plain_number(values) if isinstance(values, float) else values

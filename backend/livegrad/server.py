@@ -1,4 +1,7 @@
-"""The running server: uvicorn, with livegrad's own way to begin and to end. Knows nothing of what is served."""
+"""The running server: uvicorn with livegrad's own start and shutdown.
+
+Knows nothing of what is served.
+"""
 
 import os
 import socket
@@ -10,15 +13,15 @@ from contextlib import contextmanager
 
 import uvicorn
 
-SHUTDOWN_SECS = 60.0  # torch may still be loading, on a busy machine
+SHUTDOWN_SECS = 60.0  # torch may still be loading on a busy machine
 _ADVICE = (
-    "livegrad: ended by the error above, a fault of livegrad's own. What was logged is kept: "
-    "start it again, and report those lines."
+    "livegrad: stopped because of the error above, which is a bug in livegrad. Everything "
+    "that was logged is kept: start livegrad again, and report those lines."
 )
 
 
 class Server(uvicorn.Server):
-    """Serves until it is asked to end, or crashes. `exit_code` says which, once it has ended.
+    """Serves until it is asked to end, or crashes. `exit_code` tells which, once it has ended.
 
     `announce` is called once it answers; `stop_trainers` before connections are closed.
     """
@@ -35,19 +38,25 @@ class Server(uvicorn.Server):
         self._stop_trainers = stop_trainers
 
     def end(self) -> None:
-        """Ask it to end in good order; asked again, it waits for no connection. For signal handlers."""
+        """Shut down in order; if called again, without waiting for connections.
+
+        Safe to call in signal handlers.
+        """
         self.force_exit = self.should_exit
         self.should_exit = True
 
     def crash(self, error: BaseException) -> None:
-        """End it because of `error`, told on stderr; the exit code is 1. From the event loop's thread."""
+        """Shut down because of `error`, with a message on stderr and exit code 1.
+
+        Call it in the event loop's thread.
+        """
         traceback.print_exception(error)
         print(_ADVICE, file=sys.stderr, flush=True)
         self.exit_code = 1
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer, and say so."""
+        """Start to answer, and announce it."""
         await super().startup(sockets)
         if not self.should_exit:
             self._announce()
@@ -58,12 +67,12 @@ class Server(uvicorn.Server):
         limit.daemon = True
         limit.start()
         try:
-            # once their connections are closed, they can only be killed
+            # once their connections are closed, trainers can only be killed
             await self._stop_trainers()
         except Exception as error:
             self.crash(error)
         await super().shutdown(sockets)
-        if self.force_exit:  # then uvicorn leaves it out, and the log and processes would stay open
+        if self.force_exit:  # uvicorn skips it then, and the log and processes would stay open
             await self.lifespan.shutdown()
         if self.lifespan.should_exit:  # it failed, and has printed why
             self.exit_code = 1
@@ -77,7 +86,7 @@ class Server(uvicorn.Server):
 
 def _give_up() -> None:
     print(
-        f"livegrad: not ended within {SHUTDOWN_SECS:.0f} s; ended by force",
+        f"livegrad: shutdown took longer than {SHUTDOWN_SECS:.0f} s; ended by force",
         file=sys.stderr,
         flush=True,
     )

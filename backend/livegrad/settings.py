@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read flags and variables alone. Blank variables and service addresses count as unset."""
+        """Read flags and variables only. Blank variables and service addresses count as unset."""
         given = {
             field: text.strip()
             for field, text in env_settings().items()
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
 
     @property
     def port_was_asked_for(self) -> bool:
-        """Return whether the port was given, and may not be replaced by a free one."""
+        """Return whether the port was given explicitly; then no free one replaces it."""
         return "port" in self.model_fields_set
 
 
@@ -148,12 +148,15 @@ def is_loopback(host: str) -> bool:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line's parser; what is not given is None."""
+    """Return the command line's parser. Flags that are not given are None."""
     root = argparse.ArgumentParser(
         prog="livegrad",
         description="Watch a real PyTorch training loop from the inside, live.",
-        epilog="Every flag has an environment variable: --port is LIVEGRAD_PORT, --no-browser LIVEGRAD_NO_BROWSER. "
-        "LIVEGRAD_START_METHOD=spawn starts training processes anew instead of forking them.",
+        epilog=(
+            "Every flag has an environment variable: --port is LIVEGRAD_PORT, --no-browser "
+            "LIVEGRAD_NO_BROWSER. LIVEGRAD_START_METHOD=spawn starts training processes as new "
+            "interpreters instead of forking them."
+        ),
     )
     root.add_argument(
         "command",
@@ -169,30 +172,37 @@ def parser() -> argparse.ArgumentParser:
         "--no-browser", action="store_true", default=None, help="do not open the browser"
     )
     root.add_argument(
-        "--token", metavar="TEXT", help="ask every client for it; needed beyond loopback"
+        "--token",
+        metavar="TEXT",
+        help=("token that every client must send; required beyond loopback"),
     )
     root.add_argument(
         "--allow-host",
         action="append",
         metavar="NAME",
-        help="a further name by which clients may call this server: NAME (at its port), NAME:PORT, or "
-        "https://NAME of a proxy in front of it",
+        help=(
+            "a further name by which clients may call this server: NAME (at its port), NAME:PORT, "
+            "or https://NAME of a proxy in front of it"
+        ),
     )
-    root.add_argument("--max-runs", help=f"runs at once ({MAX_RUNS})")
+    root.add_argument("--max-runs", help=f"how many runs may train at once ({MAX_RUNS})")
     root.add_argument(
         "--keep",
         metavar="SIZE",
-        help="room for the run log, as 500MB or 2GiB; beyond it the oldest steps are thinned out (4GB)",
+        help=(
+            "size limit of the run log, such as 500MB or 2GiB; beyond it the oldest steps are "
+            "thinned out (4GB)"
+        ),
     )
     root.add_argument("--version", action="version", version=f"livegrad {__version__}")
     return root
 
 
 def read(arguments: Sequence[str]) -> Settings:
-    """Return the settings that the command line and the environment ask for.
+    """Return the settings from the command line and the environment.
 
     Raises:
-        SettingsError: a value is not what was expected. The text names its flag or variable.
+        SettingsError: a value is invalid. The text names its flag or variable.
     """
     given = vars(parser().parse_args(arguments))
     flags = {flag: given[flag] for flag in Settings.model_fields if given[flag] is not None}
@@ -207,7 +217,7 @@ def read(arguments: Sequence[str]) -> Settings:
 
 
 def notices() -> list[str]:
-    """Return what the operator should know of variables that are ignored."""
+    """Return messages for the operator about variables that are ignored."""
     return [
         f"{variable}={text.strip()} is ignored: it is what Kubernetes sets for a service"
         for variable in (f"LIVEGRAD_{field.upper()}" for field in Settings.model_fields)
@@ -244,9 +254,9 @@ def _check_token(settings: Settings, flags: dict[str, Any]) -> None:
 
 
 def _default_folder() -> Path:
-    import platformdirs  # here, so that --data costs nothing for it
+    import platformdirs  # imported here, so that it is not loaded when --data is given
 
-    # Without a home, it would be a folder called "~" in the working folder, or one at the root.
+    # Without a home, the folder would be named "~" in the working folder, or be at the root.
     try:
         folder = Path(platformdirs.user_data_dir("livegrad", appauthor=False))
     except (OSError, RuntimeError, KeyError):
@@ -254,6 +264,7 @@ def _default_folder() -> Path:
     has_place = bool(os.environ.get("XDG_DATA_HOME")) or os.environ.get("HOME") != ""
     if not folder.is_absolute() or not has_place:
         raise SettingsError(
-            "you have no home folder (HOME is not set), so there is no place for the run log: name one with --data"
+            "you have no home folder (HOME is not set), so there is no place for the run log: "
+            "name one with --data"
         )
     return folder

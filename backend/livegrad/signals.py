@@ -1,4 +1,7 @@
-"""What asks the program to end: Ctrl-C, SIGTERM, a closed terminal. Knows nothing of what is to end."""
+"""Handles the signals that ask the program to end: Ctrl-C, SIGTERM, a closed terminal.
+
+Knows nothing of what ends.
+"""
 
 import atexit
 import signal
@@ -9,10 +12,10 @@ from types import FrameType
 
 
 class Ending:
-    """Takes the signals of one program, from its first line to its last.
+    """Handles the program's signals from its first line to its last.
 
-    `asked`: how many have come. `take`: called for each one, from then on that there is something to end in good
-    order; before, a signal raises KeyboardInterrupt.
+    `asked` is the number of signals received. `take` is called for each one once it is set; before
+    that, a signal raises KeyboardInterrupt.
     """
 
     def __init__(self) -> None:
@@ -20,7 +23,7 @@ class Ending:
         self.take: Callable[[], None] | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Note a signal, and pass it on."""
+        """Count a signal and pass it on."""
         self.asked += 1
         if self.take is None:
             raise KeyboardInterrupt
@@ -28,7 +31,10 @@ class Ending:
 
     @contextmanager
     def handling(self) -> Iterator[None]:
-        """Take the signals; afterwards they are again whose they were, until the interpreter itself ends."""
+        """Handle the signals in the body, then restore the former handlers.
+
+        Signals are ignored while the interpreter exits.
+        """
         before = {number: signal.signal(number, self) for number in _ending_signals()}
         try:
             yield
@@ -41,12 +47,12 @@ class Ending:
 def _ending_signals() -> list[signal.Signals]:
     if sys.platform == "win32":
         return [signal.SIGINT, signal.SIGTERM, signal.SIGBREAK]
-    # nohup has SIGHUP ignored, and means it.
+    # nohup ignores SIGHUP on purpose.
     hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
     return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
 def _ignore() -> None:
-    # One more Ctrl-C while the interpreter clears up would leave a traceback, and an exit code of its own.
+    # Another Ctrl-C while the interpreter exits would print a traceback and change the exit code.
     for number in _ending_signals():
         signal.signal(number, signal.SIG_IGN)

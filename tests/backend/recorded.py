@@ -1,4 +1,7 @@
-"""Records made up for tests of the run log: any number of steps, without training. Knows nothing of torch."""
+"""Records made up for tests of the run log: any number of steps, without training.
+
+Knows nothing of torch.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +23,10 @@ Rows = NDArray[np.float32]
 
 
 def records(count: int, seed: int = 0) -> Rows:
-    """Return `count` records that change as training does: little from step to step. Record 0 has no gradient."""
+    """Return `count` records that change as training does: little from step to step.
+
+    Record 0 has no gradient.
+    """
     random = np.random.default_rng(seed)
     rows = np.cumsum(random.normal(scale=1e-3, size=(count, FLOATS)), axis=0).astype(
         np.float32
@@ -48,7 +54,10 @@ def begin(log: RunLog, run: str, parent: str | None = None, step: int | None = N
 def write(
     log: RunLog, run: str, rows: Rows, first: int = 0, at_once: int = 80, time: float = 1.0
 ) -> None:
-    """Append the rows in frames of `at_once`, as a trainer at full speed does; compact what is complete."""
+    """Append the rows in frames of `at_once`, as a trainer at full speed does.
+
+    Compact what is complete.
+    """
     for low in range(0, len(rows), at_once):
         log.apply(
             [Append.frames(run, 1, frame(rows[low : low + at_once], first + low, 1, time + low))]

@@ -17,7 +17,7 @@ def test_one_quick_subject_gives_a_table_and_json(
     file = tmp_path / "figures.json"
     assert main(["--quick", "--only", "page", "--json", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| what | measured | reach | verdict | note |"
+    assert lines[0] == "| what | measured | target | verdict | note |"
     assert lines[2].startswith("| bytes that the page loads | ")
     report = json.loads(file.read_text(encoding="utf-8"))
     assert {"at", "cores", "python", "torch", "load_before", "load_after"} <= set(report["machine"])
@@ -58,9 +58,7 @@ def test_a_ratio_is_the_median_over_pairs_so_that_one_slow_moment_does_not_count
     assert median_ratio([(1.1, 1.0), (2.2, 2.0), (9.0, 1.0)]) == pytest.approx(1.1)
 
 
-def test_a_step_is_new_by_another_trainer_or_over_another_connection_behind_what_that_begins_with() -> (
-    None
-):
+def test_a_step_is_new_from_another_trainer_or_behind_what_a_connection_begins_with() -> None:
     before, late = Sight(1.0, connection=1, epoch=1), Sight(2.0, connection=1, epoch=1)
     kept, new = Sight(3.0, connection=2, epoch=1), Sight(4.0, connection=2, epoch=1)
     assert first_new([late, kept, new], before) is new

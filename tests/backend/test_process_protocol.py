@@ -1,4 +1,7 @@
-"""What crosses a pipe comes out as it went in, in pieces of any size; anything else is refused."""
+"""What crosses a pipe comes out as it went in, in pieces of any size; anything else is refused.
+
+Covers process_protocol.py and assignment.py.
+"""
 
 import math
 import struct

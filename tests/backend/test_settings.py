@@ -83,12 +83,12 @@ def test_a_variable_may_keep_the_browser_shut(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "No", "off", " 0 ", "  "])
-def test_a_variable_that_says_no_does_not(value: str) -> None:
+def test_a_variable_that_says_no_lets_the_browser_open(value: str) -> None:
     assert not read([], {"LIVEGRAD_NO_BROWSER": value}).no_browser
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "", "80.5", "8_0", "٨٠", "0x50"])
-def test_what_is_no_port_is_refused(port: str) -> None:
+def test_an_invalid_port_is_refused(port: str) -> None:
     with pytest.raises(SettingsError, match="whole number from 0 to 65535"):
         read(["--port", port], {})
 
@@ -176,7 +176,7 @@ def test_the_data_folder_is_absolute_wherever_the_program_goes(
         ("10KB", "at least 1MB"),
     ],
 )
-def test_a_budget_that_is_none_is_refused_in_words(size: str, words: str) -> None:
+def test_an_invalid_budget_is_refused_with_a_reason(size: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         read([f"--keep={size}"], {})
     with pytest.raises(SettingsError, match=words):

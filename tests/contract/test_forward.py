@@ -1,7 +1,7 @@
 """What PyTorch computes, for the page's own forward pass to be compared with.
 
-Knows nothing about JavaScript: it writes `forward.json`, which `tests/frontend/forward.test.js` reads.
-Run it as a program to write the file anew; as a test it holds the file to PyTorch.
+Knows nothing about JavaScript: it writes `forward.json`, which `tests/frontend/forward.test.js`
+reads. Run it as a program to write the file anew; as a test it holds the file to PyTorch.
 """
 
 import json
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 CONTRACT = Path(__file__).with_name("forward.json")
-# float32 has a relative precision of 6e-8; other machines' kernels round the last bits their own way.
+# float32 has a relative precision of 6e-8; other machines' kernels round the last bits their own
+# way.
 TOLERANCE = 1e-6
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {

@@ -1,7 +1,8 @@
 """What the server puts on the wire, for the page's own decoder to read.
 
-Knows nothing about JavaScript: it writes `frames.json`, which `tests/frontend/protocol.test.js` reads.
-Run it as a program to write the file anew; as a test it holds the file to the server's encoder.
+Knows nothing about JavaScript: it writes `frames.json`, which `tests/frontend/protocol.test.js`
+reads. Run it as a program to write the file anew; as a test it holds the file to the server's
+encoder.
 """
 
 import base64
@@ -32,7 +33,10 @@ def columns() -> tuple[Column, ...]:
 
 
 def frames() -> list[tuple[Frame, list[float]]]:
-    """Frames of each kind, with the numbers in them: every one a float32 that a decimal writes exactly."""
+    """Frames of each kind, with the numbers in them.
+
+    Every one a float32 that a decimal writes exactly.
+    """
     width = protocol.record_bytes(columns()) // protocol.FLOAT_BYTES
     one = [float(i) / 8 for i in range(width)]
     two = one + [-float(i) / 4 for i in range(width)]

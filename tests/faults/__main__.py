@@ -1,4 +1,7 @@
-"""Run a fault schedule against a real server: `python -m tests.faults --seed 7`; exits 1 on a violation."""
+"""Run a fault schedule against a real server.
+
+`python -m tests.faults --seed 7`; exits 1 on a violation.
+"""
 
 import argparse
 import sys
@@ -33,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     names = [name for name in chosen.only or KINDS if name not in chosen.without]
     with tempfile.TemporaryDirectory(prefix="livegrad-faults-") as folder:
-        ledger = run(chosen.seed, chosen.faults, chosen.minutes, Path(folder), names)
-    print(ledger.table())
-    return 1 if ledger.violations else 0
+        report = run(chosen.seed, chosen.faults, chosen.minutes, Path(folder), names)
+    print(report.table())
+    return 1 if report.violations else 0
 
 
 if __name__ == "__main__":

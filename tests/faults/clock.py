@@ -1,4 +1,7 @@
-"""A wall clock that can be set, for one server and its trainers: a small library that is loaded before libc."""
+"""A wall clock that can be set, for one server and its trainers.
+
+A small library that is loaded before libc.
+"""
 
 import struct
 import subprocess
@@ -9,7 +12,10 @@ _OFFSET = struct.Struct("=d")
 
 
 class Clock:
-    """Build the library in `folder`; needs a C compiler. Raises FileNotFoundError or CalledProcessError."""
+    """Build the library in `folder`; needs a C compiler.
+
+    Raises FileNotFoundError or CalledProcessError.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._file, self._library = folder / "clock", folder / "clock.so"

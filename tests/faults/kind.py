@@ -1,12 +1,15 @@
-"""The list of kinds of fault: a name, one line that says what it is, how often it comes, and what does it."""
+"""The list of kinds of fault.
+
+A name, one line that says what it is, how often it comes, and what does it.
+"""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults.world import World
+from tests.faults.system import System
 
-Act = Callable[[World, random.Random], None]
+Act = Callable[[System, random.Random], None]
 
 
 class LeftOut(Exception):
@@ -27,7 +30,10 @@ KINDS: dict[str, Kind] = {}
 
 
 def kind(weight: int) -> Callable[[Act], Act]:
-    """Put a function into the list; its name in words is the kind's, its docstring says what it is."""
+    """Put a function into the list.
+
+    Its name in words is the kind's, its docstring says what it is.
+    """
 
     def listed(act: Act) -> Act:
         name = act.__name__.replace("_", " ")

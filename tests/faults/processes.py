@@ -1,4 +1,7 @@
-"""The processes of one server, as Linux shows them under /proc: found by a mark in their environment."""
+"""The processes of one server, as Linux shows them under /proc.
+
+Found by a mark in their environment.
+"""
 
 import ctypes
 import os
@@ -22,8 +25,11 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """Everything that a server started, and what that started; `mark` tells it from other servers' processes."""
+class ServerProcesses:
+    """Everything that a server started, and what that started.
+
+    `mark` tells it from other servers' processes.
+    """
 
     mark: str
 
@@ -38,7 +44,10 @@ class Family:
         return sorted(int(f.name) for f in folders if needle in _read(f / "environ").split(b"\0"))
 
     def connections(self, port: int, server: int) -> list[Connected]:
-        """Return the connections to the server's port that its own processes hold: one for each trainer."""
+        """Return the connections to the server's port that its own processes hold.
+
+        One for each trainer.
+        """
         sockets = _sockets_to(port)
         found: list[Connected] = []
         for pid in self.pids():
@@ -82,7 +91,10 @@ def is_alive(pid: int) -> bool:
 
 
 def cut(connected: Connected) -> None:
-    """Shut a connection down from outside the process that holds it. Raises OSError where that is not allowed."""
+    """Shut a connection down from outside the process that holds it.
+
+    Raises OSError where that is not allowed.
+    """
     process = os.pidfd_open(connected.pid)
     try:
         libc = ctypes.CDLL(None, use_errno=True)

@@ -23,7 +23,10 @@ class Fault:
 
 
 def schedule(seed: int, count: int, weights: Mapping[str, int]) -> Iterator[Fault]:
-    """Yield `count` faults. Each kind comes `weights[kind]` times in every pass through the deck of all kinds."""
+    """Yield `count` faults.
+
+    Each kind comes `weights[kind]` times in every pass through the deck of all kinds.
+    """
     source = random.Random(seed)
     deck = [kind for kind, weight in sorted(weights.items()) for _ in range(weight)]
     for index in range(count):

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.kind import KINDS
 from tests.faults.runner import run
 from tests.faults.schedule import schedule
-from tests.faults.subject import Subject, Tuned, payload_of, seen_otherwise, tuned_otherwise
+from tests.faults.watched_run import Tuned, WatchedRun, payload_of, seen_otherwise, tuned_otherwise
 from tests.viewer import RECORDS, Seen
 
 SEED = 7
@@ -28,13 +28,13 @@ SIZE = 16  # bytes of the records below: loss, validation loss, lr, one paramete
 def test_no_fault_of_the_surroundings_loses_doubles_or_changes_a_step_or_ends_a_run(
     tmp_path: Path,
 ) -> None:
-    ledger = run(SEED, FAULTS, MINUTES, tmp_path)
-    print(ledger.table())
-    assert not ledger.violations, ledger.table()
-    assert ledger.index == FAULTS - 1
-    assert ledger.runs > 6
-    assert ledger.steps > 1000
-    assert ledger.frames > 100
+    report = run(SEED, FAULTS, MINUTES, tmp_path)
+    print(report.table())
+    assert not report.violations, report.table()
+    assert report.index == FAULTS - 1
+    assert report.runs > 6
+    assert report.steps > 1000
+    assert report.frames > 100
 
 
 def test_a_seed_gives_the_same_faults_each_time_and_another_seed_others() -> None:
@@ -65,12 +65,12 @@ def frame(first: int, payload: bytes) -> Seen:
     return Seen(RECORDS, len(payload) // SIZE, first, 1, 0, 0.0, payload)
 
 
-def subject(*tunes: Tuned) -> Subject:
-    return Subject("1", "sgd", {"optimizer": {"lr": 0.1}}, tunes=list(tunes))
+def watched_run(*tunes: Tuned) -> WatchedRun:
+    return WatchedRun("1", "sgd", {"optimizer": {"lr": 0.1}}, tunes=list(tunes))
 
 
 def test_stored_frames_that_follow_each_other_are_joined() -> None:
-    assert payload_of(subject(), [frame(0, records(1, 1)), frame(2, records(1))]) == records(
+    assert payload_of(watched_run(), [frame(0, records(1, 1)), frame(2, records(1))]) == records(
         1, 1, 1
     )
 
@@ -80,11 +80,11 @@ def test_stored_frames_that_follow_each_other_are_joined() -> None:
 )
 def test_a_step_that_is_missing_or_doubled_is_found(first: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        payload_of(subject(), [frame(0, records(1, 1)), frame(first, records(1))])
+        payload_of(watched_run(), [frame(0, records(1, 1)), frame(first, records(1))])
 
 
 def test_a_step_that_a_viewer_saw_otherwise_or_that_is_not_stored_is_found() -> None:
-    watched = subject()
+    watched = watched_run()
     watched.see(frame(1, records(1)))
     assert seen_otherwise(watched, records(1, 1), SIZE) == ""
     assert "other bytes" in seen_otherwise(watched, records(1, 2), SIZE)
@@ -93,20 +93,20 @@ def test_a_step_that_a_viewer_saw_otherwise_or_that_is_not_stored_is_found() -> 
 
 def test_a_tuning_that_was_answered_and_does_not_stand_in_the_next_record_is_found() -> None:
     stored = records(0.1, 0.1, 0.1, 0.2)
-    assert tuned_otherwise(subject(Tuned(0.2, 2)), stored, SIZE) == []
-    [said] = tuned_otherwise(subject(Tuned(0.2, 1)), stored, SIZE)
+    assert tuned_otherwise(watched_run(Tuned(0.2, 2)), stored, SIZE) == []
+    [said] = tuned_otherwise(watched_run(Tuned(0.2, 1)), stored, SIZE)
     assert "answered at step 1, record 2 has 0.1" in said
 
 
 def test_a_later_tuning_at_the_same_step_or_one_without_an_answer_explains_a_rate() -> None:
     stored = records(0.1, 0.1, 0.3)
-    assert tuned_otherwise(subject(Tuned(0.2, 1), Tuned(0.3, 1)), stored, SIZE) == []
-    assert tuned_otherwise(subject(Tuned(0.2, 1), Tuned(0.3)), stored, SIZE) == []
-    assert tuned_otherwise(subject(Tuned(0.2, 1), Tuned(0.3, is_refused=True)), stored, SIZE)
+    assert tuned_otherwise(watched_run(Tuned(0.2, 1), Tuned(0.3, 1)), stored, SIZE) == []
+    assert tuned_otherwise(watched_run(Tuned(0.2, 1), Tuned(0.3)), stored, SIZE) == []
+    assert tuned_otherwise(watched_run(Tuned(0.2, 1), Tuned(0.3, is_refused=True)), stored, SIZE)
 
 
 def test_a_record_that_plain_pytorch_does_not_come_to_is_found() -> None:
-    from tests.faults.twin import Claim, compare
+    from tests.faults.reference import Claim, compare
     from tests.plain import Plain
 
     points = {"x": [0.0, 1.0, 2.0, 3.0], "y": [0.0, 1.0, 4.0, 9.0]}

@@ -1,4 +1,7 @@
-"""What somebody sends who means no good, byte by byte. Each ends by itself, whatever the server does."""
+"""What somebody sends who means no good, byte by byte.
+
+Each ends by itself, whatever the server does.
+"""
 
 import socket
 import time
@@ -11,7 +14,10 @@ SECONDS = 10.0
 
 
 def pour(connection: socket.socket, data: bytes, times: int, seconds: float = SECONDS) -> int:
-    """Send `data` again and again, for a while; return how many bytes went out before the server hung up."""
+    """Send `data` again and again, for a while.
+
+    Return how many bytes went out before the server hung up.
+    """
     end, sent = time.monotonic() + seconds, 0
     with suppress(OSError):
         for _ in range(times):
@@ -49,7 +55,10 @@ FLOODS = {
 
 
 def flood(port: int, run: str, kind: str) -> bytes:
-    """Send a websocket's frames as fast as they go out; return the farewell: a close code, or nothing."""
+    """Send a websocket's frames as fast as they go out; return the farewell.
+
+    A close code, or nothing.
+    """
     first, frame, count = FLOODS[kind]
     with raw.join(port, f"/api/runs/{run}/stream?flow=ack") as connection:
         connection.sendall(first)
@@ -61,7 +70,10 @@ def flood(port: int, run: str, kind: str) -> bytes:
 
 
 def close_code(data: bytes) -> int | None:
-    """Return the code of the close frame that `data` ends with; frames are walked through one by one."""
+    """Return the code of the close frame that `data` ends with.
+
+    Frames are walked through one by one.
+    """
     at = 0
     while at + 2 <= len(data):
         opcode, length, start = data[at] & 0x0F, data[at + 1], at + 2

@@ -21,7 +21,8 @@ def view(server: Server, run: str, query: str = "") -> ClientConnection:
 def how_it_closed(
     socket: ClientConnection, *messages: str | bytes | Iterable[str]
 ) -> tuple[int, str]:
-    """Send `messages`, of which any may be the one that the server closes at, and read until it has closed.
+    """Send `messages`, of which any may be the one that the server closes at, and read until it has
+    closed.
 
     Returns:
         The code and the reason of the server's close.
@@ -37,7 +38,10 @@ def how_it_closed(
 
 
 def ends(socket: ClientConnection, message: bytes) -> bool:
-    """Send `message`; return whether the connection ends. With so much unread, the close may not come through."""
+    """Send `message`; return whether the connection ends.
+
+    With so much unread, the close may not come through.
+    """
     try:
         socket.send(message)
         while True:

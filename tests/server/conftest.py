@@ -11,24 +11,24 @@ TOKEN = "correct-horse-battery-staple"
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def token_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a token, listening on every address, behind a proxy as well."""
     flags = ("--host", "0.0.0.0", "--token", TOKEN)
     names = {"LIVEGRAD_ALLOW_HOST": "lab.example,lab.example:81,https://shared.example"}
-    with serving(tmp_path_factory.mktemp("locked"), *flags, environment=names) as running:
+    with serving(tmp_path_factory.mktemp("token_server"), *flags, environment=names) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def guest(locked: Server) -> Iterator[httpx.Client]:
+def anonymous(token_server: Server) -> Iterator[httpx.Client]:
     """A client that has not shown the token."""
-    with httpx.Client(base_url=locked.url, timeout=30) as client:
+    with httpx.Client(base_url=token_server.url, timeout=30) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one run, at step 0: the default one."""
-    with serving(tmp_path_factory.mktemp("room")) as running:
+    with serving(tmp_path_factory.mktemp("module_server")) as running:
         running.wait(running.get("/runs")[0]["id"], "paused")
         yield running

@@ -66,7 +66,10 @@ def module_links(text: str) -> list[Link]:
 
 
 def links(content_type: str, text: str, is_module: bool) -> list[Link]:
-    """Find what a page, a style sheet or a module refers to; of a classic script nothing is asked."""
+    """Find what a page, a style sheet or a module refers to.
+
+    Of a classic script nothing is asked.
+    """
     if "html" in content_type:
         return Markup(text).links
     if "css" in content_type:
@@ -77,7 +80,8 @@ def links(content_type: str, text: str, is_module: bool) -> list[Link]:
 def load(client: httpx.Client, start: str, *, later: bool = True) -> dict[str, int]:
     """Fetch a page and all that it leads to; return the size of each in bytes, uncompressed.
 
-    Fails if anything is on another host or is not there. `later=False` leaves out what only import() asks for.
+    Fails if anything is on another host or is not there. `later=False` leaves out what only
+    import() asks for.
     """
     sizes: dict[str, int] = {}
     waiting = [Link(urljoin(str(client.base_url), start))]

@@ -1,4 +1,7 @@
-"""Requests byte by byte, as no client library would send them. Knows nothing of what the answers mean."""
+"""Requests byte by byte, as no client library would send them.
+
+Knows nothing of what the answers mean.
+"""
 
 import json
 import socket
@@ -81,7 +84,10 @@ def post(port: int, path: str, body: bytes, *headers: str) -> Answer:
 
 
 def frame(opcode: int, payload: bytes, *, first: int = 0x80, masked: bool = True) -> bytes:
-    """Return one websocket frame; `first` holds FIN and the reserved bits. The mask is all zeros."""
+    """Return one websocket frame; `first` holds FIN and the reserved bits.
+
+    The mask is all zeros.
+    """
     length, bit = len(payload), 0x80 if masked else 0
     size = bytes([bit | length]) if length < 126 else bytes([bit | 127]) + length.to_bytes(8, "big")
     return bytes([first | opcode]) + size + (b"\0\0\0\0" if masked else b"") + payload

@@ -1,4 +1,9 @@
-"""Paths, parameters and methods that are not there, and what is no request at all: a 4xx problem, never a 5xx."""
+"""Paths, parameters and methods that are not there, and what is no request at all.
+
+A 4xx problem, never a 5xx.
+
+Covers api/page.py, api/deps.py and api/ranges.py.
+"""
 
 import socket
 
@@ -106,9 +111,12 @@ def test_a_bad_range_or_series_is_a_422_problem(server: Server, path: str, query
 
 @pytest.mark.parametrize(
     "name",
-    ["nope", "gradient_norm/", "gradient_norm/nope", "hidden_linear.weight[99,0]", "hidden_linear.weight[-1,0]",
-     "hidden_linear.weight[0]", "hidden_linear.weight[0,0,0]", "hidden_linear.weight[", "hidden_linear.weight[a,b]",
-     "hidden_linear.weight[" + "9" * 5000 + ",0]", "%00", "%ff", "[]", "", "__class__", "loss[0]"],
+    [
+        "nope", "gradient_norm/", "gradient_norm/nope", "%00", "%ff", "[]", "", "__class__",
+        "hidden_linear.weight[99,0]", "hidden_linear.weight[-1,0]", "hidden_linear.weight[0]",
+        "hidden_linear.weight[0,0,0]", "hidden_linear.weight[", "hidden_linear.weight[a,b]",
+        "hidden_linear.weight[" + "9" * 5000 + ",0]", "loss[0]",
+    ],
     ids=lambda name: name[:30],
 )  # fmt: skip
 def test_an_unknown_series_is_a_problem(server: Server, name: str) -> None:
@@ -168,7 +176,7 @@ def test_an_unknown_call_is_a_404_whatever_the_method(server: Server, path: str)
         b"PRI * HTTP/2.0",
     ],
 )
-def test_a_request_that_is_none_is_turned_away(server: Server, request_line: bytes) -> None:
+def test_a_malformed_request_is_refused(server: Server, request_line: bytes) -> None:
     answer = raw.ask(server.port, request_line + b"\r\n" + own(server).encode() + b"\r\n\r\n")
     assert answer.status in (400, 404, 405), answer
     assert_problem(answer, answer.status)
@@ -198,6 +206,6 @@ def test_headers_without_end_are_not_kept(server: Server) -> None:
     assert server.get("/health")["status"] == "ok"
 
 
-def test_nothing_of_it_was_a_failure(server: Server) -> None:
+def test_no_request_left_a_traceback(server: Server) -> None:
     assert "Traceback" not in server.log_text()
     assert server.get("/health")["status"] == "ok"

@@ -1,4 +1,9 @@
-"""Bad bodies of every kind over HTTP: a 4xx problem that names expected and received, never a 5xx."""
+"""Bad bodies of every kind over HTTP.
+
+A 4xx problem that names expected and received, never a 5xx.
+
+Covers api/bodies.py.
+"""
 
 import json
 import socket

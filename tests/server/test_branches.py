@@ -1,4 +1,9 @@
-"""Runs that continue others: the same numbers, the same place in the data order; and where two runs part."""
+"""Runs that continue others.
+
+The same numbers, the same place in the data order; and where two runs part.
+
+Covers api/branches.py.
+"""
 
 from typing import Any
 

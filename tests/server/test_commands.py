@@ -1,4 +1,8 @@
-"""Commands do exactly what they say, in the states that allow them, and are refused in words in the others."""
+"""Commands do exactly what they say, in the states that allow them, and are refused in words in the
+others.
+
+Covers api/runs.py.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -296,7 +300,8 @@ def test_runs_deleted_while_they_start_leave_nothing_behind(server: Server) -> N
     for _ in range(5):
         run = server.post("/runs", {})["id"]
         assert server.client.delete(f"/api/runs/{run}").status_code == 204
-    # What goes wrong in the background is written to the server's log, which the fixture reads in the end.
+    # What goes wrong in the background is written to the server's log, which the fixture reads in
+    # the end.
     assert server.create()
 
 

@@ -1,4 +1,9 @@
-"""/openapi.json against the real server: what it says is so, and nothing that it can think of is a 5xx."""
+"""/openapi.json against the real server.
+
+What it says is so, and nothing that it can think of is a 5xx.
+
+Covers api/schema.py, api/schemas.py and api/examples.py.
+"""
 
 import re
 from collections.abc import Iterator
@@ -13,8 +18,8 @@ from schemathesis.checks import CHECKS
 
 from tests.running import Server, serving
 
-# Left out, since the schema cannot say it: that nesterov needs momentum, that a batch is no larger than its data set,
-# that a step or a parameter must be there.
+# Left out, since the schema cannot say it: that nesterov needs momentum, that a batch is no larger
+# than its data set, that a step or a parameter must be there.
 UNSAYABLE = {"positive_data_acceptance"}
 # Left out, since they need a history of calls, a second identity, or a limit of time.
 ELSEWHERE = {"use_after_free", "ensure_resource_availability", "ignored_auth", "max_response_time"}

@@ -22,7 +22,10 @@ def rows(text: str) -> list[list[str]]:
 
 
 def assert_shows(shown: list[list[str]], real: list[list[str]]) -> None:
-    """The header word by word; numbers to the precision to which machines agree, in the same notation."""
+    """The header word by word.
+
+    Numbers to the precision to which machines agree, in the same notation.
+    """
     named = [name for name in shown[0] if name != MORE]
     assert named == (real[0][: len(named)] if MORE in shown[0] else real[0])
     for line, found in zip(shown[1:], real[1:], strict=False):

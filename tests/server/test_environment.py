@@ -1,4 +1,7 @@
-"""Variables that are meant for other programs, or for another meaning: the server starts, and serves as ever."""
+"""Variables that are meant for other programs, or for another meaning.
+
+The server starts, and serves as ever.
+"""
 
 from contextlib import suppress
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""A run taken out: tables and files, held to the records they were made from."""
+"""A run taken out: tables and files, held to the records they were made from.
+
+Covers api/exports.py.
+"""
 
 import csv
 import io
@@ -163,7 +166,7 @@ def test_safetensors_carry_what_they_are(server: Server, run: str, tmp_path: Pat
     with safe_open(path, framework="np") as file:
         metadata = file.metadata()
         expected = arrays(server, run, 40)
-        assert {name: file.get_tensor(name).tobytes() for name in file.keys()} == {  # noqa: SIM118  # not a dict
+        assert {name: file.get_tensor(name).tobytes() for name in file.keys()} == {  # noqa: SIM118
             name: array.tobytes() for name, array in expected.items()
         }
     snapshot = server.get(f"/runs/{run}/parameters", params={"step": 40})
@@ -172,7 +175,8 @@ def test_safetensors_carry_what_they_are(server: Server, run: str, tmp_path: Pat
     assert json.loads(metadata["config"]) == server.get(f"/runs/{run}")["config"]
 
 
-def test_a_long_table_streams_in_constant_memory_and_holds_nobody_up(tmp_path: Path) -> None:
+@pytest.mark.alone
+def test_a_long_table_streams_in_constant_memory_and_delays_nobody(tmp_path: Path) -> None:
     run = write_run(tmp_path, LONG)
     with serving(tmp_path) as own:
         process = psutil.Process(own.process.pid)
@@ -258,8 +262,9 @@ def test_progress_is_told_while_an_export_is_made(
     assert rows in (None, last["rows"])
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("what", ["history.csv", "history.parquet", "replay.html"])
-def test_who_has_gone_is_worked_for_no_longer(long: Server, what: str) -> None:
+def test_an_export_whose_client_has_gone_is_cancelled(long: Server, what: str) -> None:
     token = f"left-{what.replace('.', '-')}-{'0' * 16}"
     path = f"/api/runs/{RUN}/{what}?progress={token}" + (
         "&size=20MB" if what == "replay.html" else ""

@@ -1,4 +1,7 @@
-"""A trainer that dies takes nobody with it, says why, and leaves its history; one that was replaced cannot write."""
+"""A trainer that dies takes nobody with it, says why, and leaves its history.
+
+One that was replaced cannot write.
+"""
 
 import hashlib
 import json
@@ -109,7 +112,8 @@ def test_a_trainer_that_fails_by_an_error_leaves_a_failed_run_with_its_reason(
         assert answer.status_code in (409, 503), answer.text
         found = second.get(f"/runs/{run}")
         assert (found["state"], found["step"]) == ("failed", 5)
-        # What is built does not take the record: before there was a connection, over which to tell it.
+        # What is built does not take the record: before there was a connection, over which to tell
+        # it.
         assert re.match(r"its process failed: RuntimeError: .*\b12\b.*\b13\b", found["reason"]), (
             found
         )

@@ -1,4 +1,7 @@
-"""Disks that are full, folders that cannot be written, files that are not a run log: real ones, and a real server."""
+"""Disks that are full, folders that cannot be written, files that are not a run log.
+
+Real ones, and a real server.
+"""
 
 import contextlib
 import ctypes
@@ -48,7 +51,8 @@ def mountable() -> bool:
         return mounted.returncode == 0
 
 
-# A limit on the size of files works everywhere; a small file system needs the right to mount one.
+# A limit on the size of files works ask_every_route; a small file system needs the right to mount
+# one.
 WAYS = ["limit", "disk"] if mountable() else ["limit"]
 
 
@@ -120,7 +124,7 @@ def test_training_waits_for_a_full_disk_and_goes_on_by_itself(tmp_path: Path, wa
             event = viewer.take_until(lambda message: told(message, "log"))
             assert isinstance(event, dict)
             assert (
-                "free some space" in event["detail"] or "see that it has space" in event["detail"]
+                "free some space" in event["detail"] or "check that it has space" in event["detail"]
             )
             assert "goes on by itself" in event["detail"]
             wait(lambda: stands(server, run))
@@ -187,7 +191,7 @@ def test_while_the_disk_is_full_a_pause_is_answered_at_once_and_the_rest_is_told
                 server.client.post(f"/api/runs/{run}/commands", json={"kind": "tune", "lr": 0.1}),
             ):
                 assert answer.status_code == 507
-                assert "see that it has space" in answer.json()["detail"]
+                assert "check that it has space" in answer.json()["detail"]
             held = server.command(run, "pause")["step"]
             assert time.monotonic() - begun < 5
         viewer_sees = server.wait(run, "paused")
@@ -280,8 +284,8 @@ def test_a_folder_that_another_server_uses_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         said = refusal(tmp_path)
         assert (
-            f"another livegrad is at work on {tmp_path}: end it, or choose another folder with --data"
-            in said
+            f"another livegrad is at work on {tmp_path}: "
+            "end it, or choose another folder with --data" in said
         )
         assert server.get("/health")["status"] == "ok"
 

@@ -1,4 +1,7 @@
-"""The headers on every answer, and a page that their policy lets run as it stands."""
+"""The headers on every answer, and a page that their policy lets run as it stands.
+
+Covers api/security.py.
+"""
 
 import re
 from html.parser import HTMLParser
@@ -9,7 +12,7 @@ import pytest
 from livegrad.api.security import HEADERS
 from tests.running import Server
 from tests.server import raw
-from tests.server.doors import PATHS, SOCKETS
+from tests.server.routes import PATHS, SOCKETS
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
 
@@ -111,7 +114,8 @@ def test_the_scan_for_inline_things_finds_them(html: str) -> None:
 
 
 FORBIDDEN = re.compile(
-    r"\beval\s*\(|new\s+Function\b|\.innerHTML\s*=|\.outerHTML\s*=|insertAdjacentHTML|document\.write"
+    r"\beval\s*\(|new\s+Function\b|\.innerHTML\s*=|\.outerHTML\s*="
+    r"|insertAdjacentHTML|document\.write"
     r"|setAttribute\(\s*[\"'](style|on)|javascript:|https?://(?!www\.w3\.org/)"
 )
 

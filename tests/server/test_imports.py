@@ -1,4 +1,7 @@
-"""Who may import whom: torch only at the trainer's end, the web only at its own; arrows point one way."""
+"""Who may import whom.
+
+Torch only at the trainer's end, the web only at its own; arrows point one way.
+"""
 
 import ast
 import subprocess
@@ -49,7 +52,7 @@ def outsiders(module: str) -> set[str]:
     return {name.partition(".")[0] for name in names} - {"livegrad"}
 
 
-# The arrows: what each room may import of the others. The pure modules stand above all rooms.
+# The arrows: what each layer may import of the others. The pure modules stand above all layers.
 PURE = {
     "errors": set[str](),
     "lifecycle": set[str](),
@@ -59,7 +62,7 @@ PURE = {
     "assignment": {"errors", "protocol"},
     "process_protocol": {"assignment", "errors", "protocol"},
 }
-ROOMS = {
+LAYERS = {
     "store": set[str](),
     "runs": {"store"},
     "export": {"store"},
@@ -72,9 +75,9 @@ PROGRAM = {"livegrad", "livegrad.__main__"} | {
 }
 
 
-def room_of(module: str) -> str | None:
+def layer_of(module: str) -> str | None:
     parts = module.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else None
+    return parts[1] if len(parts) > 1 and parts[1] in LAYERS else None
 
 
 def pure_of(module: str) -> str | None:
@@ -82,8 +85,8 @@ def pure_of(module: str) -> str | None:
     return parts[1] if len(parts) > 1 and parts[1] in PURE else None
 
 
-def in_room(room: str) -> list[str]:
-    return [module for module in IMPORTS if room_of(module) == room]
+def in_layer(layer: str) -> list[str]:
+    return [module for module in IMPORTS if layer_of(module) == layer]
 
 
 def test_the_walk_finds_the_package() -> None:
@@ -96,34 +99,36 @@ def test_the_walk_finds_the_package() -> None:
     assert "livegrad.training.observer" in reached_from("livegrad.training.process")
 
 
-def test_every_module_stands_in_a_room_or_is_named_here() -> None:
-    assert {module for module in IMPORTS if not room_of(module) and not pure_of(module)} == PROGRAM
+def test_every_module_belongs_to_a_layer_or_is_named_here() -> None:
+    assert {module for module in IMPORTS if not layer_of(module) and not pure_of(module)} == PROGRAM
     assert {name for module in IMPORTS if (name := pure_of(module))} == PURE.keys()
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms_import_along_the_arrows(room: str) -> None:
-    for module in in_room(room):
-        rooms = {found for name in IMPORTS[module] & IMPORTS.keys() if (found := room_of(name))}
-        assert rooms <= ROOMS[room] | {room}, module
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers_import_along_the_arrows(layer: str) -> None:
+    for module in in_layer(layer):
+        found_layers = {
+            found for name in IMPORTS[module] & IMPORTS.keys() if (found := layer_of(name))
+        }
+        assert found_layers <= LAYERS[layer] | {layer}, module
 
 
-@pytest.mark.parametrize("room", ["store", "runs", "export", "training"])
-def test_only_the_api_knows_the_web_and_the_program(room: str) -> None:
-    for module in in_room(room):
+@pytest.mark.parametrize("layer", ["store", "runs", "export", "training"])
+def test_only_the_api_knows_the_web_and_the_program(layer: str) -> None:
+    for module in in_layer(layer):
         assert not outsiders(module) & set(WEB), module
         assert not reached_from(module) & PROGRAM - {"livegrad"}, module
 
 
-@pytest.mark.parametrize("room", ["store", "runs", "export", "api"])
-def test_only_the_trainers_end_knows_torch(room: str) -> None:
-    for module in in_room(room):
+@pytest.mark.parametrize("layer", ["store", "runs", "export", "api"])
+def test_only_the_trainers_end_knows_torch(layer: str) -> None:
+    for module in in_layer(layer):
         assert "torch" not in outsiders(module), module
 
 
-@pytest.mark.parametrize("room", ["runs", "export", "training", "api"])
-def test_only_the_store_knows_sqlite(room: str) -> None:
-    for module in in_room(room):
+@pytest.mark.parametrize("layer", ["runs", "export", "training", "api"])
+def test_only_the_store_knows_sqlite(layer: str) -> None:
+    for module in in_layer(layer):
         assert "sqlite3" not in set().union(IMPORTS[module]), module
 
 

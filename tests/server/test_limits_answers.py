@@ -1,4 +1,9 @@
-"""Answers that nobody reads: bounded in memory and number, given up in time, and nothing of them is left behind."""
+"""Answers that nobody reads.
+
+Bounded in memory and number, given up in time, and nothing of them is left behind.
+
+Covers api/long_responses.py and api/limits.py.
+"""
 
 import shutil
 import socket
@@ -15,10 +20,10 @@ import pytest
 from livegrad.api import limits
 from tests.long_run import write_run
 from tests.running import Server, serving
-from tests.server import impatient, raw
+from tests.server import raw, short_limits
 from tests.server.attacks import said
-from tests.server.beside import served
 from tests.server.refused import assert_problem, own
+from tests.server.service_quality import measured_service
 
 RUN, STEPS = "10000000", 40_000
 MIB = 1024 * 1024
@@ -40,10 +45,10 @@ def long(folder: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def hasty(folder: Path, tmp_path: Path) -> Iterator[Server]:
+def short_limits_server(folder: Path, tmp_path: Path) -> Iterator[Server]:
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.lock", "*-shm"))
     with serving(
-        tmp_path / "copy", program=(sys.executable, "-m", "tests.server.impatient")
+        tmp_path / "copy", program=(sys.executable, "-m", "tests.server.short_limits")
     ) as running:
         yield running
 
@@ -64,12 +69,13 @@ def settles(what: Callable[[], int], most: int, seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def test_sixty_exports_that_nobody_reads_cost_little_and_hold_nobody_up(long: Server) -> None:
+@pytest.mark.alone
+def test_sixty_unread_exports_use_little_memory_and_delay_nobody(long: Server) -> None:
     watched, commanded = long.create(pace=60, max_steps=1_000_000), long.create(max_steps=1_000_000)
     long.command(watched, "play")
     process = psutil.Process(long.process.pid)
     before = process.memory_info().rss
-    with ExitStack() as stack, served(long, watched, commanded) as service:
+    with ExitStack() as stack, measured_service(long, watched, commanded) as service:
         for _ in range(60):
             ask(stack, long, "history.csv")
         snapshots = []
@@ -88,7 +94,7 @@ def test_sixty_exports_that_nobody_reads_cost_little_and_hold_nobody_up(long: Se
 
 
 @pytest.mark.parametrize("what", ["history.csv", "records"])
-def test_one_more_than_there_is_room_for_is_told_to_come_again(long: Server, what: str) -> None:
+def test_an_export_beyond_the_limit_is_refused_with_retry_after(long: Server, what: str) -> None:
     with ExitStack() as stack:
         for _ in range(limits.EXPORTS):
             assert ask(stack, long, what).recv(12) == b"HTTP/1.1 200"
@@ -134,29 +140,31 @@ def test_two_hundred_abandoned_streams_leave_nothing_behind(long: Server) -> Non
     settles(process.num_threads, threads)
 
 
-def test_an_answer_that_is_not_read_is_given_up(hasty: Server) -> None:
+def test_an_answer_that_is_not_read_is_cut_off(short_limits_server: Server) -> None:
     with ExitStack() as stack:
-        unread = ask(stack, hasty, "history.csv")
+        unread = ask(stack, short_limits_server, "history.csv")
         assert unread.recv(1)
-        process = psutil.Process(hasty.process.pid)
+        process = psutil.Process(short_limits_server.process.pid)
         ours = unread.getsockname()[1]
         settles(
             lambda: sum(
                 bool(c.raddr) and c.raddr[1] == ours for c in process.net_connections("tcp")
             ),
             0,
-            impatient.UNREAD_SECS + 20,
+            short_limits.UNREAD_SECS + 20,
         )
         found = said(unread)
     assert not found.endswith(b"0\r\n\r\n")
 
 
-def test_a_slow_download_that_goes_on_is_let_be(hasty: Server) -> None:
+def test_a_slow_download_that_goes_on_is_not_cut_off(short_limits_server: Server) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        connection.connect(("127.0.0.1", hasty.port))
-        connection.sendall(raw.head("GET", f"/api/runs/{RUN}/history.csv", [own(hasty)]))
-        end, last = time.monotonic() + 3 * impatient.UNREAD_SECS, b""
+        connection.connect(("127.0.0.1", short_limits_server.port))
+        connection.sendall(
+            raw.head("GET", f"/api/runs/{RUN}/history.csv", [own(short_limits_server)])
+        )
+        end, last = time.monotonic() + 3 * short_limits.UNREAD_SECS, b""
         while time.monotonic() < end:
             last = connection.recv(30_000)
             assert last, "it was cut off"

@@ -1,4 +1,9 @@
-"""What HTTP may bring and how long it may take: beyond it, a refusal and the end; beside it, others notice nothing."""
+"""What HTTP may bring and how long it may take.
+
+Beyond it, a refusal and the end; beside it, others notice nothing.
+
+Covers api/uvicorn_protocols.py.
+"""
 
 import socket
 import sys
@@ -13,19 +18,20 @@ import pytest
 from livegrad.api import limits
 from livegrad.api.security import HEADERS
 from tests.running import Server, serving
-from tests.server import impatient, raw
+from tests.server import raw, short_limits
 from tests.server.attacks import huge_header, pour, said
-from tests.server.beside import served
 from tests.server.refused import assert_problem, own
+from tests.server.service_quality import measured_service
 
 MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def short_limits_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that waits a second where others wait ten."""
     with serving(
-        tmp_path_factory.mktemp("hasty"), program=(sys.executable, "-m", "tests.server.impatient")
+        tmp_path_factory.mktemp("short_limits_server"),
+        program=(sys.executable, "-m", "tests.server.short_limits"),
     ) as running:
         running.wait(running.get("/runs")[0]["id"], "paused")
         yield running
@@ -39,16 +45,18 @@ def request(server: Server, size: int, *headers: str, path: str = "/api/health")
 
 
 @pytest.mark.parametrize("headers", [(), raw.UPGRADE], ids=["http", "websocket"])
-def test_headers_up_to_64_kib_are_taken(room: Server, headers: tuple[str, ...]) -> None:
-    run = room.get("/runs")[-1]["id"]
+def test_headers_up_to_64_kib_are_taken(module_server: Server, headers: tuple[str, ...]) -> None:
+    run = module_server.get("/runs")[-1]["id"]
     path = f"/api/runs/{run}/stream" if headers else "/api/health"
-    answer = raw.ask(room.port, request(room, limits.HEAD_BYTES, *headers, path=path))
+    answer = raw.ask(
+        module_server.port, request(module_server, limits.HEAD_BYTES, *headers, path=path)
+    )
     assert answer.status == (101 if headers else 200), answer
 
 
 @pytest.mark.parametrize("headers", [(), raw.UPGRADE], ids=["http", "websocket"])
-def test_headers_beyond_64_kib_are_refused(room: Server, headers: tuple[str, ...]) -> None:
-    answer = raw.ask(room.port, request(room, limits.HEAD_BYTES + 1, *headers))
+def test_headers_beyond_64_kib_are_refused(module_server: Server, headers: tuple[str, ...]) -> None:
+    answer = raw.ask(module_server.port, request(module_server, limits.HEAD_BYTES + 1, *headers))
     assert str(limits.HEAD_BYTES) in assert_problem(answer, 431)["detail"]
     assert answer.headers["connection"] == "close"
     assert (
@@ -58,31 +66,36 @@ def test_headers_beyond_64_kib_are_refused(room: Server, headers: tuple[str, ...
 
 @pytest.mark.parametrize("count", [limits.HEADERS, limits.HEADERS + 1])
 @pytest.mark.parametrize("headers", [(), raw.UPGRADE], ids=["http", "websocket"])
-def test_headers_are_counted(room: Server, headers: tuple[str, ...], count: int) -> None:
-    run = room.get("/runs")[-1]["id"]
-    lines = [own(room), *headers]
+def test_headers_are_counted(module_server: Server, headers: tuple[str, ...], count: int) -> None:
+    run = module_server.get("/runs")[-1]["id"]
+    lines = [own(module_server), *headers]
     lines += [f"X-{number}: 1" for number in range(count - len(lines))]
-    answer = raw.get(room.port, f"/api/runs/{run}/stream" if headers else "/api/health", *lines)
+    answer = raw.get(
+        module_server.port, f"/api/runs/{run}/stream" if headers else "/api/health", *lines
+    )
     assert answer.status == ((101 if headers else 200) if count == limits.HEADERS else 431)
 
 
 @pytest.mark.parametrize("size", [9_000, 30_000, 60_000])
-def test_a_websocket_with_many_cookies_is_answered(room: Server, size: int) -> None:
-    run = room.get("/runs")[-1]["id"]
+def test_a_websocket_with_many_cookies_is_answered(module_server: Server, size: int) -> None:
+    run = module_server.get("/runs")[-1]["id"]
     cookies = "; ".join(f"other{number}=value" for number in range(size // 18))
-    answer = raw.upgrade(room.port, f"/api/runs/{run}/stream", own(room), f"Cookie: {cookies}")
+    answer = raw.upgrade(
+        module_server.port, f"/api/runs/{run}/stream", own(module_server), f"Cookie: {cookies}"
+    )
     assert answer.status == 101
 
 
-def test_a_header_of_400_mb_costs_nothing_and_holds_nobody_up(room: Server) -> None:
-    watched = room.create(pace=60, max_steps=1_000_000)
-    commanded = room.create(max_steps=1_000_000)
-    room.command(watched, "play")
-    process = psutil.Process(room.process.pid)
+@pytest.mark.alone
+def test_a_header_of_400_mb_uses_no_memory_and_delays_nobody(module_server: Server) -> None:
+    watched = module_server.create(pace=60, max_steps=1_000_000)
+    commanded = module_server.create(max_steps=1_000_000)
+    module_server.command(watched, "play")
+    process = psutil.Process(module_server.process.pid)
     before = process.memory_info().rss
-    with served(room, watched, commanded) as service:
+    with measured_service(module_server, watched, commanded) as service:
         for _ in range(3):
-            sent, answer = huge_header(room.port, 400)
+            sent, answer = huge_header(module_server.port, 400)
             assert sent < 50_000_000
             assert answer.startswith(b"HTTP/1.1 431 "), answer[:100]
         time.sleep(1)
@@ -90,26 +103,27 @@ def test_a_header_of_400_mb_costs_nothing_and_holds_nobody_up(room: Server) -> N
     assert service.longest_gap_secs < 1
     assert service.command_p99() < 1
     for run in (watched, commanded):
-        room.client.delete(f"/api/runs/{run}")
+        module_server.client.delete(f"/api/runs/{run}")
 
 
 @pytest.mark.parametrize("end", [b"", b"5\r\nhello\r\n0\r\n"], ids=["chunks", "trailers"])
-def test_a_body_that_would_not_end_is_cut_off(room: Server, end: bytes) -> None:
-    head = raw.head("POST", "/api/runs", [own(room), "Transfer-Encoding: chunked"])
-    with socket.create_connection(("127.0.0.1", room.port), raw.SECONDS) as connection:
+def test_a_body_that_would_not_end_is_cut_off(module_server: Server, end: bytes) -> None:
+    head = raw.head("POST", "/api/runs", [own(module_server), "Transfer-Encoding: chunked"])
+    with socket.create_connection(("127.0.0.1", module_server.port), raw.SECONDS) as connection:
         connection.sendall(head + end)
         more = b"X: " + b"x" * 16_000 + b"\r\n" if end else b"10000\r\n" + b"x" * 65_536 + b"\r\n"
         assert pour(connection, more, 10_000) < 100_000_000
         assert said(connection)[:12] in (b"HTTP/1.1 413", b"HTTP/1.1 400", b"HTTP/1.1 431", b"")
-    assert room.get("/health")["status"] == "ok"
+    assert module_server.get("/health")["status"] == "ok"
 
 
-def test_a_few_requests_may_be_sent_ahead_and_not_many(room: Server) -> None:
-    one = raw.head("GET", "/api/health", [own(room)])
+def test_a_few_requests_may_be_sent_ahead_and_not_many(module_server: Server) -> None:
+    one = raw.head("GET", "/api/health", [own(module_server)])
     for count, answers in ((limits.PIPELINED_REQUESTS, limits.PIPELINED_REQUESTS), (3000, None)):
-        with socket.create_connection(("127.0.0.1", room.port), raw.SECONDS) as connection:
+        with socket.create_connection(("127.0.0.1", module_server.port), raw.SECONDS) as connection:
             connection.sendall(
-                one * (count - 1) + raw.head("GET", "/api/health", [own(room), "Connection: close"])
+                one * (count - 1)
+                + raw.head("GET", "/api/health", [own(module_server), "Connection: close"])
             )
             found = said(connection).count(b"HTTP/1.1 200")
         assert found == answers if answers else found < 100
@@ -125,18 +139,22 @@ SLOW = {
 
 
 @pytest.mark.parametrize("begun", SLOW.values(), ids=SLOW)
-def test_slow_headers_are_given_up(hasty: Server, begun: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", hasty.port), raw.SECONDS) as connection:
+def test_slow_headers_are_given_up(short_limits_server: Server, begun: bytes) -> None:
+    with socket.create_connection(
+        ("127.0.0.1", short_limits_server.port), raw.SECONDS
+    ) as connection:
         connection.sendall(begun)
         since = time.monotonic()
         answer = said(connection)
         took = time.monotonic() - since
-    assert impatient.HEAD_SECS * 0.9 < took < impatient.HEAD_SECS + 6
+    assert short_limits.HEAD_SECS * 0.9 < took < short_limits.HEAD_SECS + 6
     assert answer.startswith(b"HTTP/1.1 408 ") or not begun.strip()
 
 
-def test_headers_that_drip_are_given_up(hasty: Server) -> None:
-    with socket.create_connection(("127.0.0.1", hasty.port), raw.SECONDS) as connection:
+def test_headers_that_drip_are_given_up(short_limits_server: Server) -> None:
+    with socket.create_connection(
+        ("127.0.0.1", short_limits_server.port), raw.SECONDS
+    ) as connection:
         since = time.monotonic()
         connection.sendall(b"GET / HTTP/1.1\r\nX: ")
         connection.settimeout(0.1)
@@ -150,55 +168,72 @@ def test_headers_that_drip_are_given_up(hasty: Server) -> None:
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_slow_body_is_given_up(hasty: Server) -> None:
+def test_a_slow_body_is_given_up(short_limits_server: Server) -> None:
     head = raw.head(
-        "POST", "/api/runs", [own(hasty), "Content-Length: 100", "Content-Type: application/json"]
+        "POST",
+        "/api/runs",
+        [own(short_limits_server), "Content-Length: 100", "Content-Type: application/json"],
     )
-    with socket.create_connection(("127.0.0.1", hasty.port), raw.SECONDS) as connection:
+    with socket.create_connection(
+        ("127.0.0.1", short_limits_server.port), raw.SECONDS
+    ) as connection:
         connection.sendall(head + b"{")
         since = time.monotonic()
         assert_problem(raw.read(connection), 408)
-        assert time.monotonic() - since > impatient.BODY_SECS * 0.9
-    assert len(hasty.get("/runs")) == 1
+        assert time.monotonic() - since > short_limits.BODY_SECS * 0.9
+    assert len(short_limits_server.get("/runs")) == 1
 
 
-def test_an_idle_connection_is_closed_and_a_busy_one_kept(hasty: Server) -> None:
-    one = raw.head("GET", "/api/health", [own(hasty)])
-    with socket.create_connection(("127.0.0.1", hasty.port), raw.SECONDS) as connection:
+def test_an_idle_connection_is_closed_and_a_busy_one_kept(short_limits_server: Server) -> None:
+    one = raw.head("GET", "/api/health", [own(short_limits_server)])
+    with socket.create_connection(
+        ("127.0.0.1", short_limits_server.port), raw.SECONDS
+    ) as connection:
         for _ in range(4):
             connection.sendall(one)
             assert raw.read(connection).status == 200
-            time.sleep(impatient.KEEP_ALIVE_SECS / 3)
+            time.sleep(short_limits.KEEP_ALIVE_SECS / 3)
         assert said(connection) == b""
 
 
-def test_when_all_places_are_taken_whoever_waits_longest_makes_room(hasty: Server) -> None:
-    run = hasty.get("/runs")[0]["id"]
-    with raw.join(hasty.port, f"/api/runs/{run}/stream") as viewer, ExitStack() as stack:
+def test_at_the_limit_of_connections_the_longest_idle_one_is_closed(
+    short_limits_server: Server,
+) -> None:
+    run = short_limits_server.get("/runs")[0]["id"]
+    with (
+        raw.join(short_limits_server.port, f"/api/runs/{run}/stream") as viewer,
+        ExitStack() as stack,
+    ):
         for _ in range(100):
-            stack.enter_context(socket.create_connection(("127.0.0.1", hasty.port), raw.SECONDS))
-        assert raw.get(hasty.port, "/api/health", own(hasty)).status == 200
+            stack.enter_context(
+                socket.create_connection(("127.0.0.1", short_limits_server.port), raw.SECONDS)
+            )
+        assert (
+            raw.get(short_limits_server.port, "/api/health", own(short_limits_server)).status == 200
+        )
         assert viewer.recv(65536)
         viewer.settimeout(0.5)
         with suppress(TimeoutError):
             assert viewer.recv(65536)  # b"": it was cut off
 
 
-def test_viewers_that_take_every_place_leave_word_for_the_next(tmp_path: Path) -> None:
-    with serving(tmp_path, program=(sys.executable, "-m", "tests.server.impatient")) as full:
+def test_beyond_the_limit_of_connections_a_viewer_is_refused_with_retry_after(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, program=(sys.executable, "-m", "tests.server.short_limits")) as full:
         run = full.get("/runs")[0]["id"]
         full.client.close()
         shake = raw.head("GET", f"/api/runs/{run}/stream", [own(full), *raw.UPGRADE])
         with ExitStack() as stack:
             statuses = []
-            for _ in range(impatient.MOST_CONNECTIONS + 5):
+            for _ in range(short_limits.MOST_CONNECTIONS + 5):
                 connection = stack.enter_context(
                     socket.create_connection(("127.0.0.1", full.port), raw.SECONDS)
                 )
                 connection.sendall(shake)
                 statuses.append((answer := raw.read(connection, has_body=False)).status)
         assert 503 in statuses
-        assert statuses.index(503) > impatient.MOST_CONNECTIONS - 5
+        assert statuses.index(503) > short_limits.MOST_CONNECTIONS - 5
         assert answer.headers["retry-after"]
         end = time.monotonic() + 10
         while raw.get(full.port, "/api/health", own(full)).status != 200:
@@ -213,10 +248,10 @@ MALFORMED = [
 ]
 
 
-def test_a_stranger_leaves_no_line_in_the_log(locked: Server) -> None:
-    run = locked.get("/runs")[0]["id"]
-    before = locked.log_text()
-    host = own(locked)
+def test_a_refused_request_writes_no_line_to_the_log(token_server: Server) -> None:
+    run = token_server.get("/runs")[0]["id"]
+    before = token_server.log_text()
+    host = own(token_server)
     for path in (
         f"/api/runs/{run}/stream",
         f"/api/runs/{run}/trainer",
@@ -224,16 +259,16 @@ def test_a_stranger_leaves_no_line_in_the_log(locked: Server) -> None:
         "/nope",
     ):
         for lines in ((host,), ("Host: evil.example",), (host, "Origin: http://evil.example")):
-            assert raw.upgrade(locked.port, path, *lines).status in (401, 403, 404, 421)
+            assert raw.upgrade(token_server.port, path, *lines).status in (401, 403, 404, 421)
     for changed in ("Sec-WebSocket-Version: 12", "Content-Length: 5"):
-        raw.upgrade(locked.port, f"/api/runs/{run}/stream", host, changed)
+        raw.upgrade(token_server.port, f"/api/runs/{run}/stream", host, changed)
     for data in MALFORMED:
-        with socket.create_connection(("127.0.0.1", locked.port), raw.SECONDS) as connection:
+        with socket.create_connection(("127.0.0.1", token_server.port), raw.SECONDS) as connection:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             said(connection)
-    huge_header(locked.port, 1)
-    assert locked.log_text() == before
+    huge_header(token_server.port, 1)
+    assert token_server.log_text() == before
 
 
 @pytest.mark.parametrize(
@@ -245,9 +280,11 @@ def test_a_stranger_leaves_no_line_in_the_log(locked: Server) -> None:
         "Sec-WebSocket-Key: twice",
     ],
 )
-def test_a_malformed_handshake_is_refused_as_everything_else_is(room: Server, changed: str) -> None:
-    run = room.get("/runs")[-1]["id"]
-    answer = raw.upgrade(room.port, f"/api/runs/{run}/stream", own(room), changed)
+def test_a_malformed_handshake_is_refused_as_everything_else_is(
+    module_server: Server, changed: str
+) -> None:
+    run = module_server.get("/runs")[-1]["id"]
+    answer = raw.upgrade(module_server.port, f"/api/runs/{run}/stream", own(module_server), changed)
     assert_problem(answer, answer.status)
     assert answer.status in (400, 426)
     assert (

@@ -1,4 +1,7 @@
-"""What surroundings do to a real server's run log: moved, deleted, read for long, its lock file cleaned away."""
+"""What surroundings do to a real server's run log.
+
+Moved, deleted, read for long, its lock file cleaned away.
+"""
 
 import os
 import shutil
@@ -58,7 +61,7 @@ def test_a_log_that_is_moved_away_stops_training_until_it_is_back(
         server.command(run, "play")
         wait(lambda: step_of(server, run) > 300)
         (folder / what).rename(away)
-        wait(lambda: "is not there any more" in server.log_text())
+        wait(lambda: "is missing (" in server.log_text())
         time.sleep(0.5)  # what was under way
         stood = step_of(server, run)
         time.sleep(1.5)
@@ -105,7 +108,7 @@ def test_a_deleted_lock_file_lets_no_second_server_in(tmp_path: Path) -> None:
             wait((tmp_path / "livegrad.lock").exists)
             assert "another livegrad is at work on" in refusal(tmp_path)
         assert server.stop() == 0
-        assert "made again, and locked" in server.log_text()
+        assert "created and locked again" in server.log_text()
         assert "Traceback" not in server.log_text()
 
 
@@ -221,7 +224,7 @@ def test_a_program_that_reads_for_long_holds_nothing_up_and_is_told_of(tmp_path:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM runs").fetchone()
             end = time.monotonic() + 60
-            while "was left in a transaction" not in server.log_text():
+            while "kept one transaction open" not in server.log_text():
                 assert time.monotonic() < end
                 begun = time.monotonic()
                 server.command(run, "tune", lr=0.001)
@@ -252,7 +255,8 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE chunks SET payload = substr(payload, 4) WHERE run = ?1 AND first <= 999 AND first + count > 999",
+        "UPDATE chunks SET payload = substr(payload, 4)"
+        " WHERE run = ?1 AND first <= 999 AND first + count > 999",
         "UPDATE runs SET columns = 'nonsense' WHERE id = ?1",
     ],
 )

@@ -1,4 +1,9 @@
-"""Which names a server answers to: Host and Origin, exactly; over raw sockets, where a client would tidy up."""
+"""Which names a server answers to.
+
+Host and Origin, exactly; over raw sockets, where a client would tidy up.
+
+Covers api/security.py.
+"""
 
 import html
 
@@ -8,7 +13,7 @@ from livegrad.api.security import HEADERS
 from tests.running import Server
 from tests.server import raw
 from tests.server.conftest import TOKEN
-from tests.server.doors import everywhere
+from tests.server.routes import ask_every_route
 
 OWN_HOSTS = (
     "127.0.0.1:{port}",
@@ -95,7 +100,7 @@ def test_own_names_are_answered(server: Server, host: str) -> None:
 
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
 def test_another_host_is_refused_everywhere(server: Server, host: str) -> None:
-    for answer in everywhere(server, f"Host: {host}"):
+    for answer in ask_every_route(server, f"Host: {host}"):
         assert answer.status == 421, answer
         assert answer.problem["title"] == "Wrong host"
 
@@ -112,7 +117,7 @@ def test_another_host_is_refused_everywhere(server: Server, host: str) -> None:
 def test_anything_but_one_host_is_refused_everywhere(
     server: Server, headers: tuple[str, ...]
 ) -> None:
-    for answer in everywhere(server, *headers):
+    for answer in ask_every_route(server, *headers):
         assert answer.status == 400, answer
 
 
@@ -122,7 +127,7 @@ def test_http_1_0_without_a_host_is_refused(server: Server) -> None:
 
 @pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
 def test_another_origin_is_refused_everywhere(server: Server, origin: str) -> None:
-    for answer in everywhere(server, "Host: 127.0.0.1:{port}", f"Origin: {origin}"):
+    for answer in ask_every_route(server, "Host: 127.0.0.1:{port}", f"Origin: {origin}"):
         assert answer.status == 403, answer
         assert answer.problem["title"] == "Wrong origin"
 
@@ -130,24 +135,26 @@ def test_another_origin_is_refused_everywhere(server: Server, origin: str) -> No
 def test_two_origins_are_refused_everywhere(server: Server) -> None:
     own = "Origin: http://127.0.0.1:{port}"
     for other in (own, "Origin: http://evil.example"):
-        for answer in everywhere(server, "Host: 127.0.0.1:{port}", own, other):
+        for answer in ask_every_route(server, "Host: 127.0.0.1:{port}", own, other):
             # a websocket's is refused while it is being read
             assert answer.status in (400, 403), answer
 
 
-def test_what_was_refused_did_nothing(server: Server) -> None:
+def test_a_refused_request_changes_nothing(server: Server) -> None:
     before = server.get("/runs")
-    list(everywhere(server, "Host: 127.0.0.1:{port}", "Origin: http://evil.example"))
+    list(ask_every_route(server, "Host: 127.0.0.1:{port}", "Origin: http://evil.example"))
     assert [run["id"] for run in server.get("/runs")] == [run["id"] for run in before]
 
 
-def test_the_address_that_was_reached_is_a_name_of_its_own(locked: Server) -> None:
+def test_the_address_that_was_reached_is_a_name_of_its_own(token_server: Server) -> None:
     token = f"Authorization: Bearer {TOKEN}"
-    here = f"Host: 127.0.0.2:{locked.port}"
-    assert raw.get(locked.port, "/api/runs", here, token, address="127.0.0.2").status == 200
-    assert raw.get(locked.port, "/api/runs", here, token, address="127.0.0.3").status == 421
+    here = f"Host: 127.0.0.2:{token_server.port}"
+    assert raw.get(token_server.port, "/api/runs", here, token, address="127.0.0.2").status == 200
+    assert raw.get(token_server.port, "/api/runs", here, token, address="127.0.0.3").status == 421
     assert (
-        raw.get(locked.port, "/api/runs", "Host: 127.0.0.2", token, address="127.0.0.2").status
+        raw.get(
+            token_server.port, "/api/runs", "Host: 127.0.0.2", token, address="127.0.0.2"
+        ).status
         == 421
     )
 
@@ -172,13 +179,13 @@ def test_the_address_that_was_reached_is_a_name_of_its_own(locked: Server) -> No
     ],
 )
 def test_a_name_given_with_allow_host_is_answered_exactly(
-    locked: Server, host: str, origin: str | None, status: int
+    token_server: Server, host: str, origin: str | None, status: int
 ) -> None:
     headers = [f"Host: {host}", f"Authorization: Bearer {TOKEN}"] + (
         [f"Origin: {origin}"] if origin else []
     )
-    lines = [line.format(port=locked.port) for line in headers]
-    assert raw.get(locked.port, "/api/runs", *lines).status == status
+    lines = [line.format(port=token_server.port) for line in headers]
+    assert raw.get(token_server.port, "/api/runs", *lines).status == status
 
 
 HOSTS = {

@@ -1,4 +1,7 @@
-"""A run log that an older livegrad wrote, in a real server: its runs are shown, read and trained on."""
+"""A run log that an older livegrad wrote, in a real server.
+
+Its runs are shown, read and trained on.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""The page opens by itself in a browser with windows; one of the console does not use the one-time link up."""
+"""The page opens by itself in a browser with windows.
+
+One of the console does not use the one-time link up.
+"""
 
 import os
 import signal
@@ -18,7 +21,8 @@ def program(folder: Path, name: str) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_text(
-        f'#!/bin/sh\nprintf "%s" "$1" > {folder}/opened.tmp\nmv {folder}/opened.tmp {folder}/opened\n'
+        f'#!/bin/sh\nprintf "%s" "$1" > {folder}/opened.tmp\n'
+        f"mv {folder}/opened.tmp {folder}/opened\n"
     )
     path.chmod(0o755)
     return folder / "opened"

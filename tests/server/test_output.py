@@ -1,8 +1,12 @@
-"""The program's own output goes nowhere: closed, full, or a pipe that nobody reads. It serves all the same."""
+"""The program's own output goes nowhere: closed, full, or a pipe that nobody reads.
+
+It serves all the same.
+
+Covers console.py.
+"""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,13 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.running import free_port
+
 START_SECS = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def command(port: int, data: Path) -> list[str]:
@@ -129,7 +129,7 @@ def test_what_the_operator_must_change_ends_it_with_2_even_unheard(
         assert process.wait(60) == 2
 
 
-def test_a_console_that_is_not_there_is_no_trouble(tmp_path: Path) -> None:
+def test_the_server_runs_without_a_console(tmp_path: Path) -> None:
     program = (
         "import sys, threading, time, os, signal\n"
         "sys.stdin = sys.stdout = sys.stderr = None\n"  # as pythonw has it
@@ -145,7 +145,7 @@ def test_a_console_that_is_not_there_is_no_trouble(tmp_path: Path) -> None:
         assert process.wait(40) == 0
 
 
-def test_a_reader_that_leaves_after_the_first_line_ends_nothing(tmp_path: Path) -> None:
+def test_the_server_goes_on_when_the_reader_of_its_output_leaves(tmp_path: Path) -> None:
     port, (stdout, writer), (stderr, other) = free_port(), os.pipe(), os.pipe()
     with started(command(port, tmp_path), {"stdout": writer, "stderr": other}) as process:
         with os.fdopen(stdout) as lines:

@@ -1,4 +1,6 @@
-"""Phase by phase, REST and the stream hold what a plain PyTorch loop stopped at the same place holds."""
+"""Phase by phase, REST and the stream hold what a plain PyTorch loop stopped at the same place
+holds.
+"""
 
 from typing import Any
 
@@ -42,7 +44,10 @@ def assert_agrees(server: Server, run: str, plain: Plain) -> None:
 
 
 def assert_stream_agrees(viewer: Viewer, plain: Plain) -> None:
-    """The newest frame is the picture (or record) of this moment; the newest state says the same phase."""
+    """The newest frame is the picture (or record) of this moment.
+
+    The newest state says the same phase.
+    """
     wanted = state_of_gradients(plain)
 
     def is_it(message: Any) -> bool:

@@ -1,4 +1,7 @@
-"""Kill -9 the trainer, the server, or both, at random moments: no step that anyone has seen is missing or changed."""
+"""Kill -9 the trainer, the server, or both, at random moments.
+
+No step that anyone has seen is missing or changed.
+"""
 
 import os
 import random
@@ -15,9 +18,9 @@ import pytest
 from websockets.sync.client import connect
 
 from livegrad.protocol import Frame
-from tests.running import Server
+from tests.running import Server, free_port
+from tests.server.restartable import ReconnectingViewer, RestartableServer
 from tests.server.trainers import integrity, trainer_of
-from tests.server.world import Watcher, World, free_port
 from tests.viewer import record_bytes, stored
 
 # more of them on demand: 200 take some minutes
@@ -31,7 +34,7 @@ CONFIG: dict[str, Any] = {
 }
 
 
-class Witness:
+class SeenRecords:
     """What a viewer was ever shown, by step."""
 
     def __init__(self) -> None:
@@ -47,8 +50,8 @@ class Witness:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with closing(World(tmp_path / "data", free_port(), CONFIG)) as made:
+def restartable(tmp_path: Path) -> Iterator[RestartableServer]:
+    with closing(RestartableServer(tmp_path / "data", free_port(), CONFIG)) as made:
         yield made
 
 
@@ -58,34 +61,36 @@ def all_records(server: Server, run: str) -> dict[int, bytes]:
 
 @pytest.mark.slow
 def test_no_step_that_anyone_has_seen_is_missing_doubled_or_changed(
-    world: World, record_property: Callable[[str, object], None]
+    restartable: RestartableServer, record_property: Callable[[str, object], None]
 ) -> None:
     moments = random.Random(4)
     waits: list[float] = []  # seconds; `ready_again` bounds each, the benchmark measures them
-    world.server.command(world.run, "play")
-    witness = Witness()
-    with Watcher(world.port, world.run, witness.note):
+    restartable.server.command(restartable.run, "play")
+    seen_records = SeenRecords()
+    with ReconnectingViewer(restartable.port, restartable.run, seen_records.note):
         for number in range(MOMENTS):
             time.sleep(moments.uniform(0.0, 0.25))
             # Servers take longest to come back: every fifth moment.
-            kill = {0: world.kill_server, 1: world.kill_both}.get(number % 10, world.kill_trainer)
+            kill = {0: restartable.kill_server, 1: restartable.kill_both}.get(
+                number % 10, restartable.kill_trainer
+            )
             kill()
-            waits.append(world.ready_again())
-        world.server.command(world.run, "pause")
+            waits.append(restartable.ready_again())
+        restartable.server.command(restartable.run, "pause")
     assert len(waits) == MOMENTS
     record_property(
         "ready_again_secs", {"median": sorted(waits)[MOMENTS // 2], "longest": max(waits)}
     )
-    kept = all_records(world.server, world.run)
-    last = world.server.get(f"/runs/{world.run}")["step"]
+    kept = all_records(restartable.server, restartable.run)
+    last = restartable.server.get(f"/runs/{restartable.run}")["step"]
     assert sorted(kept) == list(range(last + 1))
-    assert witness.seen
-    assert not witness.changed
-    assert {step: kept[step] for step in witness.seen} == witness.seen
-    untouched = retrace(world.server, last)
+    assert seen_records.seen
+    assert not seen_records.changed
+    assert {step: kept[step] for step in seen_records.seen} == seen_records.seen
+    untouched = retrace(restartable.server, last)
     assert kept == untouched
-    world.close()
-    assert integrity(world.data) == "ok"
+    restartable.close()
+    assert integrity(restartable.data) == "ok"
 
 
 def retrace(server: Server, last: int) -> dict[int, bytes]:
@@ -96,87 +101,91 @@ def retrace(server: Server, last: int) -> dict[int, bytes]:
     return all_records(server, run)
 
 
-def test_a_killed_trainer_is_started_again_and_says_why(world: World) -> None:
-    with connect(f"ws://127.0.0.1:{world.port}/api/runs/{world.run}/stream") as stream:
-        world.kill_trainer()
+def test_a_killed_trainer_is_started_again_and_says_why(restartable: RestartableServer) -> None:
+    with connect(f"ws://127.0.0.1:{restartable.port}/api/runs/{restartable.run}/stream") as stream:
+        restartable.kill_trainer()
         texts: list[str] = []
         while not any('"restarted"' in text for text in texts):
             message = stream.recv(timeout=20)
             texts += [message] if isinstance(message, str) else []
     assert "SIGKILL" in texts[-1]
-    assert world.server.wait(world.run, "paused")["epoch"] == 2
+    assert restartable.server.wait(restartable.run, "paused")["epoch"] == 2
 
 
-def test_a_step_command_that_was_cut_short_is_finished_by_the_next_trainer(world: World) -> None:
-    world.server.command(world.run, "tune", pace=None)
+def test_a_step_command_that_was_cut_short_is_finished_by_the_next_trainer(
+    restartable: RestartableServer,
+) -> None:
+    restartable.server.command(restartable.run, "tune", pace=None)
 
     def step() -> None:
-        answer = world.server.client.post(
-            f"/api/runs/{world.run}/commands", json={"kind": "step", "count": 10_000}
+        answer = restartable.server.client.post(
+            f"/api/runs/{restartable.run}/commands", json={"kind": "step", "count": 10_000}
         )
         statuses.append(answer.status_code)
 
     statuses: list[int] = []
     stepping = threading.Thread(target=step)
     stepping.start()
-    while world.server.client.get(f"/api/runs/{world.run}").json()["step"] < 100:
+    while restartable.server.client.get(f"/api/runs/{restartable.run}").json()["step"] < 100:
         time.sleep(0.01)
-    world.kill_trainer()
+    restartable.kill_trainer()
     stepping.join()
     assert statuses == [503]
-    world.server.wait(world.run, "starting", "running")
-    assert world.server.wait(world.run, "paused")["step"] == 10_000
+    restartable.server.wait(restartable.run, "starting", "running")
+    assert restartable.server.wait(restartable.run, "paused")["step"] == 10_000
 
 
 def test_a_run_whose_trainer_is_killed_again_and_again_without_a_step_is_left_interrupted(
-    world: World,
+    restartable: RestartableServer,
 ) -> None:
     for _ in range(6):
-        world.kill_trainer()
-        state = world.server.wait(world.run, "interrupted", "starting")["state"]
+        restartable.kill_trainer()
+        state = restartable.server.wait(restartable.run, "interrupted", "starting")["state"]
         if state == "starting":
-            state = world.server.wait(world.run, "paused", "interrupted")["state"]
+            state = restartable.server.wait(restartable.run, "paused", "interrupted")["state"]
     assert state == "interrupted"
-    assert "SIGKILL" in world.server.get(f"/runs/{world.run}")["reason"]
-    assert world.server.command(world.run, "step")["step"] == 1
+    assert "SIGKILL" in restartable.server.get(f"/runs/{restartable.run}")["reason"]
+    assert restartable.server.command(restartable.run, "step")["step"] == 1
 
 
-def test_a_frozen_trainer_is_replaced_and_ended(world: World) -> None:
-    frozen = trainer_of(world.server)
-    world.server.command(world.run, "step", count=5)
+def test_a_frozen_trainer_is_replaced_and_ended(restartable: RestartableServer) -> None:
+    frozen = trainer_of(restartable.server)
+    restartable.server.command(restartable.run, "step", count=5)
     frozen.send_signal(signal.SIGSTOP)
-    world.server.wait(world.run, "starting", seconds=60)
-    world.server.wait(world.run, "paused")
-    assert world.server.command(world.run, "step", count=5)["step"] == 10
+    restartable.server.wait(restartable.run, "starting", seconds=60)
+    restartable.server.wait(restartable.run, "paused")
+    assert restartable.server.command(restartable.run, "step", count=5)["step"] == 10
     psutil.wait_procs([frozen], timeout=20)
     assert not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE
-    assert sorted(all_records(world.server, world.run)) == list(range(11))
+    assert sorted(all_records(restartable.server, restartable.run)) == list(range(11))
 
 
 def test_a_frozen_trainer_of_an_earlier_server_is_refused_when_it_wakes_up_and_ends(
-    world: World,
+    restartable: RestartableServer,
 ) -> None:
-    frozen = trainer_of(world.server)
-    world.server.command(world.run, "step", count=5)
-    world.kill_server()
-    world.server.wait(world.run, "paused")
+    frozen = trainer_of(restartable.server)
+    restartable.server.command(restartable.run, "step", count=5)
+    restartable.kill_server()
+    restartable.server.wait(restartable.run, "paused")
     frozen.send_signal(signal.SIGSTOP)
     try:
-        world.server.wait(world.run, "starting", seconds=60)
-        world.server.wait(world.run, "paused")
-        assert world.server.command(world.run, "step", count=5)["step"] == 10
+        restartable.server.wait(restartable.run, "starting", seconds=60)
+        restartable.server.wait(restartable.run, "paused")
+        assert restartable.server.command(restartable.run, "step", count=5)["step"] == 10
     finally:
         frozen.send_signal(signal.SIGCONT)
     psutil.wait_procs([frozen], timeout=20)
     assert not frozen.is_running() or frozen.status() == psutil.STATUS_ZOMBIE
-    assert sorted(all_records(world.server, world.run)) == list(range(11))
+    assert sorted(all_records(restartable.server, restartable.run)) == list(range(11))
 
 
-def test_a_trainer_outlives_its_server_and_goes_on_with_the_next(world: World) -> None:
-    world.server.command(world.run, "play")
-    world.ready_again()
-    trainer = trainer_of(world.server)
-    world.kill_server()
-    world.ready_again()
-    assert trainer_of(world.server).pid == trainer.pid
-    assert world.server.get(f"/runs/{world.run}")["epoch"] == 1
+def test_a_trainer_outlives_its_server_and_goes_on_with_the_next(
+    restartable: RestartableServer,
+) -> None:
+    restartable.server.command(restartable.run, "play")
+    restartable.ready_again()
+    trainer = trainer_of(restartable.server)
+    restartable.kill_server()
+    restartable.ready_again()
+    assert trainer_of(restartable.server).pid == trainer.pid
+    assert restartable.server.get(f"/runs/{restartable.run}")["epoch"] == 1

@@ -1,4 +1,9 @@
-"""A server that ends and comes back has every run and every record; what was interrupted goes on, bit for bit."""
+"""A server that ends and comes back has every run and every record.
+
+What was interrupted goes on, bit for bit.
+
+Covers api/app.py.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,7 +124,11 @@ def test_after_a_restart_every_run_and_every_byte_of_its_history_is_there(
     restarted: Restarted,
 ) -> None:
     before, after = restarted.before, restarted.after
-    interrupted = {"state": "interrupted", "reason": "the server was stopped"}
+    interrupted = {
+        "state": "interrupted",
+        "reason": "the server was stopped",
+        "allowed": ["play", "step", "phase", "tune"],
+    }
     assert after.runs == [r if r["state"] == "finished" else r | interrupted for r in before.runs]
     assert after.records == before.records
     assert after.data == before.data

@@ -1,4 +1,9 @@
-"""Whatever asks the program to end: it ends in good order, says nothing alarming and leaves no process behind."""
+"""Whatever asks the program to end.
+
+It ends in good order, says nothing alarming and leaves no process behind.
+
+Covers server.py and signals.py.
+"""
 
 import os
 import signal
@@ -57,7 +62,10 @@ def test_ctrl_c_at_any_moment_of_the_start_leaves_no_traceback(
     number: signal.Signals, delay: float, tmp_path: Path
 ) -> None:
     # From the first line of the program on: what the interpreter does before is out of reach.
-    program = "import sys\nfrom livegrad.cli import main\nprint('begun', flush=True)\nsys.exit(main(sys.argv[1:]))"
+    program = (
+        "import sys\nfrom livegrad.cli import main\n"
+        "print('begun', flush=True)\nsys.exit(main(sys.argv[1:]))"
+    )
     flags = ["--port", "0", "--no-browser", "--data", str(tmp_path / "data")]
     with (tmp_path / "told").open("w+") as told:
         process = subprocess.Popen(

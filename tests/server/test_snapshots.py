@@ -1,4 +1,9 @@
-"""A snapshot is the same in every format, exactly; and a diverged run's numbers are told as they are."""
+"""A snapshot is the same in every format, exactly.
+
+And a diverged run's numbers are told as they are.
+
+Covers api/parameters.py.
+"""
 
 import csv
 import io
@@ -21,7 +26,10 @@ PAIRS = (
 
 
 def floats(nested: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Read numbers as anyone would who knows the contract: float("nan") and float("-inf") are Python's too."""
+    """Read numbers as anyone would who knows the contract.
+
+    Float("nan") and float("-inf") are Python's too.
+    """
     return np.array(np.vectorize(float)(np.array(nested, dtype=object)), np.float32)
 
 
@@ -44,7 +52,10 @@ def expected(server: Server, run: str, **query: Any) -> dict[str, Any]:
 
 
 def archived(server: Server, run: str, **query: Any) -> dict[str, Any]:
-    """Return the arrays of an npz, once it said of what run and step it is: what the JSON snapshot says."""
+    """Return the arrays of an npz, once it said of what run and step it is.
+
+    What the JSON snapshot says.
+    """
     found = dict(np.load(io.BytesIO(raw(server, run, "npz", **query)), allow_pickle=False))
     told = server.get(f"/runs/{run}/parameters", params=query)
     del told["parameters"]

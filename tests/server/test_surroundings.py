@@ -1,4 +1,7 @@
-"""Where and how livegrad is started is nothing to a run: it trains, and comes out as a file for PyTorch."""
+"""Where and how livegrad is started is nothing to a run.
+
+It trains, and comes out as a file for PyTorch.
+"""
 
 import os
 import shutil
@@ -15,7 +18,8 @@ import pytest
 from tests.running import Server, serving
 from tests.server.trainers import forkserver_of
 
-# As the installed `livegrad` command does, and `python -m` does not: nothing is imported from the working folder.
+# As the installed `livegrad` command does, and `python -m` does not: nothing is imported from the
+# working folder.
 COMMAND = (sys.executable, "-P", "-m", "livegrad")
 SHADOWED = (
     "torch",
@@ -51,7 +55,7 @@ def first_run(server: Server) -> str:
     return run
 
 
-def test_a_folder_with_files_named_like_modules_is_nothing_to_it(tmp_path: Path) -> None:
+def test_a_run_trains_in_a_folder_with_files_named_like_modules(tmp_path: Path) -> None:
     folder = tmp_path / "lessons"
     folder.mkdir()
     for name in SHADOWED:
@@ -62,7 +66,7 @@ def test_a_folder_with_files_named_like_modules_is_nothing_to_it(tmp_path: Path)
         check_it_works(server)
 
 
-def test_a_long_temporary_folder_that_is_cleaned_away_is_nothing_to_it(tmp_path: Path) -> None:
+def test_a_run_trains_although_its_long_temporary_folder_is_deleted(tmp_path: Path) -> None:
     temporary = tmp_path / ("x" * 120)
     temporary.mkdir()
     with serving(tmp_path / "data", environment={"TMPDIR": str(temporary)}) as server:
@@ -72,7 +76,7 @@ def test_a_long_temporary_folder_that_is_cleaned_away_is_nothing_to_it(tmp_path:
         check_it_works(server)
 
 
-def test_a_working_folder_that_is_deleted_is_nothing_to_it(tmp_path: Path) -> None:
+def test_a_run_trains_although_the_working_folder_is_deleted(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
     with serving(tmp_path / "data", program=COMMAND, cwd=folder) as server:
@@ -82,7 +86,7 @@ def test_a_working_folder_that_is_deleted_is_nothing_to_it(tmp_path: Path) -> No
         check_it_works(server)
 
 
-def test_a_working_folder_that_may_not_be_read_is_nothing_to_it(tmp_path: Path) -> None:
+def test_a_run_trains_although_the_working_folder_may_not_be_read(tmp_path: Path) -> None:
     folder = tmp_path / "private"
     folder.mkdir()
     program: tuple[str, ...] = COMMAND
@@ -147,7 +151,7 @@ sys.meta_path.insert(0, Finder())
 
 
 @pytest.mark.slow
-def test_beside_a_device_that_is_not_the_cpu_it_trains(tmp_path: Path) -> None:
+def test_a_run_trains_beside_a_device_that_is_not_the_cpu(tmp_path: Path) -> None:
     environment = with_device(tmp_path)
     forked = (
         "import torch, os; torch.ones(1, requires_grad=True).sum().backward(); pid = os.fork();"
@@ -184,7 +188,7 @@ def test_a_signal_to_every_process_at_once_interrupts_a_run_and_it_goes_on_later
 
 
 @pytest.mark.slow
-def test_nothing_stays_once_the_terminal_is_closed(tmp_path: Path) -> None:
+def test_no_process_is_left_once_the_terminal_is_closed(tmp_path: Path) -> None:
     with serving(tmp_path / "data", start_new_session=True) as server:
         first_run(server)
         left = server.descendants()

@@ -1,4 +1,9 @@
-"""The token: who shows it, by header, link, cookie or on the sign-in page, comes in; and it is written down nowhere."""
+"""The token: who shows it, by header, link, cookie or on the sign-in page, comes in.
+
+And it is written down nowhere.
+
+Covers api/auth.py and api/sign_in.py.
+"""
 
 import re
 from pathlib import Path
@@ -23,8 +28,8 @@ def browser_at(address: str, port: int) -> httpx.Client:
     )
 
 
-def test_without_the_token_nothing_is_told(locked: Server, guest: httpx.Client) -> None:
-    run = locked.get("/runs")[0]["id"]
+def test_without_the_token_nothing_is_told(token_server: Server, anonymous: httpx.Client) -> None:
+    run = token_server.get("/runs")[0]["id"]
     paths = [
         "/main.js",
         "/docs",
@@ -43,28 +48,28 @@ def test_without_the_token_nothing_is_told(locked: Server, guest: httpx.Client) 
         "/css/style.css%2f..%2f..%2fmain.js",
     ]
     for path in paths:
-        answer = guest.get(path)
+        answer = anonymous.get(path)
         assert answer.status_code == 401, path
         assert answer.headers["www-authenticate"] == "Bearer"
         assert answer.json()["title"] == "Token needed"
-    assert guest.delete(f"/api/runs/{run}").status_code == 401
-    assert guest.post("/api/runs", json={}).status_code == 401
+    assert anonymous.delete(f"/api/runs/{run}").status_code == 401
+    assert anonymous.post("/api/runs", json={}).status_code == 401
 
 
 @pytest.mark.parametrize("path", sorted(OPEN_PATHS))
-def test_what_is_open_needs_no_token(guest: httpx.Client, path: str) -> None:
-    assert guest.get(path).status_code in (200, 303, 405)
+def test_what_is_open_needs_no_token(anonymous: httpx.Client, path: str) -> None:
+    assert anonymous.get(path).status_code in (200, 303, 405)
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/docs"])
-def test_a_browser_is_shown_where_to_sign_in(guest: httpx.Client, path: str) -> None:
-    answer = guest.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+def test_a_browser_is_shown_where_to_sign_in(anonymous: httpx.Client, path: str) -> None:
+    answer = anonymous.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
     assert (answer.status_code, answer.headers["location"]) == (303, "signin.html")
 
 
-def test_the_way_to_sign_in_is_relative_from_every_depth(guest: httpx.Client) -> None:
+def test_the_way_to_sign_in_is_relative_from_every_depth(anonymous: httpx.Client) -> None:
     for path in ("/", "/views/form.js", "/vendor/uplot/uPlot.min.css"):
-        answer = guest.get(path, headers={"Accept": "text/html"})
+        answer = anonymous.get(path, headers={"Accept": "text/html"})
         assert answer.status_code == 303
         assert not answer.headers["location"].startswith("/")
         assert urljoin(f"/apps{path}", answer.headers["location"]) == "/apps/signin.html"
@@ -85,45 +90,47 @@ def test_the_way_to_sign_in_is_relative_from_every_depth(guest: httpx.Client) ->
         "Bearer \xe9",
     ],
 )
-def test_anything_but_the_token_is_refused(locked: Server, shown: str) -> None:
-    headers = (f"Host: 127.0.0.1:{locked.port}", f"Authorization: {shown}")
-    assert raw.get(locked.port, "/api/runs", *headers).status == 401
+def test_anything_but_the_token_is_refused(token_server: Server, shown: str) -> None:
+    headers = (f"Host: 127.0.0.1:{token_server.port}", f"Authorization: {shown}")
+    assert raw.get(token_server.port, "/api/runs", *headers).status == 401
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_token_is_taken_as_a_bearer(locked: Server, scheme: str) -> None:
-    headers = (f"Host: 127.0.0.1:{locked.port}", f"Authorization: {scheme} {TOKEN}")
-    assert raw.get(locked.port, "/api/runs", *headers).status == 200
+def test_the_token_is_taken_as_a_bearer(token_server: Server, scheme: str) -> None:
+    headers = (f"Host: 127.0.0.1:{token_server.port}", f"Authorization: {scheme} {TOKEN}")
+    assert raw.get(token_server.port, "/api/runs", *headers).status == 200
 
 
-def test_the_token_is_not_taken_from_the_address(guest: httpx.Client) -> None:
+def test_the_token_is_not_taken_from_the_address(anonymous: httpx.Client) -> None:
     for name in ("token", "access_token", "code"):
-        assert guest.get("/api/runs", params={name: TOKEN}).status_code == 401
+        assert anonymous.get("/api/runs", params={name: TOKEN}).status_code == 401
 
 
-def test_websockets_are_refused_before_the_upgrade(locked: Server, guest: httpx.Client) -> None:
-    run = locked.get("/runs")[0]["id"]
-    host = f"Host: 127.0.0.1:{locked.port}"
+def test_websockets_are_refused_before_the_upgrade(
+    token_server: Server, anonymous: httpx.Client
+) -> None:
+    run = token_server.get("/runs")[0]["id"]
+    host = f"Host: 127.0.0.1:{token_server.port}"
     for extra in (
         (),
         ("Authorization: Bearer wrong-wrong-wrong",),
         ("Cookie: livegrad_session=0",),
     ):
-        answer = raw.upgrade(locked.port, f"/api/runs/{run}/stream", host, *extra)
+        answer = raw.upgrade(token_server.port, f"/api/runs/{run}/stream", host, *extra)
         assert (answer.status, answer.problem["title"]) == (401, "Token needed")
     with connect(
-        f"{locked.stream_url}/api/runs/{run}/stream",
+        f"{token_server.stream_url}/api/runs/{run}/stream",
         additional_headers={"Authorization": f"Bearer {TOKEN}"},
     ) as socket:
         assert '"hello"' in str(socket.recv())
 
 
-def test_the_token_does_not_open_the_trainers_door(locked: Server) -> None:
-    run = locked.get("/runs")[0]["id"]
+def test_the_token_does_not_open_the_trainer_endpoint(token_server: Server) -> None:
+    run = token_server.get("/runs")[0]["id"]
     with (
         pytest.raises(InvalidStatus) as refused,
         connect(
-            f"{locked.stream_url}/api/runs/{run}/trainer",
+            f"{token_server.stream_url}/api/runs/{run}/trainer",
             additional_headers={"Authorization": f"Bearer {TOKEN}"},
         ),
     ):
@@ -141,7 +148,8 @@ def test_the_printed_link_works_once_and_leaves_a_strict_cookie(tmp_path: Path) 
             assert browser.head(link).status_code == 405  # a preview does not use it up
             cookie = browser.get(link).headers["set-cookie"]
             assert re.fullmatch(
-                rf"livegrad_session_{running.port}=[0-9a-f]{{64}}; HttpOnly; SameSite=Strict; Path=/",
+                rf"livegrad_session_{running.port}=[0-9a-f]{{64}}; "
+                "HttpOnly; SameSite=Strict; Path=/",
                 cookie,
             )
             assert browser.get("/api/runs").status_code == 200
@@ -152,16 +160,16 @@ def test_the_printed_link_works_once_and_leaves_a_strict_cookie(tmp_path: Path) 
 
 
 def test_the_cookie_opens_pages_and_streams_and_a_changed_one_nothing(
-    locked: Server, guest: httpx.Client
+    token_server: Server, anonymous: httpx.Client
 ) -> None:
-    signed_in = guest.post("/api/session", json={"token": TOKEN})
+    signed_in = anonymous.post("/api/session", json={"token": TOKEN})
     cookie = signed_in.headers["set-cookie"].partition(";")[0]
-    guest.cookies.clear()
-    run = locked.get("/runs")[0]["id"]
-    host = f"Host: 127.0.0.1:{locked.port}"
+    anonymous.cookies.clear()
+    run = token_server.get("/runs")[0]["id"]
+    host = f"Host: 127.0.0.1:{token_server.port}"
     path = f"/api/runs/{run}/stream"
-    assert raw.upgrade(locked.port, path, host, f"Cookie: {cookie}").status == 101
-    assert raw.get(locked.port, "/", host, f"Cookie: other=1; {cookie}").status == 200
+    assert raw.upgrade(token_server.port, path, host, f"Cookie: {cookie}").status == 101
+    assert raw.get(token_server.port, "/", host, f"Cookie: other=1; {cookie}").status == 200
     for changed in (
         cookie[:-1],
         cookie + "0",
@@ -169,8 +177,8 @@ def test_the_cookie_opens_pages_and_streams_and_a_changed_one_nothing(
         cookie.partition("=")[0] + "=",
         "x" + cookie,
     ):
-        assert raw.upgrade(locked.port, path, host, f"Cookie: {changed}").status == 401
-    assert raw.get(locked.port, "/api/runs", host, "Cookie: =;;=\xe9; a").status == 401
+        assert raw.upgrade(token_server.port, path, host, f"Cookie: {changed}").status == 401
+    assert raw.get(token_server.port, "/api/runs", host, "Cookie: =;;=\xe9; a").status == 401
 
 
 ODD = [
@@ -196,14 +204,16 @@ ODD = [
 
 @pytest.mark.parametrize("other", ODD)
 def test_other_programs_cookies_sign_nobody_out(
-    locked: Server, guest: httpx.Client, other: str
+    token_server: Server, anonymous: httpx.Client, other: str
 ) -> None:
     cookie = (
-        guest.post("/api/session", json={"token": TOKEN}).headers["set-cookie"].partition(";")[0]
+        anonymous.post("/api/session", json={"token": TOKEN})
+        .headers["set-cookie"]
+        .partition(";")[0]
     )
-    guest.cookies.clear()
-    run = locked.get("/runs")[0]["id"]
-    name, host = cookie.partition("=")[0], f"Host: 127.0.0.1:{locked.port}"
+    anonymous.cookies.clear()
+    run = token_server.get("/runs")[0]["id"]
+    name, host = cookie.partition("=")[0], f"Host: 127.0.0.1:{token_server.port}"
     shown = [
         f"{other}; {cookie}",
         f"{cookie};{other}",
@@ -211,31 +221,37 @@ def test_other_programs_cookies_sign_nobody_out(
         f"{cookie}; {name}=",
     ]
     for text in shown:
-        assert raw.get(locked.port, "/api/runs", host, f"Cookie: {text}").status == 200, text
+        assert raw.get(token_server.port, "/api/runs", host, f"Cookie: {text}").status == 200, text
         assert (
-            raw.upgrade(locked.port, f"/api/runs/{run}/stream", host, f"Cookie: {text}").status
+            raw.upgrade(
+                token_server.port, f"/api/runs/{run}/stream", host, f"Cookie: {text}"
+            ).status
             == 101
         )
     assert (
-        raw.get(locked.port, "/api/runs", host, f"Cookie: {other}", f"Cookie: {cookie}").status
+        raw.get(
+            token_server.port, "/api/runs", host, f"Cookie: {other}", f"Cookie: {cookie}"
+        ).status
         == 200
     )
-    assert raw.get(locked.port, "/api/runs", host, f"Cookie: {other}; {name}=old").status == 401
+    assert (
+        raw.get(token_server.port, "/api/runs", host, f"Cookie: {other}; {name}=old").status == 401
+    )
 
 
-def test_behind_https_the_cookie_is_for_https_alone(locked: Server) -> None:
+def test_behind_https_the_cookie_is_for_https_alone(token_server: Server) -> None:
     body = b'{"token": "' + TOKEN.encode() + b'"}'
     headers = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    for host, secure in (("shared.example", True), (f"lab.example:{locked.port}", False)):
+    for host, secure in (("shared.example", True), (f"lab.example:{token_server.port}", False)):
         answer = raw.ask(
-            locked.port, raw.head("POST", "/api/session", [f"Host: {host}", *headers]) + body
+            token_server.port, raw.head("POST", "/api/session", [f"Host: {host}", *headers]) + body
         )
         assert answer.status == 204
         assert ("; Secure" in answer.headers["set-cookie"]) is secure
 
 
-def test_signing_in_with_anything_but_the_token_is_refused(locked: Server) -> None:
-    with browser_at("127.0.0.6", locked.port) as browser:
+def test_signing_in_with_anything_but_the_token_is_refused(token_server: Server) -> None:
+    with browser_at("127.0.0.6", token_server.port) as browser:
         for token in ("", "wrong", TOKEN + " ", "é" * 20, "\0"):
             answer = browser.post("/api/session", json={"token": token})
             assert (answer.status_code, answer.json()["title"]) == (401, "Not the token")
@@ -244,11 +260,11 @@ def test_signing_in_with_anything_but_the_token_is_refused(locked: Server) -> No
         assert browser.post("/api/session", json={}).status_code == 422
 
 
-def test_whoever_guesses_is_stopped_and_keeps_nobody_else_out(locked: Server) -> None:
+def test_whoever_guesses_is_stopped_and_keeps_nobody_else_out(token_server: Server) -> None:
     def ask(token: str, path: str, address: str = "127.0.0.7") -> raw.Answer:
-        own = (f"Host: {address}:{locked.port}", f"Authorization: Bearer {token}")
+        own = (f"Host: {address}:{token_server.port}", f"Authorization: Bearer {token}")
         asking = raw.upgrade if path.endswith("/stream") else raw.get
-        return asking(locked.port, path, *own, address=address)
+        return asking(token_server.port, path, *own, address=address)
 
     for number in range(WRONG_TOKENS):
         assert ask(f"guess-{number}", "/api/runs").status == 401
@@ -257,9 +273,9 @@ def test_whoever_guesses_is_stopped_and_keeps_nobody_else_out(locked: Server) ->
         assert refused.status == 429
         assert 0 < int(refused.headers["retry-after"]) <= 60
         assert ask(TOKEN, path, "127.0.0.8").status in (200, 101)
-    with browser_at("127.0.0.7", locked.port) as guesser:
+    with browser_at("127.0.0.7", token_server.port) as guesser:
         assert guesser.post("/api/session", json={"token": TOKEN}).status_code == 429
-        link = locked.first_line.partition("/enter")[2]
+        link = token_server.first_line.partition("/enter")[2]
         assert guesser.get(f"/enter{link}").status_code == 200  # its code cannot be guessed
         assert guesser.get("/api/runs").status_code == 200  # nor the cookie
 
@@ -291,13 +307,13 @@ def test_no_token_code_or_cookie_is_written_down(tmp_path: Path) -> None:
     assert TOKEN.encode() not in stored
 
 
-def test_the_sign_in_page_asks_for_nothing_that_needs_the_token(guest: httpx.Client) -> None:
-    guest.cookies.clear()
+def test_the_sign_in_page_asks_for_nothing_that_needs_the_token(anonymous: httpx.Client) -> None:
+    anonymous.cookies.clear()
     waiting, seen = ["/signin.html"], set()
     while waiting:
         path = waiting.pop()
         seen.add(path)
-        answer = guest.get(path)
+        answer = anonymous.get(path)
         assert answer.status_code == 200, path
         found = re.findall(r"""(?:src=|href=|from|url\()\s*["']([^"']+)["']""", answer.text)
         links = [urljoin(path, link) for link in found]

@@ -1,4 +1,7 @@
-"""Every record of a run is, bit for bit, what plain PyTorch computes: over the websocket, and over REST."""
+"""Every record of a run is, bit for bit, what plain PyTorch computes.
+
+Over the websocket, and over REST.
+"""
 
 import math
 from typing import Any

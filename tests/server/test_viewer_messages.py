@@ -1,4 +1,7 @@
-"""What viewers send: bad messages and broken frames end that connection alone, with a reason."""
+"""What viewers send: bad messages and broken frames end that connection alone, with a reason.
+
+Covers api/stream.py.
+"""
 
 import json
 from contextlib import suppress
@@ -18,8 +21,8 @@ from tests.server.closing import ends, how_it_closed, view
 
 
 @pytest.fixture
-def run(room: Server) -> str:
-    return str(room.get("/runs")[-1]["id"])
+def run(module_server: Server) -> str:
+    return str(module_server.get("/runs")[-1]["id"])
 
 
 NO_ACKS = {
@@ -44,18 +47,20 @@ NO_ACKS = {
 
 
 @pytest.mark.parametrize("message", NO_ACKS.values(), ids=NO_ACKS)
-def test_what_is_no_acknowledgement_closes_with_a_reason(
-    room: Server, run: str, message: str | bytes
+def test_an_invalid_acknowledgement_closes_with_a_reason(
+    module_server: Server, run: str, message: str | bytes
 ) -> None:
-    with view(room, run) as socket:
+    with view(module_server, run) as socket:
         code, reason = how_it_closed(socket, message)
         assert code == 1008
         assert reason.startswith("expected")
 
 
 @pytest.mark.parametrize("step", [-1, 0, 10**15, 10**3000])
-def test_an_acknowledgement_of_any_step_is_taken(room: Server, run: str, step: int) -> None:
-    with view(room, run, "?flow=ack") as socket:
+def test_an_acknowledgement_of_any_step_is_taken(
+    module_server: Server, run: str, step: int
+) -> None:
+    with view(module_server, run, "?flow=ack") as socket:
         assert how_it_closed(socket, json.dumps({"kind": "ack", "step": step}), "{}")[0] == 1008
 
 
@@ -73,24 +78,24 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("message", TOO_LARGE.values(), ids=TOO_LARGE)
 def test_a_message_that_is_too_large_closes_with_1009(
-    room: Server, run: str, message: str | bytes
+    module_server: Server, run: str, message: str | bytes
 ) -> None:
-    with view(room, run) as socket:
+    with view(module_server, run) as socket:
         assert how_it_closed(socket, message)[0] == 1009
 
 
-def test_a_message_larger_than_any_is_not_even_read(room: Server, run: str) -> None:
-    with view(room, run) as socket:
+def test_a_message_larger_than_any_is_not_even_read(module_server: Server, run: str) -> None:
+    with view(module_server, run) as socket:
         assert ends(socket, bytes(MAX_TRAINER_MESSAGE_BYTES + 1))
 
 
-def test_a_message_in_fragments_is_limited_as_a_whole(room: Server, run: str) -> None:
-    with view(room, run) as socket:
+def test_a_message_in_fragments_is_limited_as_a_whole(module_server: Server, run: str) -> None:
+    with view(module_server, run) as socket:
         assert how_it_closed(socket, iter([" " * 1000] * 5))[0] == 1009
 
 
-def test_a_message_of_the_limit_is_read(room: Server, run: str) -> None:
-    with view(room, run) as socket:
+def test_a_message_of_the_limit_is_read(module_server: Server, run: str) -> None:
+    with view(module_server, run) as socket:
         assert how_it_closed(socket, padded(MAX_VIEWER_MESSAGE_BYTES), "{}")[0] == 1008
 
 
@@ -110,19 +115,24 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
-def test_a_broken_frame_ends_that_connection_alone(room: Server, run: str, data: bytes) -> None:
-    with view(room, run) as other, raw.join(room.port, f"/api/runs/{run}/stream") as connection:
+def test_a_broken_frame_ends_that_connection_alone(
+    module_server: Server, run: str, data: bytes
+) -> None:
+    with (
+        view(module_server, run) as other,
+        raw.join(module_server.port, f"/api/runs/{run}/stream") as connection,
+    ):
         connection.sendall(data)
         with suppress(ConnectionResetError):
             while connection.recv(65536):
                 pass
         other.ping().wait(10)
-    assert room.get("/health")["status"] == "ok"
+    assert module_server.get("/health")["status"] == "ok"
 
 
 @pytest.mark.parametrize("run", ["nope", "%F0%9F%98%80" * 60, "%00", "%ff", "x" * 4000])
-def test_an_unknown_run_closes_with_4404_and_says_so(room: Server, run: str) -> None:
-    with view(room, run) as socket:
+def test_an_unknown_run_closes_with_4404_and_says_so(module_server: Server, run: str) -> None:
+    with view(module_server, run) as socket:
         event = json.loads(socket.recv(timeout=10))
         assert event["kind"] == "error"
         assert "no run" in event["detail"]

@@ -1,4 +1,7 @@
-"""Nothing on the event loop's thread waits for another process, a lock or a disk: whatever stands still, it answers."""
+"""Nothing on the event loop's thread waits for another process, a lock or a disk.
+
+Whatever stands still, it answers.
+"""
 
 import sqlite3
 import threading
@@ -12,6 +15,7 @@ import pytest
 
 from tests.running import Server, serving
 
+pytestmark = pytest.mark.alone
 LONGEST_SECS = (
     # a busy machine's share included; what is waited for below stands still for three times as long
     1.0
@@ -71,7 +75,7 @@ def assert_it_answered(watch: Watch) -> None:
     assert watch.longest < LONGEST_SECS
 
 
-def test_while_processes_below_it_stand_still(server: Server) -> None:
+def test_the_server_answers_while_its_processes_are_stopped(server: Server) -> None:
     below: set[psutil.Process] = server.descendants()
     watch = Watch(server)
     with watch.watching():
@@ -89,7 +93,7 @@ def test_while_processes_below_it_stand_still(server: Server) -> None:
     server.wait(server.get("/runs")[0]["id"], "paused")
 
 
-def test_while_processes_below_it_are_killed(server: Server) -> None:
+def test_the_server_answers_while_its_processes_are_killed(server: Server) -> None:
     watch = Watch(server)
     with watch.watching():
         for _ in range(4):
@@ -104,7 +108,7 @@ def test_while_processes_below_it_are_killed(server: Server) -> None:
         server.wait(run["id"], "paused", "running")
 
 
-def test_while_another_program_holds_its_log(server: Server) -> None:
+def test_the_server_answers_while_another_program_locks_its_log(server: Server) -> None:
     watch = Watch(server)
     log = server.data / "livegrad.sqlite3"
     with closing(sqlite3.connect(log, isolation_level=None)) as other, watch.watching():

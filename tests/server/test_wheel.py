@@ -1,4 +1,7 @@
-"""The built wheel, in an empty environment: it brings the whole page with it and asks nobody else for anything."""
+"""The built wheel, in an empty environment.
+
+It brings the whole page with it and asks nobody else for anything.
+"""
 
 import os
 import re
@@ -85,7 +88,9 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` of an environment that holds the wheel, and sees this one's packages as its dependencies."""
+    """The `bin` of an environment that holds the wheel, and sees this one's packages as its
+    dependencies.
+    """
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
@@ -101,7 +106,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder=folder,
     )
     [site] = folder.glob("lib/python*/site-packages")
-    # A path file inside these is not read again, so this one's editable livegrad stays out of sight.
+    # A path file inside these is not read again, so this one's editable livegrad stays out of
+    # sight.
     paths = sysconfig.get_paths()
     (site / "dependencies.pth").write_text(f"{paths['purelib']}\n{paths['platlib']}\n")
     return python.parent
@@ -109,7 +115,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a livegrad that was started from the wheel, in a folder that has nothing to do with it."""
+    """The address of a livegrad that was started from the wheel, in a folder that has nothing to do
+    with it.
+    """
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     command = (installed / "livegrad", "--port", "0", "--no-browser", "--data", elsewhere / "data")
     without_path = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

@@ -16,7 +16,7 @@ def trainer_of(server: Server) -> psutil.Process:
         found = [process for process in _processes() if _trains(process, server.port)]
         if len(found) == 1:
             return found[0]
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"expected one trainer of port {server.port}, found {found}")
 
 
@@ -35,7 +35,7 @@ def forkserver_of(server: Server) -> psutil.Process:
         ]
         if len(found) == 1:
             return found[0]
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"expected one forkserver, found {found}")
 
 

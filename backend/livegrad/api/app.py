@@ -1,4 +1,4 @@
-"""The application: routes, the page, the hub's life. Puts together; decides nothing."""
+"""Assembles the application: routes, the page, and the start and end of the hub."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -41,10 +41,10 @@ def frontend() -> Path:
 def create_app(
     settings: Settings, authenticator: Authenticator, port: int, on_crash: OnCrash
 ) -> "tuple[ASGIApp, Stop]":
-    """Return the whole application, guarded, and what to call before its connections are closed.
+    """Return the guarded application and a function to call before its connections are closed.
 
-    `on_crash` ends the server, loudly: it is for errors of its own tasks that nobody expected. Raises LogError when the
-    run log cannot be opened.
+    `on_crash` ends the server with a message after an unexpected error in one of its tasks. Raises
+    LogError when the run log cannot be opened.
     """
     lock = FolderLock(settings.data)
     try:

@@ -1,6 +1,7 @@
-"""Who may come in: the token, one-time links for it, and the session cookie that they are exchanged for.
+"""Authenticates clients by the token, by one-time links, and by the session cookie.
 
-A one-time link carries a code, never the token; whoever opens it first gets the cookie.
+A one-time link carries a code and never the token. The first request that opens the link gets the
+cookie.
 """
 
 import hmac
@@ -20,21 +21,24 @@ LINK_PATH = "/enter"
 
 
 class Authenticator:
-    """Knows the server's names, and who has shown the token. Without a token everybody has."""
+    """Knows the server's names and its token. Without a token, every client is authenticated."""
 
     def __init__(self, token: str | None, names: AllowedHosts, port: int) -> None:
         self.names = names
         self.has_token = token is not None
         self._token = (token or "").encode()
-        # a browser keeps one jar for all ports of a machine
+        # browsers share one cookie jar among all ports of a machine
         self._cookie = f"livegrad_session_{port}"
-        self._codes: set[str] = set()  # one-time links not yet opened
+        self._codes: set[str] = set()  # one-time links that were not opened yet
         self._rate_limit = RateLimit()
 
     # -- one-time links
 
     def one_time_path(self) -> str:
-        """Return the path and query of a new one-time link, to follow "/"; nothing without a token."""
+        """Return the path and query of a new one-time link, to follow "/".
+
+        Without a token, return an empty text.
+        """
         if not self.has_token:
             return ""
         code = secrets.token_urlsafe(24)
@@ -42,7 +46,7 @@ class Authenticator:
         return f"{LINK_PATH[1:]}?code={code}"
 
     def redeem(self, scope: Scope) -> bool:
-        """Use the one-time code of a request up; return whether it was good."""
+        """Use up the one-time code of a request; return whether it was valid."""
         code = parse_qs(scope["query_string"].decode("latin-1")).get("code", [""])[0].encode()
         good = [known for known in self._codes if secrets.compare_digest(known.encode(), code)]
         self._codes.difference_update(good)
@@ -52,11 +56,12 @@ class Authenticator:
 
     @property
     def _session(self) -> str:
-        # Proof of the token that does not tell it, and that a new token makes worthless.
+        # The value proves knowledge of the token without revealing it; a new token makes it
+        # invalid.
         return hmac.new(self._token, b"livegrad session 1", sha256).hexdigest()
 
     def cookie(self, scope: Scope) -> str:
-        """Return the Set-Cookie header's value for the answer to a request that was let in."""
+        """Return the Set-Cookie header's value for the answer to an authenticated request."""
         host = Headers(scope=scope).get("host", "")
         origins = self.names.origins(host, scope.get("server"))
         secure = "; Secure" if all(origin.startswith("https:") for origin in origins) else ""
@@ -72,7 +77,7 @@ class Authenticator:
     # -- the token
 
     def check(self, scope: Scope) -> None:
-        """Raise Refusal unless the request shows the token, as a bearer or by the session cookie."""
+        """Raise Refusal unless the request carries the token as a bearer, or the session cookie."""
         headers = Headers(scope=scope)
         if not self.has_token or self._shows_cookie(headers):
             return
@@ -81,12 +86,16 @@ class Authenticator:
             raise Refusal(
                 401,
                 "Token needed",
-                "expected 'Authorization: Bearer TOKEN', or a browser that opened the one-time link",
+                "expected 'Authorization: Bearer TOKEN', or a browser that opened the "
+                "one-time link",
                 {"www-authenticate": "Bearer"},
             )
 
     def is_token(self, text: str, scope: Scope) -> bool:
-        """Return whether `text` is the token. Raises Refusal after too many that were not, from one address."""
+        """Return whether `text` is the token.
+
+        Raises Refusal after too many wrong tokens from one address.
+        """
         address = (scope.get("client") or ("unknown", 0))[0]
         if seconds := math.ceil(self._rate_limit.wait_secs(address)):
             raise Refusal(
@@ -102,9 +111,10 @@ class Authenticator:
 
 
 def values(header: str, name: str) -> list[str]:
-    """Return what a Cookie header says of the cookie `name`, each time that it does.
+    """Return every value of the cookie `name` in a Cookie header.
 
-    Other cookies may be anything: a browser sends along what every other program on this host, at any port, has set.
+    The other cookies may have any form: a browser also sends those that other programs on this
+    host, at any port, have set.
     """
     pairs = (pair.partition("=") for pair in header.split(";"))
     return [value.strip(" \t") for found, _, value in pairs if found.strip(" \t") == name]

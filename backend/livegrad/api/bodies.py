@@ -1,4 +1,7 @@
-"""Request bodies: JSON, small, and read once, before any route sees them. Knows nothing of what they ask for."""
+"""Reads request bodies once, before any route: small JSON in UTF-8.
+
+Knows nothing of their meaning.
+"""
 
 import json
 from collections.abc import Iterable
@@ -10,11 +13,14 @@ from starlette.types import Message, Receive, Scope
 from livegrad.api import limits
 from livegrad.api.refusals import Refusal
 
-BODILESS = ("GET", "HEAD")  # whatever comes with these is not read
+BODILESS = ("GET", "HEAD")  # a body of these methods is not read
 
 
 async def read(scope: Scope, receive: Receive) -> bytes:
-    """Return the request's body. Raises Refusal when it is not JSON, too large, or would not end."""
+    """Return the request's body.
+
+    Raises Refusal when it is not JSON, is too large, or does not end in time.
+    """
     if scope["method"] in BODILESS:
         return b""
     headers = Headers(scope=scope)
@@ -54,10 +60,13 @@ def _too_large(received: str) -> Refusal:
 
 
 def check(body: bytes) -> None:
-    """Refuse what another reader might read otherwise: not UTF-8, NaN, a key twice, half a surrogate pair."""
+    """Refuse JSON that other readers may read differently.
+
+    Refused are texts that are not UTF-8, NaN, repeated keys, and half of a surrogate pair.
+    """
     try:
         plain = json.loads(
-            body.decode(), parse_constant=_no_constant, object_pairs_hook=_no_key_twice
+            body.decode(), parse_constant=_no_constant, object_pairs_hook=_unique_keys
         )
         _check_depth(plain)
         json.dumps(plain, ensure_ascii=False).encode()
@@ -95,17 +104,17 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key, value in pairs:
         if key in plain:
-            raise ValueError(f"the key {key!r:.50} stands there twice")
+            raise ValueError(f"the key {key!r:.50} appears twice")
         plain[key] = value
     return plain
 
 
 def again(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that hands out `body`, and then what comes after it."""
+    """Return a `receive` that first returns `body`, and then what follows it."""
     is_told = False
 
     async def receiving() -> Message:

@@ -1,4 +1,4 @@
-"""Runs that continue others, and where two runs part: /api/runs/{id}/branches and …/divergence."""
+"""Routes for continued runs and for comparing runs: /api/runs/{id}/branches and …/divergence."""
 
 import asyncio
 from typing import Annotated, Any
@@ -20,35 +20,50 @@ router = APIRouter(prefix="/api/runs/{run}", tags=["history"])
 
 
 class Branch(BaseModel):
-    """From which step on, and what is to be different: any field of RunConfig but hidden and named_layers."""
+    """The step to continue from, and the settings to change.
+
+    These are any fields of RunConfig except hidden and named_layers.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     step: int = Field(
         ge=0,
         le=2**53,
-        description="The step to continue from: its parameters, its optimizer's state.",
+        description="The step to continue from, with its parameters and its optimizer's state.",
     )
     changes: dict[str, Any] = Field(
-        {}, description="What differs from the run that is continued; optimizer in part too."
+        {},
+        description=(
+            "The settings that differ from those of the continued run; optimizer may be given in "
+            "part."
+        ),
     )
 
 
 class Divergence(BaseModel):
-    """Where two runs part. All null: they do not, as far as both go."""
+    """The step at which two runs part.
+
+    Every value is null if they agree in all steps that both have.
+    """
 
     comparable: bool = Field(
-        description="Whether both have steps, and parameters of the same shapes, in common."
+        description=(
+            "Whether the runs can be compared: they have steps in common, and parameters of the "
+            "same shapes."
+        )
     )
-    first: int | None = Field(description="First step that both have.")
-    last: int | None = Field(description="Last step that both have.")
+    first: int | None = Field(description="First step that both runs have.")
+    last: int | None = Field(description="Last step that both runs have.")
     step: int | None = Field(description="First step whose parameters differ in any bit.")
-    parameter: str | None = Field(description="The element that differs most at that step.")
-    difference: Scalar = Field(description="By how much it differs.")
+    parameter: str | None = Field(
+        description=("The element with the largest difference at that step.")
+    )
+    difference: Scalar = Field(description="The size of that difference.")
 
 
 _EXAMPLES: dict[str, Any] = {
-    "same": {"summary": "Retrace it, bit for bit", "value": {"step": 3}},
+    "same": {"summary": "Repeat it, bit for bit", "value": {"step": 3}},
     "other": {
         "summary": "With another learning rate",
         "value": {"step": 3, "changes": {"optimizer": {"lr": 0.01}}},
@@ -69,7 +84,10 @@ async def branch(
     response: Response,
     body: Annotated[Branch, Body(openapi_examples=_EXAMPLES)],
 ) -> Any:
-    """Make a run that continues this one from a step: the same numbers, the same place in the data order."""
+    """Make a run that continues this one from a step.
+
+    It has the same numbers and the same position in the data.
+    """
     entry = run.entry
     await _check_step(hub, run, body.step)
     lr, pace = await asyncio.to_thread(hub.log.tuning, run.id, body.step)
@@ -104,7 +122,7 @@ async def divergence(
         str, Query(max_length=64, description="The other run's id.", examples=["90bd1f44"])
     ],
 ) -> Any:
-    """Say at which step this run and another part, and by how much."""
+    """Return the step at which this run and another part, and by how much."""
     one, two = run.entry, hub.run(other).entry
     first, last = max(one.first_step, two.first_step), min(one.last_step, two.last_step)
     nothing = {"step": None, "parameter": None, "difference": None}

@@ -1,4 +1,4 @@
-"""What routes are given: the hub, a run by its id, the board that tells how far long answers are, threads."""
+"""The dependencies of routes: the hub, a run by its id, the board of exports, the threads."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ def _listed(run: RunId, hub: HubHere) -> LiveRun:
 
 
 RunHere = Annotated[LiveRun, Depends(_run)]
-ListedRunHere = Annotated[LiveRun, Depends(_listed)]  # one that cannot be read too
+ListedRunHere = Annotated[LiveRun, Depends(_listed)]  # also a run that cannot be read
 
 
 def _board(connection: HTTPConnection) -> Board:

@@ -1,4 +1,4 @@
-"""An example of every JSON answer, by operation, and of every problem, by status: for people who read /docs."""
+"""Examples for /docs: of every JSON answer, by operation, and of every problem, by status."""
 
 from typing import Any
 
@@ -150,7 +150,7 @@ PROBLEMS: dict[str, Any] = {
         **_problem(
             410,
             "Thinned out",
-            "step 1000 was thinned out, to make room; kept beside it: 768 and 1024",
+            "step 1000 was thinned out; kept beside it: 768 and 1024",
         ),
         "nearest": [768, 1024],
     },
@@ -161,8 +161,8 @@ PROBLEMS: dict[str, Any] = {
     "421": _problem(
         421,
         "Wrong host",
-        "expected the name or address and port at which this server is, or one that it was given with --allow-host; "
-        "received 'other.example'",
+        "expected the name or address and port at which this server is, or one that it was "
+        "given with --allow-host; received 'other.example'",
     ),
     "422": {
         **_problem(422, "Not a valid value", f"hidden: {_HIDDEN} (received 99)"),

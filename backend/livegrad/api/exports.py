@@ -1,4 +1,4 @@
-"""A run taken out of livegrad: as a script, a table, a page. Knows nothing of how each is written."""
+"""Routes that export a run as a script, a table or a page. Knows nothing of how each is written."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from livegrad.runs.run import LiveRun
 from livegrad.store.entry import Entry
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["exports"])
-ROWS = "Livegrad-Rows"  # a header: how many rows will come at most, for whoever shows progress
+ROWS = "Livegrad-Rows"  # a header with the largest number of rows to expect, for progress displays
 
 
 def _attachment(run: LiveRun, ending: str) -> dict[str, str]:
@@ -45,7 +45,8 @@ def _finder(hub: Hub) -> dict[str, Entry]:
     responses=responses(404, 409)
     | {
         200: {
-            "description": "The script: `python livegrad-3f2a9c1e.py --steps 100 --save weights.pt`.",
+            "description": "The script. Run it with "
+            "`python livegrad-3f2a9c1e.py --steps 100 --save weights.pt`.",
             "content": {
                 "text/x-python": {"schema": {"type": "string"}, "example": "import torch\n…"}
             },
@@ -53,9 +54,9 @@ def _finder(hub: Hub) -> dict[str, Entry]:
     },
 )
 async def script(hub: HubHere, run: RunHere) -> Response:
-    """Return a stand-alone script in plain PyTorch that comes to the run's numbers, bit for bit.
+    """Return a stand-alone PyTorch script that reproduces the run's numbers, bit for bit.
 
-    It tells what runs this one continues too, and which learning rates were tuned when.
+    The script includes the runs that this one continues, and the learning rates that were tuned.
     """
     found = _finder(hub)
     segments, initial = await asyncio.to_thread(lineage, hub.log, run.entry, found.get)
@@ -68,7 +69,7 @@ def _table(hub: Hub, run: LiveRun, bounds: tuple[int, int], progress: Progress) 
     entry = run.entry
 
     def read(first: int, last: int) -> Iterable[Frame]:
-        # A page is asked for once the one before it was taken.
+        # A page is requested after the one before it was taken.
         progress.reach(first - start, end - start + 1)
         return hub.log.frames(entry.id, first, last)
 
@@ -84,7 +85,7 @@ def _document(
 ) -> dict[int | str, dict[str, Any]]:
     schema = {"type": "string"} if example else {"type": "string", "format": "binary"}
     content: dict[str, Any] = {"schema": schema} | ({"example": example} if example else {})
-    rows = {"description": "How many rows will come, at most.", "schema": {"type": "integer"}}
+    rows = {"description": "The largest number of rows to expect.", "schema": {"type": "integer"}}
     return {200: {"description": description, "content": {kind: content}, "headers": {ROWS: rows}}}
 
 
@@ -94,8 +95,9 @@ def _document(
     responses=responses(404, 422, 503)
     | _document(
         "text/csv",
-        "A line of names, then a line a step. Every number reads back as the very float32.",
-        'step,loss,validation_loss,lr,"hidden_linear.weight[0, 0]",…\n0,,,1.00000005e-03,-7.48682022e-03,…\n',
+        "A line of names, then one line per step. Every number reads back as the same float32.",
+        'step,loss,validation_loss,lr,"hidden_linear.weight[0, 0]",…\n'
+        "0,,,1.00000005e-03,-7.48682022e-03,…\n",
     ),
 )
 async def history_csv(
@@ -107,7 +109,10 @@ async def history_csv(
     last: To = None,
     progress: Token = None,
 ) -> Response:
-    """Return the whole history: a row a step; loss, validation loss, lr, every parameter and gradient by its name."""
+    """Return the whole history, one row per step.
+
+    The columns are losses, lr, and every parameter and gradient by name.
+    """
     steps = bounds(run, first, last)
     under_way = board.begin(run.id, progress)
     table = _table(hub, run, steps, under_way)
@@ -133,7 +138,10 @@ async def history_parquet(
     last: To = None,
     progress: Token = None,
 ) -> Response:
-    """Return the whole history as a Parquet file, float32 as PyTorch made them. Needs the extra livegrad[parquet]."""
+    """Return the whole history as a Parquet file of PyTorch's float32.
+
+    Needs the extra livegrad[parquet].
+    """
     steps = bounds(run, first, last)
     under_way = board.begin(run.id, progress)
     table = _table(hub, run, steps, under_way)
@@ -152,8 +160,10 @@ Size = Annotated[
     ]
     | None,
     Query(
-        description="The file's size at most, 64MiB or less: a number and KB, MB, KiB or MiB; "
-        "4MB unless given. Steps are thinned to fit.",
+        description=(
+            "The largest allowed size of the file, up to 64MiB: a number and KB, MB, KiB or MiB; "
+            "4MB by default. Steps are thinned to fit."
+        ),
         examples=["2MB"],
     ),
 ]
@@ -165,7 +175,7 @@ Size = Annotated[
     responses=responses(404, 409, 422, 503)
     | {
         200: {
-            "description": "The file. It says itself which steps were left out.",
+            "description": "The file. It shows which steps were left out.",
             "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
         }
     },
@@ -179,10 +189,11 @@ async def replay_html(
     size: Size = None,
     progress: Token = None,
 ) -> Response:
-    """Return one self-contained HTML file that replays the run offline: timeline, network, charts and inspector.
+    """Return one self-contained HTML file that replays the run offline.
 
-    Runs that do not fit into the size are thinned: the first, the last and the best step, spikes, and steps evenly
-    between are kept, each with the one before it.
+    It has the timeline, the network, the charts and the inspector. Runs that do not fit into the
+    size are thinned: the first, the last and the best step, spikes, and evenly spaced steps between
+    them are kept, each with the step before it.
     """
     entry = run.entry
     if entry.last_step < entry.first_step or not entry.data:
@@ -208,5 +219,5 @@ async def progress(
         str, InPath(description="The `progress` of an export's address.", examples=[TOKEN])
     ],
 ) -> Any:
-    """Say how far the export has come that was asked for with this token, up to ten minutes after its end."""
+    """Return the progress of the export with this token, up to ten minutes after its end."""
     return board.find(run.id, token)

@@ -1,6 +1,7 @@
-"""Every limit on what comes in over the network, and on what goes out unread. docs/security.md lists them.
+"""Every limit on what clients send and on what they leave unread. docs/security.md lists them.
 
-Values alone: whoever keeps a limit reads it here, by `limits.NAME`. Bytes, seconds and counts as the names say.
+This module holds values only. Modules that enforce a limit read it as `limits.NAME`. The names give
+the unit: bytes, seconds or a count.
 """
 
 import sys
@@ -9,26 +10,25 @@ KIB, MIB = 1024, 1024 * 1024
 
 # -- connections
 
-# of viewers, trainers and requests: below the 1,024 files that many systems allow
+# of viewers, trainers and requests: fewer than the 1,024 files that many systems allow
 MOST_CONNECTIONS = 800
-FILES_KEPT_FREE = (
-    150  # of those that the system allows: for the run log, trainers' pipes and the program itself
-)
+FILES_KEPT_FREE = 150  # open files reserved for the run log, trainers' pipes and the program itself
 PIPELINED_REQUESTS = 16  # sent ahead on one connection while an earlier one is being answered
-CHECK_SECS = 1.0  # how often a connection is looked at: the times below are kept this exactly
+# the interval at which a connection is checked, and so the precision of the times below
+CHECK_SECS = 1.0
 
 # -- a request
 
-HEAD_BYTES = 64 * KIB  # request line and headers
+HEAD_BYTES = 64 * KIB  # of the request line and headers
 HEADERS = 256
 BODY_BYTES = 64 * KIB
-BODY_DEPTH = 32  # brackets within brackets
-REQUEST_BYTES = 1 * MIB  # of a body that nobody reads any more, chunk sizes and trailers included
-# from the connection, or the first byte of a further request, to the end of the head
+BODY_DEPTH = 32  # nested brackets
+REQUEST_BYTES = 1 * MIB  # of a refused body that is still read, including chunk sizes and trailers
+# from the connection, or the first byte of a further request, to the end of the headers
 HEAD_SECS = 10.0
-BODY_SECS = 20.0  # from there to the end of the body
+BODY_SECS = 20.0  # from the end of the headers to the end of the body
 KEEP_ALIVE_SECS = 30.0  # between an answer and the next request
-# a connection that is refused is half closed for so long, so that the refusal can be read
+# a refused connection is half closed for this long, so that the client can read the refusal
 LINGER_SECS = 1.0
 
 # -- wrong tokens, from one address
@@ -39,36 +39,36 @@ ADDRESSES_KEPT = 4096
 
 # -- an answer
 
-UNREAD_SECS = 60.0  # that its reader took nothing of what waits for it
-PIECE_BYTES = 64 * KIB  # of a long answer, handed over at once
+UNREAD_SECS = 60.0  # during which the reader has taken nothing of the waiting bytes
+PIECE_BYTES = 64 * KIB  # of a long answer, written at once
 RECORDS_BYTES = 512 * KIB  # of records in one frame of an answer, or one record if that is larger
-EXPORT_THREADS = 2  # that make exports, and read long stretches of records
-EXPORTS = 16  # under way at once, made a page at a time
-WHOLE_EXPORTS = 2  # under way at once, made as a whole before they are sent
-EXPORT_WAIT_SECS = 5.0  # for a place, before an export is refused
-SNAPSHOT_THREADS = 2  # that read single steps, and nothing else
+EXPORT_THREADS = 2  # that make exports and read long ranges of records
+EXPORTS = 16  # at once, each made page by page
+WHOLE_EXPORTS = 2  # at once, each made as a whole before it is sent
+EXPORT_WAIT_SECS = 5.0  # to wait for a place before an export is refused
+SNAPSHOT_THREADS = 2  # that read only single steps
 
 # -- a websocket
 
 VIEWER_MESSAGES_PER_SEC = 1_000.0  # frames of any kind: messages, fragments, pings, pongs
-# after a silence: acknowledgements of all that a stall left unread
+# after a silence: the acknowledgements that accumulated during a stall
 VIEWER_MESSAGES_AT_ONCE = 10_000
 TRAINER_MESSAGES_PER_SEC = 10_000.0
 TRAINER_MESSAGES_AT_ONCE = 100_000
 FRAGMENTS = 1_024  # of one message
-MESSAGE_BYTES = 4 * MIB  # of the largest message, which is a trainer's
-# waiting for a peer that sends pings; a viewer's whole mailbox is far below
+MESSAGE_BYTES = 4 * MIB  # of the largest message, which a trainer sends
+# pongs that wait for a peer that sends pings; a viewer's whole mailbox is far smaller
 UNREAD_PONG_BYTES = 4 * MIB
-TURN_BYTES = 1 * KIB  # read at once, before it is seen how many frames they were
-TURN_FRAMES = 32  # after so many, others are served first
-TURN_PAUSE_SECS = 0.01  # for so long, where a viewer has sent still more
-PING_SECS = 20.0  # the server's own pings: proxies cut what is silent for a minute
-STOP_SECS = 1.0  # that answers under way may still take when the server stops
-CLOSE_SECS = 5.0  # from the server's farewell to the end of the connection
+TURN_BYTES = 1 * KIB  # read at once, before the frames in them are counted
+TURN_FRAMES = 32  # after which other connections are served first
+TURN_PAUSE_SECS = 0.01  # the pause if a viewer has sent even more
+PING_SECS = 20.0  # the server's own pings; proxies close connections that are silent for a minute
+STOP_SECS = 1.0  # for unfinished answers when the server stops
+CLOSE_SECS = 5.0  # from the server's close frame to the end of the connection
 
 
 def connections() -> int:
-    """Return how many connections there may be: fewer than above where the system allows fewer open files."""
+    """Return the limit of connections, which is lower where the system allows fewer open files."""
     if sys.platform == "win32":
         return MOST_CONNECTIONS
     import resource

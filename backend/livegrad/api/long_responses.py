@@ -1,7 +1,7 @@
-"""Answers that take long: made away from the event loop, told of on the board, given up when nobody waits any more.
+"""Answers that take long: made in threads, tracked on the board, abandoned when unwanted.
 
-Each has a place among a few while it lasts, and whatever makes it has threads of its own: however many are asked for,
-they take bounded memory, and no single step waits for them.
+Each answer holds one of a few places while it lasts. However many are requested, they take bounded
+memory, and requests for single steps do not wait for them.
 """
 
 import asyncio
@@ -22,12 +22,15 @@ from livegrad.errors import Abandoned
 from livegrad.export.progress import Progress
 
 TOKEN = "b9f1c3d2a4e65870"
-HEAD_ASKED = "livegrad.head"  # in a scope: nothing but the headers is wanted
+HEAD_ASKED = "livegrad.head"  # set in a scope when only the headers are wanted (HEAD)
 Token = Annotated[
     str | None,
     Query(
         pattern="^[A-Za-z0-9_-]{16,64}$",
-        description="Any 16 to 64 letters, digits, - and _, made up at random: `progress/TOKEN` tells how far it is.",
+        description=(
+            "Any 16 to 64 letters, digits, - and _, chosen at random: `progress/TOKEN` then tells "
+            "how far the export is."
+        ),
         examples=[TOKEN],
     ),
 ]
@@ -35,7 +38,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """The threads that read the log for answers: some for long ones, others for single steps alone."""
+    """The threads that read the log: some for long answers, others for single steps only."""
 
     def __init__(self) -> None:
         self._long = ThreadPoolExecutor(limits.EXPORT_THREADS, "livegrad export")
@@ -44,16 +47,22 @@ class Threads:
         self._whole = asyncio.Semaphore(limits.WHOLE_EXPORTS)
 
     async def snapshot(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Call what reads a single step."""
+        """Call a function that reads a single step."""
         return await _run(self._short, functools.partial(call, *arguments))
 
     async def make(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Call what takes long. Cancelled, it returns only when the thread has let go of it."""
+        """Call a function that takes long.
+
+        If cancelled, it returns only after the thread has finished the call.
+        """
         return await _run(self._long, functools.partial(call, *arguments))
 
     @asynccontextmanager
     async def place(self, is_whole: bool) -> AsyncIterator[None]:
-        """Hold a place of an answer under way, waiting a moment for it. Raises Refusal."""
+        """Hold a place for an answer while it is made, after a short wait for one.
+
+        Raises Refusal.
+        """
         places = self._whole if is_whole else self._paged
         try:
             async with asyncio.timeout(limits.EXPORT_WAIT_SECS):
@@ -63,7 +72,7 @@ class Threads:
             raise Refusal(
                 503,
                 "Too many exports",
-                f"expected at most {most} of these under way at once: try again in a few seconds",
+                f"expected at most {most} of these exports at once: try again in a few seconds",
                 {"retry-after": "10"},
             ) from error
         try:
@@ -84,14 +93,14 @@ async def _run(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         return await asyncio.shield(waiting)
     except asyncio.CancelledError:
         if not job.cancel():
-            await asyncio.wait({waiting})  # what it works on is still in use
+            await asyncio.wait({waiting})  # the thread still uses the log
             if not waiting.cancelled():
-                waiting.exception()  # nobody is left to be told
+                waiting.exception()  # the caller is gone; asyncio would warn otherwise
         raise
 
 
 class Paged(Response):
-    """An answer that is made and sent a page at a time, each made once the one before it was taken."""
+    """An answer that is made page by page, each after the one before it was taken."""
 
     def __init__(
         self,
@@ -106,7 +115,7 @@ class Paged(Response):
         self._pages, self._threads, self._progress = pages, threads, progress
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it until it ends or its reader has gone."""
+        """Send the answer until it ends or its reader has gone."""
         try:
             if scope.get(HEAD_ASKED):
                 await self._start(send)
@@ -117,7 +126,7 @@ class Paged(Response):
         except Refusal as refusal:
             await refusal.answer(scope, receive, send)
         finally:
-            self._progress.cancel()  # unless it has ended in another way
+            self._progress.cancel()  # no effect if the export has already ended
             # the threads have ended, and nobody reads any more
             with contextlib.suppress(RuntimeError):
                 await asyncio.shield(self._threads.make(_close, self._pages))
@@ -128,7 +137,7 @@ class Paged(Response):
     async def _send(self, send: Send) -> None:
         with self._progress.failing():
             try:
-                # before it is said that all is well
+                # the first page is made before the status 200 is sent
                 page = await self._threads.make(next, self._pages, b"")
                 await self._start(send)
                 while page:
@@ -147,14 +156,14 @@ def _close(pages: Iterator[bytes]) -> None:
 
 
 async def _send_pieces(page: bytes, send: Send) -> None:
-    # What is handed over at once waits in the connection's buffer, however much it is.
+    # Everything that is written at once waits in the connection's buffer, whatever its size.
     for start in range(0, len(page), limits.PIECE_BYTES):
         piece = page[start : start + limits.PIECE_BYTES]
         await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
 class Whole(Response):
-    """An answer that is made as a whole, and then sent. Who has gone meanwhile is not worked for any longer."""
+    """An answer that is made as a whole and then sent. The work ends early if the client goes."""
 
     def __init__(
         self,
@@ -169,7 +178,7 @@ class Whole(Response):
         self._make, self._threads, self._progress = make, threads, progress
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Make it and send it."""
+        """Make the answer and send it."""
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         try:
             if scope.get(HEAD_ASKED):
@@ -191,7 +200,7 @@ class Whole(Response):
         except Abandoned:
             return
         except asyncio.CancelledError:
-            self._progress.cancel()  # the next time that it tells how far it is, it ends
+            self._progress.cancel()  # the work ends at its next progress report
             making.cancel()
             await asyncio.wait({making})
             raise

@@ -1,4 +1,4 @@
-"""The page: every file of the frontend folder, and the end of every path that nothing else answers to."""
+"""Serves the page: every file of the frontend folder. Answers 404 or 405 for all other paths."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,14 +16,17 @@ OWN_METHODS = ("GET", "HEAD")
 
 
 class Page(StaticFiles):
-    """The files in `folder`. `routes` are the ones before it: they say which methods a path has."""
+    """The files in `folder`.
+
+    `routes` are the routes before it, which tell the methods of a path.
+    """
 
     def __init__(self, folder: Path, routes: Sequence[BaseRoute]) -> None:
         super().__init__(directory=folder, html=True)
         self._routes = tuple(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with a file, or say why there is none."""
+        """Answer with a file, or with the problem why there is none."""
         if scope["type"] == "websocket":
             refusal = Refusal(404, "Not found", f"there is no websocket at {scope['path']!r:.200}")
             await refusal.answer(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Snapshots, records and series of a run: what PyTorch held, as the log keeps it."""
+"""Routes for a run's snapshots, records and series, as stored in the log."""
 
 import asyncio
 import contextlib
@@ -25,21 +25,25 @@ from livegrad.store.curves import MAX_POINTS, curves
 from livegrad.store.snapshot import Snapshot, take
 
 router = APIRouter(prefix="/api/runs/{run}")
-STATE_DICT = "livegrad.training.state_dict:state_dict"  # needs torch: called in another process
-FRAME_RECORDS = 4096  # in one frame of an answer at most; fewer where records are large
-AT_ONCE_RECORDS = 256  # read whole before they are sent
+# needs torch, so it is called in another process
+STATE_DICT = "livegrad.training.state_dict:state_dict"
+FRAME_RECORDS = 4096  # at most, in one frame of an answer; fewer if records are large
+AT_ONCE_RECORDS = 256  # read completely before they are sent
 RECORDS_TYPE = "application/octet-stream"
 
 Step = Annotated[
     int | None,
     Query(
-        ge=0, le=2**53, description="Completed updates; without it, this moment.", examples=[240]
+        ge=0,
+        le=2**53,
+        description=("Completed updates; by default the present moment."),
+        examples=[240],
     ),
 ]
 Name = Annotated[str, Path(description="A parameter's name.", examples=["hidden_linear.weight"])]
 Format = Annotated[
     Literal["json", "safetensors", "npz", "csv", "state_dict"],
-    Query(description="JSON, or a file for other programs.", examples=["json"]),
+    Query(description="JSON, or a file format.", examples=["json"]),
 ]
 _TYPES = {
     "safetensors": "application/octet-stream",
@@ -52,12 +56,13 @@ _FILES: dict[int | str, dict[str, Any]] = {
         "content": {
             "application/octet-stream": {
                 "schema": {"type": "string", "format": "binary"},
-                "example": "format=safetensors, npz (both with run, step and configuration in __metadata__), or "
-                "state_dict: a .pt for PyTorch, read with weights_only=True",
+                "example": "format=safetensors, npz (both with run, step and configuration in "
+                "__metadata__), or state_dict: a .pt for PyTorch, read with weights_only=True",
             },
             "text/csv": {
                 "schema": {"type": "string"},
-                "example": 'name,value,grad\n"hidden_linear.weight[0, 0]",0.01917906291782856,-26.665882110595703\n',
+                "example": "name,value,grad\n"
+                '"hidden_linear.weight[0, 0]",0.01917906291782856,-26.665882110595703\n',
             },
         }
     }
@@ -95,7 +100,10 @@ async def _snapshot(hub: Hub, run: LiveRun, threads: Threads, step: int | None) 
 async def parameters(
     hub: HubHere, run: RunHere, threads: ThreadsHere, step: Step = None, format: Format = "json"
 ) -> Any:
-    """Return every parameter, its .grad and the loss, at a step or at this moment, half-done iterations included."""
+    """Return every parameter, its .grad and the loss at a step, or at this moment.
+
+    This moment may be inside an iteration.
+    """
     snapshot = await _snapshot(hub, run, threads, step)
     if format == "json":
         return Response(_json(snapshot.as_json()), media_type="application/json")
@@ -145,10 +153,10 @@ def _json(plain: Any) -> bytes:
 async def records(
     hub: HubHere, run: RunHere, threads: ThreadsHere, first: From = 0, last: To = None
 ) -> Response:
-    """Return stored records as raw bytes, framed as on the stream: frame after frame, of up to 4,096 records."""
+    """Return stored records as raw bytes, in frames of up to 4,096 records as on the stream."""
     start, end = bounds(run, first, last)
     frames = _encoded(hub.log.frames(run.id, start, end))
-    # one way to a thread and back; a stream has one for every piece
+    # one call in a thread; a streamed answer needs one for every piece
     if end - start < AT_ONCE_RECORDS:
         return Response(await threads.snapshot(b"".join, frames), media_type=RECORDS_TYPE)
     return Paged(frames, RECORDS_TYPE, {}, threads, Progress(run.id))
@@ -160,7 +168,7 @@ def _encoded(frames: Iterator[Frame]) -> Iterator[bytes]:
 
 
 def _bundled(frames: Iterator[Frame]) -> Generator[Frame]:
-    # Neighbours together, up to the limit, but never two epochs in one frame.
+    # Consecutive records are joined up to the limit, but a frame never holds two epochs.
     kept: list[Frame] = []
     for frame in frames:
         count = sum(f.count for f in kept) + frame.count
@@ -185,18 +193,26 @@ async def series(
         list[str],
         Query(
             max_length=80,
-            description="loss, validation_loss, lr, gradient_norm/NAME, parameter_norm/NAME, or a single element: "
-            "NAME[9, 0], NAME.grad[9, 0]. Repeatable.",
+            description=(
+                "loss, validation_loss, lr, gradient_norm/NAME, parameter_norm/NAME, or a single "
+                "element: NAME[9, 0], NAME.grad[9, 0]. Repeatable."
+            ),
             examples=[["loss", "gradient_norm/hidden_linear.weight", "hidden_linear.weight[9, 0]"]],
         ),
     ] = ["loss"],  # noqa: B006  # FastAPI copies it
     points: Annotated[
-        int, Query(ge=2, le=MAX_POINTS, description="About how many points each.", examples=[1000])
+        int,
+        Query(
+            ge=2,
+            le=MAX_POINTS,
+            description=("The approximate number of points of each series."),
+            examples=[1000],
+        ),
     ] = 1000,
     first: From = 0,
     last: To = None,
 ) -> Any:
-    """Return thinned series that keep minima and maxima, for charts."""
+    """Return thinned series for charts, with all minima and maxima kept."""
     start, end = bounds(run, first, last)
 
     def read() -> Any:
@@ -208,7 +224,10 @@ async def series(
 
 @router.get("/kept", response_model=Kept, responses=responses(404), tags=["parameters"])
 async def kept(hub: HubHere, run: RunHere) -> Any:
-    """Say which steps are kept exactly: of older ones, every 256th stays, the first, the best, and some others."""
+    """Return the steps whose records are kept.
+
+    These are ranges of steps, every 256th step outside of them, and single steps.
+    """
     stretches = await asyncio.to_thread(hub.log.kept, run.id)
     alone = [first for first, last in stretches if first == last]
     return {

@@ -1,6 +1,6 @@
-"""What a server can tell of a connection's other end: whether it reads, and whether it says too much.
+"""Observes a connection's peer: whether it reads, and whether it sends too much.
 
-Knows nothing of what is said.
+Knows nothing of the contents.
 """
 
 import asyncio
@@ -12,20 +12,23 @@ Clock = Callable[[], float]  # seconds
 
 
 class Reader:
-    """Tells for how long the peer of `transport` has taken nothing of what waits for it."""
+    """Measures for how long the peer of `transport` has read nothing of the waiting bytes."""
 
     def __init__(self, transport: asyncio.Transport, clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
-        self._waiting = 0  # bytes, when it was last looked at
-        self._since = clock()  # when it last took something, or nothing waited
+        self._waiting = 0  # bytes at the last check
+        self._since = clock()  # when the peer last read something, or nothing was waiting
 
     def note_progress(self) -> None:
-        """Note that it has just taken something."""
+        """Note that the peer has just read something."""
         self._since = self._clock()
 
     def idle_secs(self) -> float:
-        """Return how many seconds it has taken nothing; 0 while nothing waits. To be asked again and again."""
+        """Return for how many seconds the peer has read nothing; 0 while nothing waits.
+
+        It must be called regularly.
+        """
         waiting = self._transport.get_write_buffer_size() + _in_kernel(self._transport)
         if waiting == 0 or waiting < self._waiting:
             self.note_progress()
@@ -34,8 +37,8 @@ class Reader:
 
 
 def _in_kernel(transport: asyncio.Transport) -> int:
-    # Bytes that the system has taken and the peer has not acknowledged. It takes megabytes: a slow download that goes
-    # on may show nothing else for minutes.
+    # Returns the bytes that the system holds and the peer has not acknowledged. The system's buffer
+    # holds megabytes: a slow download may show no other progress for minutes.
     if sys.platform == "win32":
         return 0
     import fcntl
@@ -44,13 +47,13 @@ def _in_kernel(transport: asyncio.Transport) -> int:
     try:
         socket = transport.get_extra_info("socket")
         answer = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
-    except (AttributeError, OSError, ValueError):  # closed meanwhile, or no TCP
+    except (AttributeError, OSError, ValueError):  # closed in the meantime, or not TCP
         return 0
     return int(struct.unpack("i", answer)[0])
 
 
 class Allowance:
-    """How much a peer may say: `per_sec` in the long run, `at_once` after a silence."""
+    """A budget of messages: `per_sec` in the long run, `at_once` after a silence."""
 
     def __init__(self, per_sec: float, at_once: int, clock: Clock) -> None:
         self._per_sec, self._at_once, self._clock = per_sec, at_once, clock
@@ -58,7 +61,7 @@ class Allowance:
         self._at = clock()
 
     def take(self, count: int) -> bool:
-        """Take `count` off; return whether there was so much left."""
+        """Spend `count`; return whether that much was left."""
         now = self._clock()
         self._left = min(self._at_once, self._left + (now - self._at) * self._per_sec) - count
         self._at = now

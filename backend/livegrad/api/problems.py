@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details. The only place that knows which error is which HTTP status."""
+"""Turns errors into RFC 9457 problem details. The only module that maps errors to HTTP statuses."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ STATUSES: dict[type[LivegradError], tuple[int, str]] = {
     TrainerError: (503, "The trainer did not answer"),
     LogError: (507, "The run log cannot be read or written"),
 }
-MAX_ERRORS = 20  # of one answer
-MAX_TEXT = 100  # of what was received
+MAX_ERRORS = 20  # in one answer
+MAX_TEXT = 100  # characters of the received value
 
 
 class Problem(BaseModel):
@@ -41,28 +41,29 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[dict[str, Any]] | None = Field(
-        None, description="For 422: one entry a field, with its place."
+        None, description="For 422: one entry per invalid field, with its place."
     )
     nearest: list[int] | None = Field(
-        None, description="For 410: the steps beside it that are kept."
+        None, description="For 410: the kept steps beside the requested one."
     )
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI says of the errors that a route may answer with."""
+    """Return the OpenAPI description of the errors that a route may answer with."""
     names = {
         400: "Not JSON",
         401: "Not the token",
         404: "No such run, parameter, step or series",
         409: "Not possible in the run's present state, or a limit is reached",
-        410: "The step's detail was let go, to make room: nearest tells steps that are kept",
+        410: "The step was thinned out; nearest lists the kept steps beside it",
         413: "Body too large",
-        415: "Body is not application/json",
-        422: "A value that is not what was expected",
+        415: "The body is not application/json",
+        422: "An invalid value",
         429: "Too many wrong tokens from this address",
         501: "An optional part is not installed",
-        503: "The trainer ended, or did not answer; or too many exports are under way: Retry-After",
-        507: "The run log cannot be read or written at the moment: detail tells what to do",
+        503: "The trainer ended or did not answer, or too many exports run at once: see "
+        "Retry-After",
+        507: "The run log cannot be read or written at the moment; detail says what to do",
     }
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
@@ -93,7 +94,7 @@ def problem(
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of ours, and of the framework, as a problem."""
+    """Answer every error of livegrad and of the framework as a problem."""
 
     async def own(request: Request, error: Exception) -> JSONResponse:
         status, title = next(answer for kind, answer in STATUSES.items() if isinstance(error, kind))

@@ -1,4 +1,4 @@
-"""Ranges of steps in a query: from and to. Knows nothing of what is asked for."""
+"""Ranges of steps in a query: from and to. Knows nothing of what the range is used for."""
 
 from typing import Annotated
 
@@ -14,14 +14,17 @@ To = Annotated[
         alias="to",
         ge=0,
         le=2**53,
-        description="Last step, included; without it, the newest.",
+        description="Last step, included; by default the newest.",
         examples=[240],
     ),
 ]
 
 
 def bounds(meeting: LiveRun, first: int, last: int | None) -> tuple[int, int]:
-    """Return the first and the last step of those asked for that the run has. Raises BadValue or UnknownThing."""
+    """Return the first and the last step of the requested range that the run has.
+
+    Raises BadValue or UnknownThing.
+    """
     newest = meeting.entry.last_step
     end = newest if last is None else min(last, newest)
     if last is not None and first > last:
@@ -32,7 +35,7 @@ def bounds(meeting: LiveRun, first: int, last: int | None) -> tuple[int, int]:
 
 
 def steps_there(meeting: LiveRun) -> str:
-    """Return in words which steps the run has."""
+    """Return a text that says which steps the run has."""
     last = meeting.entry.last_step
     first = meeting.entry.first_step
     return (

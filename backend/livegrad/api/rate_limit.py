@@ -1,6 +1,6 @@
-"""How often an address showed a wrong token lately. Knows nothing of tokens.
+"""Counts recent wrong tokens per address. Knows nothing of tokens.
 
-Each address has its own count, so that whoever guesses keeps nobody else out.
+Each address has its own count, so an attacker locks nobody else out.
 """
 
 import time
@@ -11,14 +11,18 @@ from livegrad.api import limits
 
 
 class RateLimit:
-    """Counts by address; an IPv6 one by its network, since a machine has a whole one of these to itself."""
+    """Counts wrong tokens per address.
+
+    IPv6 addresses are counted per /64 network, which one machine may own entirely.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._wrong: dict[str, tuple[float, int]] = {}  # since when, how many; oldest first
+        # by address: since when, how many; oldest first
+        self._wrong: dict[str, tuple[float, int]] = {}
 
     def wait_secs(self, address: str) -> float:
-        """Return for how long no further token from `address` is looked at; 0 while some still are."""
+        """Return for how many seconds no token from `address` is checked; 0 below the limit."""
         since, count = self._wrong.get(_source(address), (0.0, 0))
         return (
             max(0.0, since + limits.WRONG_TOKENS_SECS - self._clock())
@@ -27,7 +31,7 @@ class RateLimit:
         )
 
     def note_wrong(self, address: str) -> None:
-        """Count a wrong token."""
+        """Count a wrong token from `address`."""
         source, now = _source(address), self._clock()
         since, count = self._wrong.get(source, (now, 0))
         if now - since >= limits.WRONG_TOKENS_SECS:

@@ -1,6 +1,6 @@
-"""A request turned away before any route sees it, as RFC 9457 problem details; websockets before the upgrade.
+"""Refuses a request before any route, with RFC 9457 problem details; websockets before the upgrade.
 
-Knows nothing of why.
+Knows nothing of the reasons.
 """
 
 import json
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 from starlette.types import Receive, Scope, Send
 
-NOT_ALLOWED = 4403  # for a server that cannot refuse an upgrade with a status
-REASON_BYTES = 123  # what a close frame has room for
+NOT_ALLOWED = 4403  # for servers that cannot refuse an upgrade with a status
+REASON_BYTES = 123  # the room in a close frame
 
 
 class Refusal(Exception):
-    """Says with which status, and in which words: what was expected and what was received."""
+    """The status and the text of a refusal: what was expected and what was received."""
 
     kind = "application/problem+json"  # of the body
 
@@ -35,7 +35,7 @@ class Refusal(Exception):
         return json.dumps(plain).encode()
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the refusal in place of what was asked for."""
+        """Send the refusal as the answer."""
         prefix = "http.response"
         if scope["type"] == "websocket":
             await receive()  # websocket.connect
@@ -59,5 +59,5 @@ class Refusal(Exception):
 
 
 def reason(text: object) -> str:
-    """Return as much of `text` as a websocket's close frame carries."""
+    """Return the part of `text` that fits into a websocket's close frame."""
     return str(text).encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")

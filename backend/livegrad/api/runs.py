@@ -1,4 +1,4 @@
-"""Runs, commands, data sets: /api/runs and what stands beside it."""
+"""Routes for runs, commands and data sets: /api/runs, /api/datasets, /api/loop and /api/health."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ _COMMANDS: dict[str, Any] = {
 
 @router.get("/health", response_model=Health, tags=["server"])
 async def health(hub: HubHere) -> Any:
-    """Say that the server is up, and whether torch has been loaded."""
+    """Return that the server is up, and whether torch has been loaded."""
     return {"status": "ok", "version": __version__, "torch": torch_state(hub.launcher)}
 
 
@@ -114,7 +114,10 @@ async def delete(run: RunId, hub: HubHere) -> None:
 async def command(
     run: RunId, hub: HubHere, command: Annotated[Command, Body(openapi_examples=_COMMANDS)]
 ) -> Any:
-    """Play, pause, step, go on by one phase, or tune. Answers once it is applied; step and phase once they are done."""
+    """Play, pause, step, advance by one phase, or tune.
+
+    The answer comes once the command is applied, and for step and phase once it is done.
+    """
     return await hub.command(run, command)
 
 
@@ -122,7 +125,7 @@ async def command(
     "/runs/{run}/data", response_model=DataSchema, responses=responses(404, 409), tags=["runs"]
 )
 async def data(run: RunHere) -> Any:
-    """Return the very float32 numbers that the model is fed, with names and units."""
+    """Return the float32 numbers that the model is fed, with names and units."""
     if not run.entry.data:
-        raise Forbidden(f"run {run.id} is {run.entry.state}: its trainer has not told its data yet")
+        raise Forbidden(f"run {run.id} is {run.entry.state}: its trainer has not sent its data yet")
     return run.entry.data

@@ -1,4 +1,4 @@
-"""What /openapi.json says beyond what the routes tell of themselves: the door's answers, examples, the websockets."""
+"""Completes /openapi.json: the guard's answers, examples, the websockets."""
 
 from typing import Any
 
@@ -12,39 +12,42 @@ from livegrad.api.problems import Problem
 DESCRIPTION = """
 Watch a real PyTorch training loop from the inside, live.
 
-**Who may call.** `Host` must be this server's own name and port, and `Origin`, where there is one, its own page. A
-server that was started with a token asks for it: `Authorization: Bearer TOKEN`, or the session cookie that the one-time
-link, or `POST /api/session`, gives.
+**Access.** `Host` must be this server's own name and port, and `Origin`, if present, its own page.
+A server that was started with a token requires it: `Authorization: Bearer TOKEN`, or the session
+cookie set by the one-time link or by `POST /api/session`.
 
-**Errors** are RFC 9457 problem details, `application/problem+json`, and name what was expected and what was received.
-Bodies are JSON in UTF-8, at most 64 KiB.
+**Errors** are RFC 9457 problem details, `application/problem+json`. They name what was expected and
+what was received. Bodies are JSON in UTF-8, at most 64 KiB.
 
-**Websocket `/api/runs/{run}/stream`**, for viewers. Text messages are events: first `{"kind": "hello", "version": 1,
-"run": Run, "columns": [{"role", "name", "shape", "offset"}, …], "record_bytes": n, "dtype": "float32"}` (again, once a
-trainer that was still starting has told its columns), then `{"kind": "state", …Run}` whenever state or phase changes,
-and `{"kind": "error", "title", "detail"}`. Binary messages are frames: a header of 32 bytes, little-endian (u16 magic
-0x474C, u8 version, u8 kind: 1 records, 2 picture of a half-done iteration; u32 count, u64 first step, u32 epoch, u32
-skipped steps, f64 unix time), then `count` records of `record_bytes` bytes. With `?flow=ack` the server keeps at most 2
-frames unacknowledged; the viewer answers `{"kind": "ack", "step": k}`, its only message, at most 4 KiB. Close codes:
-4404 no such run, 4429 100 viewers already, 1008 or 1009 a message that is none of these, 1001 the run was deleted or
-the server stops. Without the token: 401 before the upgrade.
+**Websocket `/api/runs/{run}/stream`**, for viewers. Text messages are events: first `{"kind":
+"hello", "version": 1, "run": Run, "columns": [{"role", "name", "shape", "offset"}, …],
+"record_bytes": n, "dtype": "float32"}` (repeated once a trainer that was still starting has sent
+its columns), then `{"kind": "state", …Run}` whenever state or phase changes, and `{"kind": "error",
+"title", "detail"}`. Binary messages are frames: a header of 32 bytes, little-endian (u16 magic
+0x474C, u8 version, u8 kind: 1 records, 2 picture of a half-done iteration; u32 count, u64 first
+step, u32 epoch, u32 skipped steps, f64 unix time), then `count` records of `record_bytes` bytes.
+With `?flow=ack` the server keeps at most 2 frames unacknowledged; the viewer answers `{"kind":
+"ack", "step": k}`, its only message, at most 4 KiB. Close codes: 4404 no such run, 4429 100 viewers
+already, 1008 or 1009 any other message, 1001 the run was deleted or the server is stopping. Without
+the token: 401 before the upgrade.
 
-**Websocket `/api/runs/{run}/trainer`**, for the run's own trainer. Opened by `Authorization: Bearer SECRET`, the secret
-made for that trainer alone; anyone else is answered 403 before the upgrade. Records and answers come in, commands and
-acknowledgements go out; 4409 tells a trainer that it was replaced.
+**Websocket `/api/runs/{run}/trainer`**, for the run's own trainer. It requires `Authorization:
+Bearer SECRET`, the secret made for that trainer; all others are answered 403 before the upgrade.
+The trainer sends records and answers; the server sends commands and acknowledgements. Close code
+4409 tells a trainer that it was replaced.
 
 The wire format in full is in docs/protocol.md.
 """
-_DOOR = {
-    "401": "The server asks for its token",
-    "403": "Origin is that of another page",
-    "421": "Host is not this server's name",
+_GUARD = {
+    "401": "The server requires its token",
+    "403": "The Origin is not the page's own",
+    "421": "The Host is not one of the server's names",
     "429": "Too many wrong tokens from this address",
 }
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, whole."""
+    """Return the complete OpenAPI document."""
     document = get_openapi(
         title="livegrad", version=__version__, description=DESCRIPTION, routes=app.routes
     )
@@ -62,8 +65,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
-    _drop_frameworks_own(answers)
-    for status, description in _DOOR.items():
+    _drop_framework_errors(answers)
+    for status, description in _GUARD.items():
         answers.setdefault(status, {"description": description, "content": _problem()})
     for status, answer in answers.items():
         for kind, content in answer.get("content", {}).items():
@@ -74,9 +77,9 @@ def _complete(operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(answers.items()))
 
 
-def _drop_frameworks_own(answers: dict[str, Any]) -> None:
-    # FastAPI adds its own shape of 422 to every route that has a parameter, though a path that is any text has no wrong
-    # value.
+def _drop_framework_errors(answers: dict[str, Any]) -> None:
+    # FastAPI adds its own form of 422 to every route that has a parameter, even if any text is a
+    # valid value.
     if "application/json" in answers.get("422", {}).get("content", {}):
         del answers["422"]
 

@@ -1,4 +1,7 @@
-"""The answers' shapes, for the schema that `/docs` shows. Knows nothing of how they come about."""
+"""The shapes of the answers, for the schema shown by `/docs`.
+
+Knows nothing of how the answers are made.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -10,7 +13,7 @@ from livegrad.protocol import GradState
 
 Scalar = Annotated[
     float | Literal["nan", "inf", "-inf"] | None,
-    Field(description="NaN and infinities are texts; null: none yet."),
+    Field(description="NaN and infinities are texts; null means that there is none yet."),
 ]
 
 
@@ -23,7 +26,7 @@ class Health(BaseModel):
 
 
 class Parent(BaseModel):
-    """Which run a run continues, and from which step on."""
+    """The run that a run continues, and the step from which it does."""
 
     run: str
     step: int
@@ -46,21 +49,21 @@ class Run(BaseModel):
     loss: Scalar
     validation_loss: Scalar
     lr: float = Field(description="Learning rate in force.")
-    pace: float | None = Field(
-        description="Steps per second asked for; null is as fast as it goes."
-    )
+    pace: float | None = Field(description="Requested steps per second; null is full speed.")
     reason: str | None = Field(description="Why it failed or was interrupted.")
     created_at: str
     epoch: int = Field(description="How many trainers were started for it.")
     grad_states: list[GradState]
-    first_step: int = Field(description="Step of its first record: 0, or where it left its parent.")
+    first_step: int = Field(
+        description=("Step of its first record: 0, or the step at which it left its parent.")
+    )
     parent: Parent | None = Field(
-        description="The run that it continues, and the step at which it left it."
+        description="The run that it continues, and the step at which it left that run."
     )
 
 
 class Answer(BaseModel):
-    """What a command did, and where the run stands since."""
+    """The effect of a command, and the state of the run after it."""
 
     applied_at_step: int
     state: State
@@ -69,7 +72,7 @@ class Answer(BaseModel):
 
 
 class ParameterSchema(BaseModel):
-    """A parameter, and its .grad."""
+    """A parameter and its .grad."""
 
     name: str = Field(examples=["hidden_linear.weight"])
     shape: list[int]
@@ -81,7 +84,7 @@ class ParameterSchema(BaseModel):
 
 
 class SnapshotHead(BaseModel):
-    """Which moment a snapshot shows."""
+    """The moment of a snapshot."""
 
     run: str
     step: int
@@ -90,7 +93,7 @@ class SnapshotHead(BaseModel):
 
 
 class SnapshotSchema(SnapshotHead):
-    """Every parameter at one moment, and of what run: its configuration."""
+    """Every parameter at one moment, and the run's configuration."""
 
     config: RunConfig
     parameters: list[ParameterSchema]
@@ -101,7 +104,7 @@ class OneParameter(SnapshotHead, ParameterSchema):
 
 
 class AxisSchema(BaseModel):
-    """Names and units of one axis; the model is fed scale × what is shown."""
+    """Name and unit of one axis; the model is fed scale × the displayed value."""
 
     name: str
     unit: str
@@ -116,7 +119,7 @@ class PointsSchema(BaseModel):
 
 
 class DataSchema(BaseModel):
-    """The very float32 numbers that the model is fed."""
+    """The float32 numbers that the model is fed."""
 
     dataset: str
     train: PointsSchema
@@ -154,19 +157,25 @@ class SeriesSchema(BaseModel):
 
 
 class Kept(BaseModel):
-    """Which of a run's steps are there exactly. Of the others, summaries and `every`-th steps are."""
+    """The steps of a run whose records are kept.
+
+    Of the others, summaries and every `every`-th step remain.
+    """
 
     run: str
     first: int = Field(serialization_alias="from", description="The run's first step.")
     last: int = Field(
-        serialization_alias="to", description="Its last; less than the first before there is any."
+        serialization_alias="to",
+        description=("Its last step; less than the first before there is any."),
     )
     exact: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
-        description="First and last step of each stretch without a gap, in order."
+        description="First and last step of each range without a gap, in order."
     )
-    every: int = Field(description="Outside them, every step that is a multiple of it is kept.")
+    every: int = Field(description="Outside of the ranges, every multiple of this step is kept.")
     single: list[int] = Field(
-        description="Further steps that are kept: the first, the best, where runs branch."
+        description=(
+            "Further steps that are kept: the first, the best, and those from which runs branch."
+        )
     )
 
 
@@ -175,13 +184,15 @@ class ProgressSchema(BaseModel):
 
     run: str
     state: Literal["running", "done", "failed", "cancelled"]
-    rows_done: int = Field(description="Steps gone through: rows of a table, records of a replay.")
-    rows: int | None = Field(description="Of how many, at most; null: not counted yet.")
-    detail: str | None = Field(description="Why it failed, in words.")
+    rows_done: int = Field(description="Steps processed: rows of a table, records of a replay.")
+    rows: int | None = Field(
+        description=("The number of steps, at most; null until they are counted.")
+    )
+    detail: str | None = Field(description="Why it failed.")
 
 
 class LoopSchema(BaseModel):
-    """The training loop's source, and which line, from 0, is which phase."""
+    """The training loop's source, and the line of each phase, counted from 0."""
 
     lines: list[str]
     phases: dict[Phase, int]

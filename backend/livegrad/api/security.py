@@ -1,7 +1,7 @@
-"""The gate: Host and Origin checked exactly, the token where there is one, small JSON bodies, headers on every answer.
+"""The guard around all routes: checks Host, Origin, token and bodies, and adds headers.
 
-One ASGI layer around everything, both websockets too (Starlette's CORS middleware does not look at those). Knows
-nothing of runs.
+One ASGI layer around everything, including both websockets, which Starlette's CORS middleware does
+not check. Knows nothing of runs.
 """
 
 import html
@@ -28,8 +28,9 @@ OPEN_PATHS = frozenset(
     }
 )
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action "
+    "'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -42,14 +43,14 @@ HEADERS = {
 
 
 class Guard:
-    """The ASGI layer that asks the authenticator, reads bodies, and puts the headers on."""
+    """The ASGI layer that authenticates requests, reads bodies, and adds the headers."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
         self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request through, or refuse it."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -60,7 +61,7 @@ class Guard:
                 receive = bodies.again(await bodies.read(scope, receive), receive)
                 scope = _head_as_get(scope)
         except Refusal as refusal:
-            await _for_people(refusal, scope).answer(scope, receive, sending)
+            await _page_for_browser(refusal, scope).answer(scope, receive, sending)
         else:
             await self._app(scope, receive, sending)
 
@@ -76,8 +77,8 @@ class Guard:
             raise Refusal(
                 421,
                 "Wrong host",
-                "expected the name or address and port at which this server is, or one that it was given with "
-                f"--allow-host; received {hosts[0]!r:.200}",
+                "expected the name or address and port at which this server is, or one that "
+                f"it was given with --allow-host; received {hosts[0]!r:.200}",
             )
         if len(origins) > 1 or any(origin not in own for origin in origins):
             expected = " or ".join(sorted(own))
@@ -91,7 +92,7 @@ class Guard:
 
 
 class WrongHost(Refusal):
-    """Tells a person who opened the page by a name that the server does not know which flag makes it known."""
+    """The answer to a browser that used an unknown host name: names the flag that allows it."""
 
     kind = "text/html; charset=utf-8"
 
@@ -100,7 +101,7 @@ class WrongHost(Refusal):
         self._host = host[:200]
 
     def body(self) -> bytes:
-        """Return the page; what was received is text in it, never markup."""
+        """Return the page, with the received name as text, never as markup."""
         host = html.escape(self._host)
         flag = f"--allow-host {host if is_name(self._host) else 'NAME:PORT'}"
         return _WRONG_HOST.format(host=host, flag=flag).encode()
@@ -109,17 +110,19 @@ class WrongHost(Refusal):
 _WRONG_HOST = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>livegrad: unknown address</title>
 <h1>livegrad does not know this address</h1>
-<p>Your browser asked for <code>{host}</code>. So that no other site can reach your runs, livegrad answers only to
-addresses that it was told.</p>
-<p>If this address is yours, as after <code>ssh -L</code> with another port, start livegrad again with</p>
+<p>Your browser asked for <code>{host}</code>. To keep other sites from reaching your runs,
+livegrad answers only at addresses that it knows.</p>
+<p>If this address is yours, for example after <code>ssh -L</code> with another port, start livegrad
+again with</p>
 <pre>livegrad {flag}</pre>
 </html>
 """
 
 
 def _head_as_get(scope: Scope) -> Scope:
-    # HEAD is answered as GET is; uvicorn leaves the body out, and what would take long to make is not made. A one-time
-    # link stays as it is: what only looks must not use it up. The page's files know HEAD themselves.
+    # HEAD is answered like GET; uvicorn drops the body, and long answers are not made. One-time
+    # links are excluded, because a HEAD must not use one up. The page's files handle HEAD
+    # themselves.
     path = scope["path"]
     if scope["method"] != "HEAD" or not (path.startswith("/api/") or path == "/docs"):
         return scope
@@ -127,12 +130,12 @@ def _head_as_get(scope: Scope) -> Scope:
 
 
 def _is_trainers(scope: Scope) -> bool:
-    # Its door has a lock of its own: the run's secret.
+    # The trainers' websocket has its own check: the run's secret.
     return bool(scope["type"] == "websocket" and scope["path"].endswith("/trainer"))
 
 
-def _for_people(refusal: Refusal, scope: Scope) -> Refusal:
-    # A browser that opens a page is shown where to sign in; whatever else asks is told.
+def _page_for_browser(refusal: Refusal, scope: Scope) -> Refusal:
+    # A browser that opens a page is shown the sign-in page; other clients get the problem.
     wants_page = scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", "")
     if not wants_page or scope["path"].startswith("/api/"):
         return refusal
@@ -140,7 +143,8 @@ def _for_people(refusal: Refusal, scope: Scope) -> Refusal:
         return WrongHost(refusal, Headers(scope=scope).get("host", ""))
     if refusal.status != 401:
         return refusal
-    # Relative: behind a proxy, the page may stand below a prefix that only the proxy knows.
+    # The path is relative, because behind a proxy the page may have a prefix that only the proxy
+    # knows.
     up = "../" * (scope["path"].count("/") - 1)
     return Refusal(303, refusal.title, refusal.detail, {"location": f"{up}signin.html"})
 

@@ -1,4 +1,4 @@
-"""How a browser shows the token: the one-time link, and the sign-in page."""
+"""Routes by which a browser presents the token: the one-time link and the sign-in page."""
 
 from typing import Annotated, Any
 
@@ -11,13 +11,14 @@ from livegrad.api.problems import problem, responses
 
 router = APIRouter()
 
-# Not a redirect: after one, a browser that came from another site would not send a SameSite=Strict cookie.
-_GO_ON = """<!doctype html><html lang="en"><meta charset="utf-8"><title>livegrad</title>
+# Not a redirect: after one, a browser that came from another site would not send a SameSite=Strict
+# cookie.
+_CONTINUE_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>livegrad</title>
 <link rel="icon" href="icon.svg"><meta http-equiv="refresh" content="0; url=./">"""
 
 
 class Token(BaseModel):
-    """The token that the server was started with."""
+    """The token with which the server was started."""
 
     token: str = Field(max_length=1024)
 
@@ -27,13 +28,13 @@ _EXAMPLES: dict[str, Any] = {"token": {"value": {"token": "the-text-after---toke
 
 @router.get(LINK_PATH, include_in_schema=False)
 async def enter(request: Request) -> Response:
-    """Take a one-time link, and give the session cookie for it."""
+    """Accept a one-time link and set the session cookie."""
     authenticator: Authenticator = request.app.state.authenticator
     if not authenticator.has_token:
         return Response(status_code=303, headers={"Location": "./"})
     if not authenticator.redeem(request.scope):
         return Response(status_code=303, headers={"Location": "signin.html?used"})
-    return HTMLResponse(_GO_ON, headers={"Set-Cookie": authenticator.cookie(request.scope)})
+    return HTMLResponse(_CONTINUE_PAGE, headers={"Set-Cookie": authenticator.cookie(request.scope)})
 
 
 @router.post(

@@ -1,4 +1,4 @@
-"""The viewers' websocket: /api/runs/{id}/stream. Pictures out, acknowledgements in."""
+"""The viewers' websocket /api/runs/{id}/stream: sends records, receives acknowledgements."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ BAD_MESSAGE, TOO_BIG, NOT_FOUND, TOO_MANY, GONE = 1008, 1009, 4404, 4429, 1001
 
 
 class TooBig(ProtocolError):
-    """A viewer's message is larger than any that it has reason to send."""
+    """A viewer's message is larger than any that it may send."""
 
 
 @router.websocket("/api/runs/{run}/stream")
@@ -33,7 +33,7 @@ async def stream(socket: WebSocket, run: str, flow: str = "") -> None:
         found = hub.listed(run)
         feed = found.join(acknowledges=flow == "ack")
     except (UnknownThing, Forbidden) as error:
-        await _turn_away(socket, error)
+        await _refuse_viewer(socket, error)
         return
     try:
         code, why = await _serve(socket, feed)
@@ -42,32 +42,33 @@ async def stream(socket: WebSocket, run: str, flow: str = "") -> None:
     await _close(socket, code, why)
 
 
-async def _turn_away(socket: WebSocket, error: UnknownThing | Forbidden) -> None:
+async def _refuse_viewer(socket: WebSocket, error: UnknownThing | Forbidden) -> None:
     with contextlib.suppress(WebSocketDisconnect):
         await socket.send_json({"kind": "error", "title": "refused", "detail": str(error)})
     await _close(socket, NOT_FOUND if isinstance(error, UnknownThing) else TOO_MANY, str(error))
 
 
 async def _serve(socket: WebSocket, feed: Feed) -> tuple[int, str]:
-    # Until either end is done; returns what to close with.
+    # Runs until either direction ends; returns the close code and reason.
     try:
         await first_of(_send(socket, feed), _receive(socket, feed), _end(feed))
     except WebSocketDisconnect:
         return 0, ""
     except ProtocolError as error:
         return TOO_BIG if isinstance(error, TooBig) else BAD_MESSAGE, str(error)
-    return GONE, "the run was deleted, or the server stops"
+    return GONE, "the run was deleted, or the server is stopping"
 
 
 async def _close(socket: WebSocket, code: int, why: str) -> None:
     if code:
         with contextlib.suppress(WebSocketDisconnect, TimeoutError):
-            # A viewer that does not read is not told why.
+            # A viewer that does not read cannot receive the reason.
             await asyncio.wait_for(socket.close(code, reason(why)), limits.CLOSE_SECS)
 
 
 async def _end(feed: Feed) -> None:
-    # A viewer that does not read holds its sender up: it is not waited for when the feed ends.
+    # A viewer that does not read blocks its sender, so the sender is not awaited when the feed
+    # ends.
     await feed.end()
     await asyncio.sleep(limits.STOP_SECS)
 

@@ -1,4 +1,7 @@
-"""Coroutines that belong together: when one ends, the others end too. Knows nothing of what they do."""
+"""Runs coroutines together: when one ends, the others are cancelled.
+
+Knows nothing of what they do.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -20,7 +23,7 @@ class _Ended(Generic[T]):
 
 
 async def first_of(*ways: Coroutine[Any, Any, T]) -> T:
-    """Run all of them until one ends; return or raise what that one did, once the others have ended as well."""
+    """Run all coroutines until one ends; return or raise its result after the others have ended."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_ended(way)) for way in ways]
         done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -30,7 +33,7 @@ async def first_of(*ways: Coroutine[Any, Any, T]) -> T:
 
 
 async def _ended(way: Coroutine[Any, Any, T]) -> _Ended[T]:
-    # An error is a value here: a group would wrap it, and end itself by it.
+    # Errors are returned as values here; a TaskGroup would wrap them and cancel itself.
     try:
         return _Ended(await way, None)
     except Exception as error:

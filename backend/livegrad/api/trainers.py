@@ -1,4 +1,4 @@
-"""The trainers' websocket: /api/runs/{id}/trainer. Records and answers in, commands out."""
+"""The trainers' websocket /api/runs/{id}/trainer: receives records and answers, sends commands."""
 
 import contextlib
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger("livegrad.trainers")
 
 @router.websocket("/api/runs/{run}/trainer")
 async def trainer(socket: WebSocket, run: str) -> None:
-    """Take a run's trainer in. Only the run's own secret opens this door."""
+    """Accept a run's trainer. Only the secret of this start of the run is accepted."""
     hub: Hub = socket.app.state.hub
     try:
         found = hub.run(run)
@@ -30,7 +30,7 @@ async def trainer(socket: WebSocket, run: str) -> None:
         return
     await socket.accept()
     try:
-        await _take_in(socket, hub, found)
+        await _accept_trainer(socket, hub, found)
     except WebSocketDisconnect:
         pass
     except StaleEpoch as error:
@@ -52,7 +52,7 @@ async def _refuse(socket: WebSocket, error: UnknownThing | StaleEpoch) -> None:
     await Refusal(status, title, str(error)).answer(socket.scope, socket.receive, socket.send)
 
 
-async def _take_in(socket: WebSocket, hub: Hub, run: LiveRun) -> None:
+async def _accept_trainer(socket: WebSocket, hub: Hub, run: LiveRun) -> None:
     event = await socket.receive()
     if event["type"] == "websocket.disconnect":
         return
@@ -64,11 +64,11 @@ async def _take_in(socket: WebSocket, hub: Hub, run: LiveRun) -> None:
         raise
     finally:
         hub.supervisor.part(run, session)
-    raise StaleEpoch(session.reason or f"run {run.id} has done with this trainer")
+    raise StaleEpoch(session.reason or f"run {run.id} no longer needs this trainer")
 
 
 async def _serve(socket: WebSocket, hub: Hub, run: LiveRun, session: TrainerSession) -> None:
-    # Until either end is done.
+    # Runs until either direction ends.
     await first_of(_send(socket, session), _receive(socket, hub, run, session))
 
 

@@ -1,6 +1,9 @@
-"""Connections as uvicorn runs them, with the limits that it lacks. Knows nothing of what is asked or answered.
+"""Uvicorn's connection classes with the limits that uvicorn lacks.
 
-What is no request, or breaks a limit, reaches no application: it is refused here, as everything else is refused.
+Knows nothing of requests' contents.
+
+Malformed requests and those that exceed a limit do not reach the application; they are refused
+here, with the same kind of answer.
 """
 
 import asyncio
@@ -23,7 +26,8 @@ from livegrad.api.security import HEADERS
 POLICY_VIOLATION, NOT_UTF8, BROKEN_OFF = 1008, 1007, 1006
 Stage = Literal["head", "body", "idle"]
 
-# A handshake has been read and bounded by HttpProtocol before the library reads it once more, a blank longer a line.
+# HttpProtocol has already read and bounded a handshake when the library reads it again, one blank
+# per line longer.
 http11.MAX_LINE_LENGTH = 2 * limits.HEAD_BYTES
 http11.MAX_NUM_HEADERS = limits.HEADERS
 
@@ -43,7 +47,8 @@ def _refusal_bytes(refusal: Refusal) -> bytes:
 
 
 def _hang_up(transport: asyncio.Transport, last_words: bytes) -> asyncio.TimerHandle:
-    # Half closed first: a connection that is closed while its peer still sends is reset, and the last words are lost.
+    # The connection is half closed first: closing it while the peer still sends would reset it, and
+    # the answer would be lost.
     if not transport.is_closing():
         transport.pause_reading()
         transport.write(last_words)
@@ -52,32 +57,34 @@ def _hang_up(transport: asyncio.Transport, last_words: bytes) -> asyncio.TimerHa
 
 
 class TooManyHeaders(Exception):
-    """A head has more lines than allowed."""
+    """The headers have more lines than allowed."""
 
 
 class TooManyRequests(Exception):
-    """More requests were sent ahead than are kept waiting."""
+    """More requests were sent ahead than may wait."""
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection of HTTP: bounded in what it sends, and in how long it takes to send and to read."""
+    """One HTTP connection, with limits on its bytes and on the time to send and read them."""
 
-    # All that wait for their peer, whoever waits longest first: they make room for others. Of the process' one server.
+    # All connections that wait for their peer, longest first; they are closed when others need the
+    # room. Shared by the one server of the process.
     waiting: ClassVar[dict["HttpProtocol", None]] = {}
 
-    _stage: Stage = "head"  # what comes next of a request
-    _since: float  # when that began
-    _received: int = 0  # bytes of that
-    _running: RequestResponseCycle | None = None  # what is being answered, or was answered last
+    _stage: Stage = "head"  # the part of the request that comes next
+    _since: float  # when that part began
+    _received: int = 0  # bytes received of that part
+    # the request being answered, or the last one answered
+    _running: RequestResponseCycle | None = None
     _timer: asyncio.TimerHandle | None = None  # of the next check, or of the end
-    _is_over: bool = False  # refused, or upgraded: nothing more is read here
+    _is_over: bool = False  # refused or upgraded: nothing more is read here
 
-    # -- its life
+    # -- start and end
 
     def connection_made(  # type: ignore[override]  # as uvicorn says it
         self, transport: asyncio.Transport
     ) -> None:
-        """Begin, if there is room; whoever has kept the server waiting longest makes some."""
+        """Accept the connection; if there is no room, close the one that has waited longest."""
         super().connection_made(transport)
         self._reader = Reader(transport, self.loop.time)
         self._enter("head")
@@ -96,18 +103,18 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer = _hang_up(transport, _refusal_bytes(refusal))
 
     def shutdown(self) -> None:
-        """End with the server: what is under way has a moment; an answer that nobody reads would keep it for ever."""
+        """End with the server. Unfinished answers get a moment; unread ones would never end."""
         super().shutdown()
         self.loop.call_later(limits.STOP_SECS, self.leave)
 
     def leave(self) -> None:
-        """End at once, without a word: others need the room, or the server stops."""
+        """End at once without an answer, because others need the room or the server stops."""
         self._end()
         self.connections.discard(self)
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Clean up."""
         self._end()
         self._tell_application()
         super().connection_lost(exc)
@@ -133,14 +140,14 @@ class HttpProtocol(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         return not (self.cycle is None or self.cycle.response_complete)  # type: ignore[redundant-expr]  # it is None at first
 
-    # -- time
+    # -- time limits
 
     def _check(self) -> None:
         self._timer = self.loop.call_later(limits.CHECK_SECS, self._check)
         if self._reader.idle_secs() > limits.UNREAD_SECS:
             self.transport.abort()
         elif self.flow.read_paused:
-            self._since = self.loop.time()  # it is the server that does not read
+            self._since = self.loop.time()  # the server itself has paused reading
         elif not self.transport.is_closing():
             self._check_stage(self.loop.time() - self._since)
 
@@ -165,10 +172,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._reader.note_progress()
 
-    # -- what comes in
+    # -- incoming data
 
     def data_received(self, data: bytes) -> None:
-        """Read on, no more of a request at a time than it may still have."""
+        """Read no more of a request at a time than it may still contain."""
         while data and not self._is_over:
             most = limits.REQUEST_BYTES if self._stage == "body" else limits.HEAD_BYTES
             room = most - self._received
@@ -213,14 +220,14 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer, or put the request behind those before it."""
+        """Answer the request, or queue it behind those before it."""
         if len(self.pipeline) >= limits.PIPELINED_REQUESTS:
             raise TooManyRequests
         super().on_headers_complete()
         self._enter("body")
 
     def on_message_complete(self) -> None:
-        """Note that the request is here, whole."""
+        """Note that the whole request has arrived."""
         super().on_message_complete()
         self._enter("idle")
 
@@ -229,7 +236,7 @@ class HttpProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        """Note that the answer is written; what is left of a body that was refused is read and forgotten."""
+        """Note that the answer is written; read and discard the rest of a refused body."""
         super().on_response_complete()
         if self._stage == "idle":
             self._wait()
@@ -237,9 +244,9 @@ class HttpProtocol(HttpToolsProtocol):
     # -- refusals
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request."""
+        """Refuse a malformed request."""
         self._refuse(
-            Refusal(400, "Not a request", "expected a request of HTTP/1.1, received what is none")
+            Refusal(400, "Not a request", "expected a request of HTTP/1.1, received something else")
         )
 
     def _refuse_size(self) -> None:
@@ -247,7 +254,10 @@ class HttpProtocol(HttpToolsProtocol):
             detail = f"expected at most {limits.BODY_BYTES} bytes, received more"
             self._refuse(Refusal(413, "Body too large", detail))
         else:
-            detail = f"expected at most {limits.HEAD_BYTES} bytes of request line and headers, received more"
+            detail = (
+                f"expected at most {limits.HEAD_BYTES} bytes of request line and headers, received "
+                "more"
+            )
             self._refuse(Refusal(431, "Headers too large", detail))
 
     def _refuse_head(self, error: BaseException | None) -> None:
@@ -266,13 +276,14 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer = _hang_up(self.transport, _refusal_bytes(refusal) if may_answer else b"")
 
     def _may_answer(self) -> bool:
-        # Not in the midst of another answer, nor for a second time, nor to somebody who has said nothing.
+        # Not in the middle of another answer, not twice, and not to a client that has sent nothing.
         if self._is_answering:
             return self._running is self.cycle and not self.cycle.response_started
         return self._stage == "idle" or (self._stage == "head" and self._received > 0)
 
     def _tell_application(self) -> None:
-        # Of the request that is being answered; what waits behind it is never begun.
+        # The refusal belongs to the request that is being answered; those queued behind it are
+        # never started.
         self.pipeline.clear()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
@@ -281,25 +292,25 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """One websocket: a few frames at a time, and not more than its peer may send."""
+    """One websocket: reads a few frames at a time, and enforces the limits of its peer."""
 
     transport: asyncio.Transport
     _allowance: Allowance
-    # of the connection's end, once it is said good-bye to
+    # of the connection's end, after the close frame was sent
     _timer: asyncio.TimerHandle | None = None
     _more: asyncio.Handle | None = None  # of the next turn
-    _fragments: int = 0  # of the message that is coming
-    _pause_secs: float  # between two turns, while more than one turn's frames have come
+    _fragments: int = 0  # of the incoming message
+    _pause_secs: float  # between two turns, while frames of more than one turn are waiting
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._unread = bytearray()  # came, and has yet to be looked at
+        self._unread = bytearray()  # received, and not processed yet
         self._is_over = False
 
     # -- the handshake
 
     def handle_connect(self, event: Request) -> None:
-        """Hand the request to the application, or refuse it when it asks for no websocket of this protocol."""
+        """Pass the request to the application, or refuse what is no websocket handshake."""
         response = self.conn.accept(event)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self._refuse(response.status_code, "expected a websocket's handshake, version 13")
@@ -318,22 +329,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         )
 
     async def send(self, message: Any) -> None:
-        """Send what the application says."""
+        """Send a message of the application."""
         if self._is_over:
             raise ClientDisconnected
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get(
             "more_body", False
         ):
-            # refused: else it would be taken for an error, and logged as one
+            # It was refused. Without this, uvicorn would take that for an error and log it.
             self.handshake_complete = True
         if self.close_sent and self._unread and self._more is None:
-            self._go_on()  # the peer's farewell may be in there
+            self._go_on()  # the peer's close frame may be among the unread bytes
 
-    # -- what comes in
+    # -- incoming data
 
     def data_received(self, data: bytes) -> None:
-        """Look at what came; the handshake comes as a whole."""
+        """Process received bytes; the handshake arrives as a whole."""
         if self._is_over:
             return
         if self.handshake_initiated:
@@ -345,12 +356,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._check_handshake()
 
     def _check_handshake(self) -> None:
-        # What the library takes for no handshake it leaves without an answer.
+        # The library leaves a malformed handshake without an answer.
         if not (self.handshake_initiated or self._is_over):
             self._refuse(400, "expected a websocket's handshake: GET, and no body")
 
     async def receive(self) -> Any:
-        """Return what came; once all of it has been taken, look at more."""
+        """Return the next message; when all were taken, process more bytes."""
         message = await self.queue.get()
         if self.read_paused and self.queue.empty() and self._more is None:
             self._go_on()
@@ -379,7 +390,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     def _take_frames(self, most: int) -> None:
-        # It shows how many frames a piece held only once they have been read: so the pieces are small.
+        # The number of frames in a piece is known only after reading it, so the pieces are small.
         taken = 0
         while self._unread and taken < most and not self._is_over:
             part = bytes(self._unread[: limits.TURN_BYTES])
@@ -388,7 +399,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             count = len(self.conn.events)
             taken += count
             if not self._allowance.take(count):
-                self._fail(POLICY_VIOLATION, "expected fewer messages a second")
+                self._fail(POLICY_VIOLATION, "expected fewer messages per second")
             elif self.conn.parser_exc is not None:
                 close = self.conn.close_sent
                 self._hang_up(close.code if close else BROKEN_OFF, close.reason if close else "")
@@ -406,7 +417,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
-        """Hand a message to the application. Text that is none ends the connection, without a word in the log."""
+        """Pass a message to the application.
+
+        Invalid text closes the connection without a line in the log.
+        """
         if self._is_over:
             return
         if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
@@ -415,7 +429,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def handle_ping(self) -> None:
-        """Answer a ping; cut off a peer that sends pings and never reads the answers."""
+        """Answer a ping; disconnect a peer that sends pings and never reads the answers."""
         if self._is_over or self.transport.is_closing():
             return
         super().handle_ping()
@@ -423,7 +437,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._is_over = True
             self.transport.abort()
 
-    # -- the end
+    # -- closing
 
     def _fail(self, code: int, why: str) -> None:
         if not self._is_over:
@@ -438,13 +452,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._timer = _hang_up(self.transport, b"".join(self.conn.data_to_send()))
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """End: a peer that does not read the last words would keep the connection open for ever."""
+        """Close the connection.
+
+        A peer that does not read the close frame would otherwise keep it open.
+        """
         super().on_task_complete(task)
         if not self.disconnected and self._timer is None:
             self._timer = self.loop.call_later(limits.CLOSE_SECS, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End. Of a trainer, what came before is still read."""
+        """Clean up. A trainer's messages that arrived before are still read."""
         if self._unread and not self._is_over and self.scope["path"].endswith("/trainer"):
             self.read_paused = True  # there is nothing left to pause
             self._take_frames(limits.TRAINER_MESSAGES_AT_ONCE)

@@ -1,9 +1,12 @@
-"""Rows of float32 as lines of decimal text that read back as the same float32; a whole table at once. PURE.
+"""Formats whole tables of float32 as lines of decimal text that read back as the same float32.
 
-Nine significant digits tell any two float32 apart. Python would take a microsecond a number: a run has a hundred
-million. Here every number is laid out in cells of equal width first, and what is not needed is left out of the bytes.
+PURE.
 
-    , - d . d d d d d d d d e - d d        16 bytes
+Nine significant digits distinguish any two float32. Formatting in Python would take a microsecond
+per number, and a run has a hundred million. Here NumPy lays every number out in cells of equal
+width, and the unused bytes are then removed.
+
+, - d . d d d d d d d d e - d d        16 bytes
     0 1 2 3 4 5 6 7 8 9 … 11 12 13 14 15
 """
 
@@ -13,14 +16,17 @@ from numpy.typing import NDArray
 CELL = 16
 STEP_DIGITS = 16  # a step is below 2**53
 _SIGN, _FIRST, _POINT, _LAST, _E, _E_SIGN = 1, 2, 3, 11, 12, 13
-_POWERS = np.power(10.0, np.arange(-60, 61))  # of ten; 10**n at n + 60
+_POWERS = np.power(10.0, np.arange(-60, 61))  # powers of ten; 10**n at index n + 60
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Facts = NDArray[np.bool_]
 
 
 def lines(first: int, rows: Floats, is_empty: Facts | None = None) -> bytes:
-    """Return one line a row, led by its step, `first` and so on; cells of `is_empty` columns are left empty."""
+    """Return one line per row, which begins with its step, counted from `first`.
+
+    Cells of the columns marked in `is_empty` are left empty.
+    """
     count, width = rows.shape
     text = np.empty((count, STEP_DIGITS + CELL * width + 1), np.uint8)
     shown = np.ones(text.shape, np.bool_)
@@ -59,7 +65,8 @@ def _write_numbers(rows: Floats, text: Bytes, shown: Facts) -> None:
 
 
 def _nine_digits(size: NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    # size = digits × 10**(exponent − 8), digits from 100,000,000 on. A logarithm may be off by one at a power of ten.
+    # size = digits × 10**(exponent − 8), with digits of at least 100,000,000. The logarithm may be
+    # off by one at a power of ten.
     is_zero = size == 0
     exponent = np.floor(np.log10(np.where(is_zero, 1.0, size))).astype(np.int64)
     digits = np.rint(size * _POWERS[68 - exponent])

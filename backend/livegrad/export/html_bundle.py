@@ -1,7 +1,10 @@
-"""A page and every module that it loads, as one HTML file that needs nobody: no server, no network. No web, no torch.
+"""Packs a page and all its modules into one HTML file that works without a server or a network.
 
-Modules stay as they are written, but that their relative imports are given names: an import map says that each name is
-a data: URL. The file's own policy lets its own scripts and styles run, by their hashes, and nothing be fetched.
+No web, no torch.
+
+Modules stay as they are written, except that their relative imports become names; an import map
+gives each name a data: URL. The file's own policy allows its scripts and styles by their hashes and
+forbids all requests.
 """
 
 import json
@@ -16,7 +19,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 _IMPORT = re.compile(
-    r"""(?P<head>^[ ]*(?:import|export)\b[^"';]*?\bfrom[ ]*|^[ ]*import[ ]*|\bimport\()"(?P<place>\.[^"\n]+)\"""",
+    r"""(?P<head>^[ ]*(?:import|export)\b[^"';]*?\bfrom[ ]*|^[ ]*import[ ]*|\bimport\()"""
+    r'"(?P<place>\.[^"\n]+)"',
     re.MULTILINE,
 )
 _COMMENT = re.compile(r"[ ]*(?:/\*\*|\*|//)")
@@ -26,7 +30,7 @@ _PREFIX = "livegrad"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Data within the page: the element's id, its type, and its text, which must not close a script."""
+    """Data within the page: an element's id, its type and its text without script ends."""
 
     id: str
     type: str
@@ -46,8 +50,8 @@ def pack(folder: Path, page: str, sibling: str, entry: str, title: str, blocks: 
     )
     start = f'import "{_PREFIX}/{entry}";'
     policy = (
-        f"default-src 'none'; script-src {_hash(imports)} {_hash(start)} data:; style-src {_hash(style)}; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {_hash(imports)} {_hash(start)} data:; style-src "
+        f"{_hash(style)}; img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     head = (
         f'<meta http-equiv="Content-Security-Policy" content="{policy}" />\n'
@@ -61,7 +65,7 @@ def pack(folder: Path, page: str, sibling: str, entry: str, title: str, blocks: 
 
 
 def as_text(plain: object) -> str:
-    """Return JSON that may stand inside a script element."""
+    """Return JSON that may be placed inside a script element."""
     return json.dumps(plain, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
@@ -83,7 +87,8 @@ def _modules(folder: Path, entry: str) -> Iterator[tuple[str, str]]:
 
 
 def _renamed(text: str, place: str) -> tuple[str, set[str]]:
-    # The module with names for places, and the places that it imports. Types are imported in comments only.
+    # Return the module with names instead of paths, and the paths that it imports. Types are
+    # imported in comments only.
     found: set[str] = set()
 
     def name(match: re.Match[str]) -> str:

@@ -1,4 +1,7 @@
-"""The runs that led to a run, as its script tells them: from the log. Knows nothing of the web or torch."""
+"""Collects from the log the runs that led to a run, for its script.
+
+Knows nothing of the web or torch.
+"""
 
 from collections.abc import Callable
 
@@ -12,9 +15,11 @@ Find = Callable[[str], Entry | None]
 
 
 def lineage(log: RunLog, entry: Entry, find: Find) -> tuple[list[Segment], InitialState | None]:
-    """Return the segments that lead to `entry`, oldest first; and the record they begin with, if not with a seed.
+    """Return the segments that lead to `entry`, oldest first, and the record they start from.
 
-    `find(run)` returns a run that is still there. Raises Forbidden before the run's first record.
+    The record is None if they start from a seed.
+
+    `find(run)` returns a run that still exists. Raises Forbidden before the run's first record.
     """
     if entry.last_step < entry.first_step or not entry.columns:
         raise Forbidden(f"run {entry.id} is {entry.state}: it has no step yet")
@@ -42,6 +47,7 @@ def _initial(log: RunLog, entry: Entry) -> InitialState:
     frame = log.frame(entry.id, entry.first_step)
     if frame is None:
         raise Forbidden(
-            f"run {entry.id} has lost its first step, and the run that it continues is deleted"
+            f"the first step of run {entry.id} was thinned out, and the run that it continues "
+            "is deleted"
         )
     return InitialState(entry.first_step, frame.payload, entry.columns)

@@ -1,4 +1,7 @@
-"""The training loop's source, as the dashboard shows it: its lines, and which of them is which phase. No torch."""
+"""Reads the training loop's source as the dashboard shows it: its lines and the phase of each.
+
+Imports no torch.
+"""
 
 import ast
 import textwrap
@@ -19,7 +22,7 @@ _CALLS = {
 
 @dataclass(frozen=True, slots=True)
 class LoopSource:
-    """`lines` of code; `phases` gives for each phase the line, from 0, that carries it out."""
+    """The `lines` of the loop; `phases` maps each phase to its line, counted from 0."""
 
     lines: tuple[str, ...]
     phases: dict[str, int]
@@ -27,7 +30,7 @@ class LoopSource:
 
 @cache
 def loop_source() -> LoopSource:
-    """Return the loop itself: the `for` statement of `training.loop.train`."""
+    """Return the loop: the `for` statement of `training.loop.train`."""
     text = source("loop", "train")
     [function] = ast.parse(text).body
     assert isinstance(function, ast.FunctionDef)

@@ -1,4 +1,7 @@
-"""How far long answers have come, kept for whoever asks meanwhile. Knows nothing of what is answered, or of the web."""
+"""Tracks how far exports have come, for clients that ask.
+
+Knows nothing of their contents or of the web.
+"""
 
 import time
 from collections.abc import Iterator
@@ -8,30 +11,30 @@ from typing import Literal
 
 from livegrad.errors import Abandoned, LivegradError, UnknownThing
 
-MOST = 64  # answers kept in mind; beyond it the oldest is forgotten
-LASTING_SECS = 600.0  # since it was last heard of
+MOST = 64  # exports remembered; beyond it the oldest is forgotten
+LASTING_SECS = 600.0  # since its last change
 
 
 @dataclass(slots=True)
 class Progress:
-    """One answer under way. Written by the thread that makes it, read by the one that is asked."""
+    """The progress of one export. One thread writes it, another reads it."""
 
     run: str
     state: Literal["running", "done", "failed", "cancelled"] = "running"
     rows_done: int = 0
     rows: int | None = None  # at most; set once they are counted
-    detail: str | None = None  # why it failed, in words
-    heard_at: float = field(default_factory=time.monotonic)  # of its last change
+    detail: str | None = None  # why it failed
+    heard_at: float = field(default_factory=time.monotonic)  # the time of the last change
 
     def reach(self, rows_done: int, rows: int) -> None:
-        """Note how far it is. Raises Abandoned once nobody waits for it any more."""
+        """Note the progress. Raises Abandoned once nobody waits for the export."""
         if self.state == "cancelled":
-            raise Abandoned("nobody waits for it any more")
+            raise Abandoned("nobody waits for the export any more")
         self.rows_done, self.rows, self.heard_at = rows_done, rows, time.monotonic()
 
     @contextmanager
     def failing(self) -> Iterator[None]:
-        """Note an error that is raised within."""
+        """Note an error that is raised within the body."""
         try:
             yield
         except LivegradError as error:
@@ -42,16 +45,16 @@ class Progress:
             raise
 
     def finish(self) -> None:
-        """Note that all of it was made."""
+        """Note that the export is complete."""
         self.rows_done = self.rows or 0
         self._end("done")
 
     def cancel(self) -> None:
-        """Note that nobody waits for it any more; the next `reach` ends it."""
+        """Note that nobody waits for the export; the next `reach` ends it."""
         self._end("cancelled")
 
     def fail(self, detail: str) -> None:
-        """Note that it cannot be made, and why."""
+        """Note that the export failed, and why."""
         self._end("failed", detail)
 
     def _end(
@@ -62,13 +65,16 @@ class Progress:
 
 
 class Board:
-    """All of them, by the token that whoever asked chose. Belongs to one thread."""
+    """The progress of all exports, by the token that the client chose. One thread may use it."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Progress] = {}  # by run and token, the oldest first
 
     def begin(self, run: str, token: str | None) -> Progress:
-        """Return the progress of an answer that begins; the token's last one is forgotten. None: nobody asks."""
+        """Return the progress of a new export, and forget an earlier one with the same token.
+
+        A token of None means that no client will ask.
+        """
         progress = Progress(run)
         if token is not None:
             self._known.pop((run, token), None)
@@ -77,11 +83,11 @@ class Board:
         return progress
 
     def find(self, run: str, token: str) -> Progress:
-        """Return the progress of that token's answer. Raises UnknownThing."""
+        """Return the progress of the export with this token. Raises UnknownThing."""
         self._forget()
         if (found := self._known.get((run, token))) is None:
             raise UnknownThing(
-                f"nothing was heard of {token!r:.100} in the last {LASTING_SECS / 60:.0f} minutes"
+                f"there was no export {token!r:.100} in the last {LASTING_SECS / 60:.0f} minutes"
             )
         return found
 

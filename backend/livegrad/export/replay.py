@@ -1,4 +1,7 @@
-"""A run as one HTML file that plays it offline: which steps it holds, and what the page is given. No web, no torch."""
+"""Makes one HTML file that replays a run offline: chooses its steps and provides the page's data.
+
+No web, no torch.
+"""
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -15,19 +18,19 @@ from livegrad.protocol import Column, record_bytes
 from livegrad.store.curves import Source, curves
 
 SERIES_POINTS = 1500  # of each chart's line
-FEWEST = 16  # steps that a replay is worth
+FEWEST = 16  # the smallest number of steps that makes a replay
 _PAGE, _ENTRY = "replay/replay.html", "replay/main.js"
-_DASHBOARD = "index.html"  # a replay looks as it does
-Told = Callable[[int, int], None]  # how many records were read, of how many
+_DASHBOARD = "index.html"  # whose style sheets a replay has too
+Told = Callable[[int, int], None]  # called with the number of records read, and of how many
 Ranges = Sequence[tuple[int, int]]
 Series = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A run as a replay is made from it: its Run and data as the page knows them, its history.
+    """A run as the source of a replay: its Run and data as the page knows them, and its history.
 
-    `kept` are the ranges of steps, both ends included, whose records the log has.
+    `kept` are the ranges of steps, both ends included, whose records are in the log.
     """
 
     run: dict[str, Any]
@@ -40,32 +43,34 @@ class Recording:
 def replay(
     recording: Recording, folder: Path, size_bytes: int, told: Told = lambda done, of: None
 ) -> str:
-    """Return the HTML file, at most `size_bytes` long; `folder` holds the page's modules. Raises BadValue.
+    """Return the HTML file, at most `size_bytes` long; `folder` holds the page's modules.
 
-    `told` is called often; what it raises ends the work.
+    `told` is called often; an exception that it raises ends the work. Raises BadValue for too small
+    a size.
     """
     first, last = recording.kept[0][0], recording.kept[-1][1]
     names = _series_names(recording.columns)
     series = curves(recording.history, recording.columns, names, first, last, SERIES_POINTS)
     bare = len(_page(recording, folder, size_bytes, series, [], b"").encode())
     length = record_bytes(recording.columns)
-    room = (
-        (size_bytes - bare) * 3 // 4 // (length + 16)
-    )  # a base64 letter carries 6 bits; a range takes some letters
+    # a base64 character carries 6 bits; each range of steps takes some characters more
+    room = (size_bytes - bare) * 3 // 4 // (length + 16)
     if room < FEWEST:
         least = bare + FEWEST * (length + 16) * 4 // 3
         raise BadValue(
-            f"size: expected at least {-(-least // 1000)}KB for this run, received {size_bytes // 1000}KB"
+            f"size: expected at least {-(-least // 1000)}KB for this run, received "
+            f"{size_bytes // 1000}KB"
         )
     ranges, payload = _read(recording, chosen(recording.kept, room, series[0]), told)
     return _page(recording, folder, size_bytes, series, ranges, payload)
 
 
 def chosen(kept: Ranges, room: int, loss: dict[str, Any]) -> Ranges:
-    """Return the ranges of steps, out of those `kept`, that at most `room` records are spent on.
+    """Return the ranges of steps out of `kept` that a replay of at most `room` records contains.
 
-    All, if they fit. Else each step comes with the one before it, so that its change can be shown: the first and the
-    last, the one of the lowest loss, the highest spikes, and as many as fit evenly between.
+    These are all steps if they fit. Otherwise each chosen step comes with the one before it, so
+    that its change can be shown. Chosen are the first and the last step, the one with the lowest
+    loss, the highest spikes, and as many evenly spaced steps as fit.
     """
     steps = np.concatenate([np.arange(start, end + 1) for start, end in kept])
     if len(steps) <= room:
@@ -107,7 +112,7 @@ def _merged(ranges: Ranges) -> list[tuple[int, int]]:
 
 
 def _read(recording: Recording, ranges: Ranges, told: Told) -> tuple[list[tuple[int, int]], bytes]:
-    # What the log has of them: (first step, count) of each stretch, and their bytes.
+    # The stored part of the ranges: (first step, count) of each stretch, and its bytes.
     stretches: list[tuple[int, int]] = []
     payloads: list[bytes] = []
     done, of = 0, sum(end - start + 1 for start, end in ranges)

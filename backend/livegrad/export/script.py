@@ -1,7 +1,10 @@
-"""A run as a stand-alone Python script: plain PyTorch that comes to the same numbers. PURE; no torch, no log.
+"""Writes a run as a stand-alone PyTorch script that reproduces the same numbers.
 
-A run that continues others is told from its first ancestor on, a segment each; where that was deleted, from the numbers
-that it began with. Nothing that a person typed gets into the script but as a Python literal.
+PURE; no torch, no log.
+
+The script of a continued run begins with its first ancestor, with one segment per run; if an
+ancestor was deleted, it begins with the numbers that the run started from. Text typed by a user
+enters the script only as a Python literal.
 """
 
 import re
@@ -24,14 +27,14 @@ _UNTOUCHED = {
     "max_steps",
     "seed",
     "data_seed",
-}  # they change no number, or are compared by use
+}  # these settings change no number, or `trains_like` compares their effect
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one run of the lineage did: the steps after `after` up to `last`, as `config` says.
+    """The part of one run in the lineage: the steps after `after` up to `last`, as `config` says.
 
-    `rates` are the learning rates that were tuned, by the first step that they hold for.
+    `rates` are the tuned learning rates, by the first step at which each applies.
     """
 
     run: str
@@ -42,26 +45,26 @@ class Segment:
     rates: dict[int, float] = field(default_factory=dict)
 
     def trains_like(self, other: "Segment") -> bool:
-        """Return whether both do the same at every step, the learning rate aside."""
-        return self._nature() == other._nature()
+        """Return whether both compute the same at every step, apart from the learning rate."""
+        return self._training_settings() == other._training_settings()
 
-    def _nature(self) -> dict[str, Any]:
+    def _training_settings(self) -> dict[str, Any]:
         config = self.config
-        nature = config.model_dump(exclude=_UNTOUCHED)
-        nature["optimizer"].pop("lr")
-        nature["split"] = config.seed
-        nature["order"] = None if config.batch_size is None else order_seed(config)
-        return nature
+        settings = config.model_dump(exclude=_UNTOUCHED)
+        settings["optimizer"].pop("lr")
+        settings["split"] = config.seed
+        settings["order"] = None if config.batch_size is None else order_seed(config)
+        return settings
 
     def rate_at_end(self) -> float:
-        """Return the learning rate in force after its last step."""
+        """Return the learning rate in force after the last step."""
         tuned = [step for step in self.rates if step <= self.last]
         return self.rates[max(tuned)] if tuned else self.config.optimizer.lr
 
 
 @dataclass(frozen=True, slots=True)
 class InitialState:
-    """The first record of a lineage whose own initial is not there any more."""
+    """The first record of a lineage whose real beginning no longer exists."""
 
     step: int
     record: bytes
@@ -74,12 +77,15 @@ def order_seed(config: RunConfig) -> int:
 
 
 def write(segments: Sequence[Segment], initial: InitialState | None, torch_version: str) -> str:
-    """Return the script of a lineage, oldest run first; `initial` when that one did not begin with its seed."""
+    """Return the script of a lineage, oldest run first.
+
+    `initial` is given if the oldest run did not begin with its seed.
+    """
     return _Writer(_merged(segments), initial, torch_version).text()
 
 
 def _merged(segments: Sequence[Segment]) -> list[Segment]:
-    # A run that was continued unchanged is one training; a new learning rate is then a tuned one.
+    # A run that was continued unchanged is one training; a new learning rate then counts as tuned.
     merged = [segments[0]]
     for segment in segments[1:]:
         before = merged[-1]
@@ -96,7 +102,7 @@ def _merged(segments: Sequence[Segment]) -> list[Segment]:
 
 
 class _Writer:
-    """One script under way."""
+    """A script while it is written."""
 
     def __init__(
         self, segments: Sequence[Segment], initial: InitialState | None, torch_version: str
@@ -130,8 +136,10 @@ class _Writer:
         unusual = sorted(set(re.findall(r"\b(?:inf|nan)\b", literals)))
         numbers = f"from math import {', '.join(unusual)}\n" if unusual else ""
         return (
-            f'"""Run {run} of livegrad as plain PyTorch: {last:,} steps that come to the same numbers, bit for bit.\n\n'
-            f"Made for torch {self._torch} on a CPU; other versions, or processors, may round differently.\n"
+            f'"""Run {run} of livegrad as plain PyTorch: {last:,} steps, '
+            "with the same numbers, bit for bit.\n\n"
+            f"Made for torch {self._torch} on a CPU. "
+            "Other versions or processors may round differently.\n"
             '"""\n\nimport argparse\nfrom collections import OrderedDict\n'
             f"from collections.abc import Sequence\n{numbers}\nimport torch\n"
             f"from torch import Tensor, nn\n\n{source('data', 'Batch')}\n"
@@ -182,7 +190,8 @@ class _Writer:
         lines = [
             "def main():",
             "    parser = argparse.ArgumentParser(description=__doc__.partition(chr(10))[0])",
-            f'    parser.add_argument("--steps", type=int, default={last}, help="last step (%(default)s)")',
+            f'    parser.add_argument("--steps", type=int, default={last}, '
+            'help="last step (%(default)s)")',
             '    parser.add_argument("--save", metavar="FILE", help="write the state_dict there")',
             "    arguments = parser.parse_args()",
             "    torch.set_num_threads(1)  # more threads may add up in another order",
@@ -215,14 +224,15 @@ class _Writer:
         lines += [
             f"    points = {_constant(config)}",
             '    x, y = (as_column(points[axis], points[f"{axis}_scale"]) for axis in "xy")',
-            f'    training, validation = split_points(x, y, points["training"], seed={config.seed})',
+            '    training, validation = split_points(x, y, points["training"], '
+            f"seed={config.seed})",
         ]
         carries = before is not None and segment.after > 0 and before.columns == segment.columns
         lines += ["    before = optimizer"] if carries else []
         lines += _optimizer(config)
         if carries:
             lines.append(
-                "    optimizer.state.update(before.state)  # it goes on with what the other has kept"
+                "    optimizer.state.update(before.state)  # the optimizer's state is kept"
             )
         if before is None and self._initial is not None:
             lines.append("    restore(model, optimizer)")
@@ -237,8 +247,8 @@ class _Writer:
         ]
         if self._tunes:
             rates = ", ".join(f"{step}: {rate!r}" for step, rate in sorted(segment.rates.items()))
-            # The comment has a line of its own: wrapped, its end would be code.
-            lines += ["    # Learning rates, by the first step that each holds for."]
+            # The comment has its own line: if it were wrapped, its end would be code.
+            lines += ["    # Learning rates, by the first step at which each applies."]
             lines += _wrapped(f"    rates = {{{rates}}}")
             arguments.append("rates")
         arguments += [repr(config.zero_grad)] if len(self._zeroes) == 2 else []
@@ -297,7 +307,8 @@ def _initial(initial: InitialState) -> str:
         text = f'        "{key}": {_nested(values.reshape(column.shape))},'
         kept.setdefault(column.name, []).extend(_wrapped(text, indent=12))
     lines = [
-        f"# The state after step {initial.step}, with which the run began: the run that it continues",
+        f"# The state after step {initial.step}, with which the run began: the run that it "
+        "continues",
         "# was deleted.",
         "INITIAL = {",
     ]
@@ -324,7 +335,7 @@ def _nested(values: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    # The shortest text that Python, by way of a double, reads back as the same float32.
+    # The shortest text that Python, through a double, reads back as the same float32.
     short = (
         str(float(np.format_float_scientific(value, unique=True)))
         if np.isfinite(value)
@@ -336,7 +347,8 @@ def _number(value: Any) -> str:
 
 
 def _wrapped(text: str, indent: int = 8) -> list[str]:
-    # Literals of numbers inside brackets alone: no comment and no string, whose blanks are not free to break at.
+    # The text contains only literals inside brackets, without comments or strings, so it may be
+    # broken at any blank.
     return textwrap.wrap(
         text,
         WIDTH,

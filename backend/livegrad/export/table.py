@@ -1,6 +1,6 @@
-"""A run's whole history as a table: one row a step, every number by its name; CSV or Parquet. No web, no torch.
+"""Writes a run's whole history as a table with one row per step: CSV or Parquet. No web, no torch.
 
-Read from the log and written a page at a time: the memory it takes does not grow with the run.
+The table is read from the log and written page by page, so its memory does not grow with the run.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,8 +14,8 @@ from livegrad.errors import NotInstalled
 from livegrad.export.float_text import lines
 from livegrad.protocol import Column, Frame
 
-CSV_ROWS = 256  # a page: about a quarter of a megabyte of text, and a few to make it
-PARQUET_ROWS = 16_384  # a row group
+CSV_ROWS = 256  # per page: about a quarter of a megabyte of text, and a few megabytes to make it
+PARQUET_ROWS = 16_384  # per row group
 _ROLES = ("scalar", "parameter", "gradient")
 Read = Callable[[int, int], Iterable[Frame]]
 Rows = NDArray[np.float32]
@@ -23,7 +23,7 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A run's records from step `first` to `last`; `read(first, last)` gets them from the log."""
+    """A run's records from step `first` to `last`, which `read(first, last)` reads from the log."""
 
     run: str
     columns: tuple[Column, ...]
@@ -32,7 +32,7 @@ class Table:
     read: Read
 
     def names(self) -> list[str]:
-        """Return the columns' names, elements as PyTorch spells them; a step's number comes before them."""
+        """Return the names of the columns after the step, elements as PyTorch spells them."""
         return [name for column in self._shown() for name in _elements(column)]
 
     def pages(self, size: int) -> Iterator[tuple[int, Rows]]:
@@ -55,7 +55,7 @@ def _elements(column: Column) -> Iterator[str]:
 
 
 def _joined(frames: Iterable[Frame]) -> list[tuple[int, bytes]]:
-    # Neighbours together; where steps were thinned out, a new part begins.
+    # Consecutive records are joined; a new part begins where steps were thinned out.
     parts: list[tuple[int, int, list[bytes]]] = []  # first step, step after the last, payloads
     for frame in frames:
         if parts and parts[-1][1] == frame.first:
@@ -67,7 +67,10 @@ def _joined(frames: Iterable[Frame]) -> list[tuple[int, bytes]]:
 
 
 def csv(table: Table) -> Iterator[bytes]:
-    """Yield the table as CSV: a line of names, then pages of lines. What step 0 does not have yet is left empty."""
+    """Yield the table as CSV: a line of names, then pages of lines.
+
+    Cells without a value at step 0 are empty.
+    """
     quoted = (f'"{name}"' if "," in name else name for name in table.names())
     yield (",".join(["step", *quoted]) + "\n").encode()
     for first, rows in table.pages(CSV_ROWS):
@@ -80,13 +83,17 @@ def csv(table: Table) -> Iterator[bytes]:
 
 
 def parquet(table: Table, metadata: dict[str, str]) -> Iterator[bytes]:
-    """Yield the table as a Parquet file, a row group at a time. Raises NotInstalled at once without pyarrow."""
+    """Yield the table as a Parquet file, one row group at a time.
+
+    Raises NotInstalled, before the first group, if pyarrow is missing.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise NotInstalled(
-            "Parquet needs pyarrow, which is not installed here: pip install 'livegrad[parquet]', then start again"
+            "Parquet needs pyarrow, which is not installed: run pip install "
+            "'livegrad[parquet]', then start livegrad again"
         ) from error
     names = table.names()
     fields = [("step", pyarrow.int64()), *((name, pyarrow.float32()) for name in names)]
@@ -109,7 +116,7 @@ def _parquet(table: Table, pyarrow: Any, schema: Any) -> Iterator[bytes]:
 
 
 class _Sink:
-    """What a writer takes for a file: keeps what was written until it is taken."""
+    """A file-like object that keeps what a writer writes until it is taken."""
 
     closed = False
 
@@ -121,10 +128,10 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing: there is nowhere further to write to."""
+        """Do nothing: there is no further buffer to write to."""
 
     def close(self) -> None:
-        """Do nothing: what is left is still to be taken."""
+        """Do nothing: the rest is still to be taken."""
 
     def take(self) -> bytes:
         data = b"".join(self._parts)

@@ -1,4 +1,4 @@
-"""What the shells carry out for a run: values, not actions."""
+"""The effects of events: values that the modules of `runs` carry out for a run."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,17 @@ from livegrad.lifecycle.states import State
 
 @dataclass(frozen=True, slots=True)
 class LogBegin:
-    """Log a new epoch, after `delay_secs`. Answered by Begun."""
+    """Log a new epoch after `delay_secs`. Answered by Begun."""
 
     delay_secs: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start the trainer's process. `plays`: it trains at once, up to the step `goal` if there is one.
+    """Start the trainer's process.
 
-    Answered by Launched, or Lost.
+    If `plays`, it trains at once, up to the step `goal` if there is one. Answered by Launched or
+    Lost.
     """
 
     epoch: int
@@ -26,7 +27,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Take the trainer in: tell it what is logged, and send it the commands that wait."""
+    """Accept the trainer: tell it what is logged, and send it the waiting commands."""
 
     session: int
 
@@ -48,12 +49,12 @@ class StopTrainer:
 
 @dataclass(frozen=True, slots=True)
 class EndProcess:
-    """Kill the trainer's process, if this server started it."""
+    """Kill the trainer's process if this server started it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Say TimedOut(timer) after `secs`."""
+    """Report TimedOut(timer) after `secs`."""
 
     timer: int
     secs: float
@@ -61,7 +62,7 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Say Drained(epoch) once everything that has arrived by now is logged."""
+    """Report Drained(epoch) once everything that has arrived by now is logged."""
 
     epoch: int
 
@@ -77,19 +78,22 @@ class LogEnd:
 
 @dataclass(frozen=True, slots=True)
 class TellState:
-    """Tell every viewer how the run stands."""
+    """Send the run's state to every viewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class TellRestart:
-    """Tell every viewer that the trainer is started again, and why."""
+    """Tell every viewer that the trainer is restarted, and why."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class FailCommands:
-    """Tell whoever waits for an answer that there will be none. `only_sent`: the others wait for the next trainer."""
+    """Tell those who wait for an answer that there will be none.
+
+    If `only_sent`, commands that were not sent yet go on waiting for the next trainer.
+    """
 
     reason: str
     only_sent: bool = False
@@ -97,7 +101,7 @@ class FailCommands:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Let go of the run."""
+    """Remove the run from memory."""
 
 
 Effect = (

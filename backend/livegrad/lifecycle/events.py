@@ -1,4 +1,4 @@
-"""What happens to a run."""
+"""The events in the life of a run."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,25 @@ from livegrad.lifecycle.states import Loss, State, Status
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The server has started and found the run in the log. `may_train`: within the limit of runs at once."""
+    """The server has started and found the run in the log.
+
+    `may_train`: the run is within the limit of runs at once.
+    """
 
     may_train: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class BeginAsked:
-    """Somebody asks for a trainer."""
+    """Somebody asked for a trainer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A trainer's epoch is logged: older trainers' messages are refused. The rest is what the log holds."""
+    """A new trainer's epoch is logged, so messages of older trainers are refused.
+
+    The fields hold the state in the log.
+    """
 
     epoch: int
     state: State
@@ -31,14 +37,14 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The trainer's process is there."""
+    """The trainer's process has started."""
 
     epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A trainer has connected and said hello."""
+    """A trainer has connected and sent its hello."""
 
     epoch: int
     session: int
@@ -46,7 +52,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """Messages of the trainer are logged. `status`: the last that it said of itself."""
+    """Messages of the trainer are logged. `status` is the last one that it reported."""
 
     epoch: int
     last_step: int
@@ -56,10 +62,10 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """A trainer's connection is gone."""
+    """A trainer's connection has ended."""
 
     session: int
-    is_ours: bool  # this server started the process, and will be told of its end
+    is_ours: bool  # this server started the process, and will be told when it ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +78,21 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A trainer's connection is there, and nothing comes over it."""
+    """A trainer is connected but does not answer."""
 
     session: int
 
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """What was waited for has not come."""
+    """An expected event has not come in time."""
 
     timer: int
 
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """A trainer broke the protocol, or left steps out."""
+    """A trainer broke the protocol or left steps out."""
 
     epoch: int
     reason: str
@@ -101,7 +107,7 @@ class Drained:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A trainer's end is logged; the run stands as the log says."""
+    """A trainer's end is logged. The fields hold the state in the log."""
 
     epoch: int
     state: State
@@ -110,7 +116,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The server ends."""
+    """The server is stopping."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What each event leads to: the next state of a run, and the effects that the shells carry out."""
+"""Computes a run's next state and the effects of an event."""
 
 from dataclasses import replace
 
@@ -45,20 +45,20 @@ from livegrad.lifecycle.states import (
     Trainer,
 )
 
-RESTARTS = 5  # so many without a step between them: restarting does not help
-RESTART_DELAYS_SECS = (0.0, 0.5, 1.0, 2.0, 4.0)  # before the first, second, … of them
+RESTARTS = 5  # this many without a step between them: further restarts would not help
+RESTART_DELAYS_SECS = (0.0, 0.5, 1.0, 2.0, 4.0)  # before the first, second, … restart
 RECONNECT_SECS = 1.5  # for a trainer that outlived its server
-SILENCE_SECS = 10.0  # for a trainer of this server that has lost its connection
-START_SECS = 120.0  # from a process's start to its connection: torch on a cold disk
+SILENCE_SECS = 10.0  # for a trainer of this server that lost its connection
+START_SECS = 120.0  # from the start of the process to its connection, with torch on a cold disk
 STOPPED = "the server was stopped"
 
-_THERE = frozenset({Trainer.LAUNCHING, Trainer.EXPECTED, Trainer.CONNECTED})
+_PRESENT = frozenset({Trainer.LAUNCHING, Trainer.EXPECTED, Trainer.CONNECTED})
 
 Next = tuple[RunState, list[Effect]]
 
 
-def advance(run: RunState, event: Event) -> Next:  # noqa: C901  # a table: one case an event
-    """Return what becomes of `run` when `event` happens, and what is to be done about it, in order."""
+def advance(run: RunState, event: Event) -> Next:  # noqa: C901  # a table with one case per event
+    """Return the state of `run` after `event`, and the effects in order."""
     if run.is_deleted:
         return _after_deletion(run, event)
     match event:
@@ -76,10 +76,10 @@ def advance(run: RunState, event: Event) -> Next:  # noqa: C901  # a table: one 
             return _logged(run, event)
         case Parted(session, is_ours) if session == run.session:
             return _parted(run, is_ours)
-        case Lost(epoch, loss) if epoch == run.epoch and run.trainer in _THERE:
+        case Lost(epoch, loss) if epoch == run.epoch and run.trainer in _PRESENT:
             return _lost(run, loss)
         case Silent(session) if session == run.session:
-            loss = Loss("its trainer was connected and said nothing")
+            loss = Loss("its trainer was connected but did not answer")
             return _drain(run, loss, [CloseSession(session, loss.reason), EndProcess()])
         case TimedOut(timer) if timer == run.timer and run.trainer is Trainer.EXPECTED:
             return _drain(run, Loss(_overdue(run)), [EndProcess()])
@@ -97,7 +97,8 @@ def advance(run: RunState, event: Event) -> Next:  # noqa: C901  # a table: one 
 
 
 def _is_unasked(run: RunState) -> bool:
-    # A trainer that came by itself to a run that was given up: whoever asks for one gets a new one.
+    # A trainer that connected by itself to a run that was given up. A request for a trainer
+    # replaces it.
     return run.state is State.INTERRUPTED and run.trainer in (Trainer.EXPECTED, Trainer.CONNECTED)
 
 
@@ -106,7 +107,7 @@ def _can_break(run: RunState) -> bool:
 
 
 def _after_deletion(run: RunState, event: Event) -> Next:
-    # Late answers of the shells. A process that came into being meanwhile is ended.
+    # Events that arrive late. A process that was started in the meantime is ended.
     match event:
         case Connected(session=session):
             return run, [CloseSession(session, "the run was deleted")]
@@ -118,10 +119,10 @@ def _after_deletion(run: RunState, event: Event) -> Next:
 def _opened(run: RunState, event: Opened) -> Next:
     if run.state not in LIVE:
         return run, []
-    if run.epoch == 0:  # it was made, and its first trainer was not begun
+    if run.epoch == 0:  # the run was created, but its first trainer was not begun
         return _begin(run, resumes=False)
     if not event.may_train:
-        reason = "the server ended while it was under way, and starts fewer runs at once now"
+        reason = "the server stopped while the run was training, and now allows fewer runs at once"
         return replace(run, trainer=Trainer.ENDING), [LogEnd(run.epoch, State.INTERRUPTED, reason)]
     return _expect(run, RECONNECT_SECS)
 
@@ -172,7 +173,7 @@ def _connected(run: RunState, event: Connected) -> Next:
         return run, [CloseSession(event.session, "another trainer takes over")]
     older: list[Effect] = []
     if run.session is not None:
-        older = [CloseSession(run.session, "its trainer connected anew")]
+        older = [CloseSession(run.session, "its trainer connected again")]
     is_ready = run.is_ready or run.seq > 0
     connected = replace(run, trainer=Trainer.CONNECTED, session=event.session, is_ready=is_ready)
     told: list[Effect] = [TellState()] if connected.shown is not run.shown else []
@@ -199,7 +200,7 @@ def _logged(run: RunState, event: Logged) -> Next:
 
 def _parted(run: RunState, is_ours: bool) -> Next:
     run = replace(run, session=None)
-    if run.loss is not None:  # its process has ended before
+    if run.loss is not None:  # its process has already ended
         return _drain(run, run.loss)
     if run.is_closing:
         return _drain(run, Loss(STOPPED))
@@ -208,14 +209,14 @@ def _parted(run: RunState, is_ours: bool) -> Next:
 
 def _overdue(run: RunState) -> str:
     return (
-        "its trainer was not connected for too long"
+        "its trainer was disconnected for too long"
         if run.is_ready
         else "its trainer did not connect in time"
     )
 
 
 def _lost(run: RunState, loss: Loss) -> Next:
-    # what it sent last is still to be read: its connection's end comes after it
+    # its last messages are not read yet; the end of the connection comes after them
     if run.session is not None:
         return replace(run, loss=loss), []
     return _drain(run, loss)
@@ -228,7 +229,7 @@ def _drain(run: RunState, loss: Loss, effects: list[Effect] | None = None) -> Ne
 
 def _broke(run: RunState, reason: str) -> Next:
     closed: list[Effect] = [] if run.session is None else [CloseSession(run.session, reason)]
-    if run.state in FINAL:  # it goes on after its end
+    if run.state in FINAL:  # it went on after its end
         return replace(run, session=None, trainer=Trainer.NONE), [*closed, EndProcess()]
     return _drain(run, Loss(reason, is_failure=True), [*closed, EndProcess()])
 
@@ -250,15 +251,13 @@ def _drained(run: RunState, loss: Loss) -> Next:
 def _restart(run: RunState, reason: str) -> Next:
     tries = [step for step in run.restarts if step == run.last_step]
     if len(tries) >= RESTARTS:
-        advice = (
-            f"it was started {RESTARTS} times again without a step in between: play tries once more"
-        )
+        advice = f"it was restarted {RESTARTS} times without completing a step: play tries again"
         return _log_end(replace(run, restarts=()), State.INTERRUPTED, f"{reason}; {advice}")
     run = replace(run, restarts=(*tries, run.last_step))
     run, effects = _begin(run, resumes=True, delay_secs=RESTART_DELAYS_SECS[len(tries)])
     return run, [
         TellRestart(reason),
-        FailCommands(f"{reason}; it is started again", only_sent=True),
+        FailCommands(f"{reason}; the trainer is restarted", only_sent=True),
         *effects,
     ]
 

@@ -1,4 +1,4 @@
-"""The states of a run, what commands do in them, and everything about a run that changes."""
+"""The states of a run, what each command does in each state, and `RunState`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ PHASES: tuple[Phase, ...] = get_args(Phase)  # in the order in which an iteratio
 
 
 class State(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     STARTING = "starting"
     PAUSED = "paused"
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What becomes of a command."""
+    """What happens to a command."""
 
     SEND = "send"
     WAIT = "wait"
@@ -51,7 +51,7 @@ FINAL = frozenset({State.FINISHED, State.FAILED})
 
 
 def judge(state: State, command: CommandKind) -> Verdict:
-    """Return what becomes of `command` in `state`."""
+    """Return what happens to `command` in `state`."""
     return TABLE[state][command]
 
 
@@ -61,19 +61,22 @@ def allowed(state: State) -> list[CommandKind]:
 
 
 class Trainer(StrEnum):
-    """What the server knows of the run's present trainer."""
+    """The server's view of the run's current trainer."""
 
     NONE = "none"
     BEGINNING = "beginning"  # its epoch is being logged
     LAUNCHING = "launching"  # its process is being started
-    EXPECTED = "expected"  # it has to connect, or to connect again
+    EXPECTED = "expected"  # it has to connect or reconnect
     CONNECTED = "connected"
-    ENDING = "ending"  # it has gone; what it sent, or its end, is being logged
+    ENDING = "ending"  # it is gone; its last messages, or its end, are being logged
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How a trainer was lost. `is_failure`: its own code raised an error, which would come again."""
+    """How a trainer was lost.
+
+    `is_failure`: its own code raised an error, which would be raised again.
+    """
 
     reason: str
     is_failure: bool = False
@@ -81,29 +84,29 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """Everything about a run that changes. The first fields are what the log holds."""
+    """Everything about a run that changes. The fields up to `seq` are stored in the log."""
 
     state: State
     epoch: int
-    last_step: int  # of the last record; one less than the first step before there is any
+    last_step: int  # of the last record; before the first record, one less than its step
     reason: str | None = None
-    goal: int | None = None  # the step at which a `step` command under way is done
+    goal: int | None = None  # the step at which the current `step` command is done
     lr: float = 0.0
     pace: float | None = None
-    seq: int = 0  # how many messages of this epoch's trainer are logged
+    seq: int = 0  # the number of this epoch's trainer messages in the log
     trainer: Trainer = Trainer.NONE
-    is_ready: bool = False  # has the present trainer said how it stands?
-    resumes: bool = False  # a trainer that is started trains at once, if the run was running
+    is_ready: bool = False  # whether the current trainer has reported its state
+    resumes: bool = False  # whether a new trainer plays at once if the run was running
     session: int | None = None  # the trainer's connection
-    loss: Loss | None = None  # how the trainer was lost, until everything that it sent is logged
-    restarts: tuple[int, ...] = ()  # the steps at which trainers were started again
-    timer: int = 0  # the newest timer; an older one means nothing any more
-    is_closing: bool = False  # the server ends
+    loss: Loss | None = None  # how the trainer was lost, until all its messages are logged
+    restarts: tuple[int, ...] = ()  # the steps at which the trainer was restarted
+    timer: int = 0  # the number of the newest timer; older timers are ignored
+    is_closing: bool = False  # the server is stopping
     is_deleted: bool = False
 
     @property
     def shown(self) -> State:
-        """Return the state that people see, and that commands are judged by."""
+        """Return the state that is displayed, and by which commands are judged."""
         if self.trainer in (Trainer.BEGINNING, Trainer.LAUNCHING):
             return State.STARTING
         waits = self.trainer in (Trainer.EXPECTED, Trainer.CONNECTED) and not self.is_ready
@@ -111,7 +114,7 @@ class RunState:
 
     @property
     def is_live(self) -> bool:
-        """Return whether a trainer is at work on the run, or about to be."""
+        """Return whether a trainer works on the run or is about to."""
         if self.state in FINAL:
             return False
         return self.trainer is not Trainer.NONE or self.state in LIVE
@@ -119,7 +122,7 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a trainer says that it stands."""
+    """A run's state as reported by its trainer."""
 
     state: State
     reason: str | None

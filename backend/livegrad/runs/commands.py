@@ -1,6 +1,7 @@
-"""Commands on their way: sent to a trainer, or waiting for one; each answer goes to the command that asked for it.
+"""Keeps one run's unanswered commands and gives each answer to the caller that waits for it.
 
-Ids never come again: not after a reconnect, not after a restart of the server. Belongs to the event loop's thread.
+Ids are never reused, neither after a reconnect nor after a restart of the server. Only the event
+loop's thread may use this module.
 """
 
 import asyncio
@@ -12,14 +13,18 @@ from typing import Any
 from livegrad.errors import Forbidden, LivegradError
 from livegrad.runs.trainer_messages import Answer, Refusal
 
-WAITING = 64  # commands of one run at once
+WAITING = 64  # commands of one run that may wait at once
 
 Reply = Answer | Refusal
 
 
 @dataclass(slots=True)
 class Waiting:
-    """One command. `epoch`: of the trainer that it was sent to; None: not yet. `reply`: came, and is not logged yet."""
+    """One command.
+
+    `epoch` is that of the trainer to which it was sent, or None if it was not sent yet. `reply` is
+    a reply that is not logged yet.
+    """
 
     id: str
     command: dict[str, Any]
@@ -29,7 +34,7 @@ class Waiting:
 
 
 class Commands:
-    """The commands of one run that nobody has answered."""
+    """The unanswered commands of one run."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiting] = {}
@@ -38,50 +43,59 @@ class Commands:
         return len(self._waiting)
 
     def add(self, command: dict[str, Any]) -> Waiting:
-        """Take a command in. Raises Forbidden when too many wait already."""
+        """Add a command. Raises Forbidden when too many are waiting."""
         if len(self._waiting) >= WAITING:
-            raise Forbidden(f"{WAITING} commands are waiting for this run's trainer already")
+            raise Forbidden(f"{WAITING} commands are already waiting for this run's trainer")
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         waiting = Waiting(secrets.token_hex(8), command, future)
         self._waiting[waiting.id] = waiting
         return waiting
 
     def drop(self, waiting: Waiting) -> None:
-        """Forget a command: nobody waits for its answer any more."""
+        """Remove a command whose caller no longer waits."""
         self._waiting.pop(waiting.id, None)
 
     def unsent(self, epoch: int) -> Iterator[Waiting]:
-        """Yield what the trainer of `epoch` was not sent yet, noting that it is sent now."""
+        """Yield the commands not sent to the trainer of `epoch` yet, and mark them as sent."""
         for waiting in self._waiting.values():
             if waiting.epoch is None:
                 waiting.epoch = epoch
                 yield waiting
 
     def send_again(self, epoch: int) -> None:
-        """Note that what was sent to the trainer of `epoch` may be lost. It knows by the id what it has seen."""
+        """Mark the commands sent to the trainer of `epoch` as unsent, since they may be lost.
+
+        The trainer recognizes repeated commands by their ids.
+        """
         for waiting in self._waiting.values():
             if waiting.epoch == epoch:
                 waiting.epoch = None
 
     def heard(self, reply: Reply) -> None:
-        """Note a reply that is not logged yet."""
+        """Store a reply that is not logged yet."""
         if (waiting := self._waiting.get(reply.id)) is not None:
             waiting.reply = reply
 
     def answer(self, reply: Reply) -> None:
-        """Give a reply to whoever asked, if somebody still waits."""
+        """Give a reply to the caller of its command, if the caller still waits."""
         waiting = self._waiting.pop(reply.id, None)
         if waiting is not None and not waiting.future.done():
             waiting.future.set_result(reply)
 
     def fail(self, error: LivegradError, only_sent: bool = False) -> None:
-        """Tell whoever waits that there will be no answer; `only_sent`: not those that wait for a trainer."""
+        """Tell the waiting callers that there will be no answer.
+
+        With `only_sent`, commands that were not sent yet go on waiting for a trainer.
+        """
         for waiting in list(self._waiting.values()):
             if waiting.epoch is not None or not only_sent:
                 self._end(waiting, error)
 
     def while_unlogged(self, error: LivegradError) -> None:
-        """While nothing can be logged: give `pause` its answer, if it has come; tell the others why they get none."""
+        """Answer what can be answered while nothing can be logged: a `pause` whose reply has come.
+
+        The callers of other commands get `error`.
+        """
         for waiting in list(self._waiting.values()):
             if waiting.command["kind"] != "pause":
                 self._end(waiting, error)

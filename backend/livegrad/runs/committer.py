@@ -1,9 +1,12 @@
-"""The one writer of the run log. Whatever is to be written goes through its queue; what became of it is told in order.
+"""The only writer of the run log.
 
-All runs' writes are committed together, one transaction after the other; what comes meanwhile makes the next one (group
-commit). While the log cannot be written, what trainers and the server have to write waits, and is tried again; what a
-client asked for is refused at once. In between, complete blocks of steps are compacted, and the log is kept within its
-budget. Knows nothing of runs' states, viewers or HTTP.
+Every write goes through its queue, and each result is reported in order.
+
+The writes of all runs are committed together, one transaction after another; writes that arrive
+during a transaction form the next one (group commit). While the log cannot be written, writes of
+trainers and of the server wait and are tried again, and a client's write is refused at once.
+Between commits, complete blocks of steps are compacted, and the log is kept within its budget.
+Knows nothing of runs' states, viewers or HTTP.
 """
 
 import asyncio
@@ -29,11 +32,12 @@ _log = logging.getLogger("livegrad.committer")
 
 @dataclass(slots=True)
 class _Job:
-    """One write in the queue; None: nothing is written, only its turn is waited for."""
+    """One write in the queue. A `write` of None writes nothing and only waits for its turn."""
 
     write: Write | None
     then: Callable[[Result], None]
-    client: "asyncio.Future[Result] | None" = None  # who asked, and is not made to wait for the log
+    # the client that asked, which is not made to wait for the log
+    client: "asyncio.Future[Result] | None" = None
 
 
 Appending = Callable[[list[Arrival], Appended | Broken], None]
@@ -41,7 +45,7 @@ Appending = Callable[[list[Arrival], Appended | Broken], None]
 
 @dataclass(slots=True)
 class _AppendJob:
-    """What a trainer sent since the last commit."""
+    """The messages of a trainer since the last commit."""
 
     run: str
     epoch: int
@@ -59,10 +63,10 @@ class _AppendJob:
 
 
 class Committer:
-    """The queue before `log`.
+    """The queue of writes to `log`.
 
-    `on_trouble(why)` is called when the log cannot be written, and with None when it can again; `on_shortage(why)` when
-    its budget cannot be kept.
+    `on_trouble(why)` is called when the log cannot be written, and with None when it can be written
+    again; `on_shortage(why)` when its budget cannot be kept.
     """
 
     def __init__(
@@ -77,17 +81,21 @@ class Committer:
         self._on_trouble, self._on_shortage = on_trouble, on_shortage
         self._writer = ThreadPoolExecutor(1, "log-writer")
         self._queue: list[_Job | _AppendJob] = []
-        # by run: the last job in the queue, if it takes further items
+        # by run: the last job in the queue, if it accepts further items
         self._open: dict[str, _AppendJob] = {}
         self._arrived = asyncio.Event()
         self._is_stopping = False
-        self._has_untidied = True  # may there be blocks to compact, or room to make?
+        self._needs_tidying = True  # whether there may be blocks to compact or thin
         self._shortage: str | None = None
 
-    # -- what is to be written
+    # -- adding writes
 
     def append(self, run: str, epoch: int, item: Item, arrival: Arrival, then: Appending) -> None:
-        """Write what a trainer sent; `then(arrivals, result)` tells what became of it and of what came with it."""
+        """Write a trainer's message.
+
+        `then(arrivals, result)` is called with the result of this and of the messages committed
+        with it.
+        """
         job = self._open.get(run)
         if job is None or job.epoch != epoch:
             job = self._open[run] = _AppendJob(run, epoch, then)
@@ -97,15 +105,15 @@ class Committer:
         self._arrived.set()
 
     def write(self, run: str, write: Write, then: Callable[[Result], None]) -> None:
-        """Write something of the server's own, however long the log cannot be written."""
+        """Write on the server's own behalf, and wait for the log as long as necessary."""
         self._put(run, _Job(write, then))
 
     def drain(self, run: str, then: Callable[[], None]) -> None:
-        """Call `then` once everything of the run that is in the queue by now is written."""
+        """Call `then` once all of the run's jobs that are in the queue now are written."""
         self._put(run, _Job(None, lambda result: then()))
 
     async def attempt(self, run: str, write: Write) -> Result:
-        """Write what a client asked for, or say at once why it cannot be written. Raises LogError."""
+        """Write on a client's behalf; if that is impossible now, raise LogError at once."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._put(run, _Job(write, lambda result: None, future))
         result = await asyncio.shield(future)
@@ -119,24 +127,27 @@ class Committer:
         self._arrived.set()
 
     def tidy(self) -> None:
-        """Say that there may be room to make."""
-        self._has_untidied = True
+        """Note that there may be blocks to thin or space to return."""
+        self._needs_tidying = True
         self._arrived.set()
 
-    # -- writing it
+    # -- committing
 
     async def run(self) -> None:
-        """Commit for ever, until `stop`."""
-        with contextlib.suppress(LogError):  # at the end: what was not written was not acknowledged
+        """Commit until `stop` is called."""
+        with contextlib.suppress(LogError):  # at the end; unwritten messages were not acknowledged
             while not self._is_stopping:
-                if not self._has_untidied:
+                if not self._needs_tidying:
                     await self._arrived.wait()
                 await self.commit()
-                if self._has_untidied and self.trouble is None:
+                if self._needs_tidying and self.trouble is None:
                     await self._tidy()
 
     async def stop(self) -> None:
-        """Commit what is there, and end. What cannot be written now is left out: nobody has seen it."""
+        """Commit the queue and end.
+
+        Writes that are impossible now are dropped; no viewer has seen them.
+        """
         self._is_stopping = True
         self._arrived.set()
         with contextlib.suppress(LogError):
@@ -144,9 +155,10 @@ class Committer:
         await asyncio.to_thread(self._writer.shutdown)
 
     async def commit(self) -> None:
-        """Commit everything in the queue, again and again until the log can be written.
+        """Commit everything in the queue, and retry until the log can be written.
 
-        In trouble it is tried with nothing in the queue too: commands are refused until it is over.
+        While the log cannot be written, it is tried with an empty queue too, since commands are
+        refused until it succeeds.
         """
         self._arrived.clear()
         jobs, self._queue, self._open = self._queue, [], {}
@@ -159,7 +171,7 @@ class Committer:
                 self._queue, self._open = [], {}
                 if self._is_stopping:
                     raise
-                await self._wait_a_moment()
+                await self._wait_before_retry()
                 jobs, self._queue, self._open = [*jobs, *self._queue], [], {}
             else:
                 self._note_trouble(None)
@@ -167,15 +179,16 @@ class Committer:
                 return
 
     def _write_all(self, jobs: Sequence[_Job | _AppendJob]) -> list[Result]:
-        # In the writer's thread.
+        # This runs in the writer's thread.
         if not jobs:
             self._log.probe()
         writes = [write for job in jobs if (write := job.write) is not None]
         found = iter(self._log.apply(writes) if writes else [])
         return [None if job.write is None else next(found) for job in jobs]
 
-    async def _wait_a_moment(self) -> None:
-        # A client is told at once why its wish cannot be written; trainers' messages come in large numbers.
+    async def _wait_before_retry(self) -> None:
+        # A client's write ends the wait, so that the client is told at once. Trainers' messages,
+        # which are many, do not.
         self._arrived.clear()
         end = asyncio.get_running_loop().time() + RETRY_SECS
         with contextlib.suppress(TimeoutError):
@@ -186,24 +199,25 @@ class Committer:
 
     def _tell(self, jobs: Sequence[_Job | _AppendJob], results: Sequence[Result]) -> None:
         for job, result in zip(jobs, results, strict=True):
-            self._has_untidied |= isinstance(result, Appended) and _ends_block(result)
+            self._needs_tidying |= isinstance(result, Appended) and _ends_block(result)
             if isinstance(job, _Job) and job.client is not None and not job.client.done():
                 job.client.set_result(result)
             job.then(result)
 
     async def _tidy(self) -> None:
-        # A piece at a time, so that what arrives does not wait for long.
+        # One piece at a time, so that new writes do not wait for long.
         try:
-            self._has_untidied = await self._in_thread(
+            self._needs_tidying = await self._in_thread(
                 lambda: compact(self._log) or self._retention.tidy()
             )
-        except LogError as error:  # the next block's end tries again
-            self._has_untidied = False
-            _log.warning("the run log cannot be tidied: %s", error)
+        except LogError as error:  # it is tried again after the next block
+            self._needs_tidying = False
+            _log.warning("the run log cannot be compacted or thinned: %s", error)
         except Exception:
-            self._has_untidied = False
+            self._needs_tidying = False
             _log.exception(
-                "the run log cannot be tidied: this is a bug in livegrad; training goes on"
+                "the run log cannot be compacted or thinned: this is a bug in livegrad; "
+                "training goes on"
             )
         self._note_shortage()
 
@@ -227,7 +241,7 @@ def _has_client(job: _Job | _AppendJob) -> bool:
 
 
 def _without_clients(jobs: Sequence[_Job | _AppendJob], error: LogError) -> list[_Job | _AppendJob]:
-    # Clients are told now.
+    # The clients are told now.
     for job in jobs:
         if isinstance(job, _Job) and job.client is not None and not job.client.done():
             job.client.set_exception(error)

@@ -1,4 +1,4 @@
-"""How a process ended, in words, and whose fault it was. Knows nothing of how it was started."""
+"""Describes how a process ended and who caused it. Knows nothing of how it was started."""
 
 import contextlib
 import signal
@@ -15,10 +15,11 @@ HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a process ended. `code` is negative for a signal; None when nobody knows, since who knew is gone.
+    """How a process ended.
 
-    `error` says what it failed by. What the loop raised is told over the trainer's connection; this is for what comes
-    before there is any.
+    `code` is negative for a signal, or None if nobody knows it any more. `error` is the error that
+    ended it before its connection existed; errors of the loop are sent over the trainer's
+    connection.
     """
 
     code: int | None
@@ -26,7 +27,7 @@ class End:
 
     @property
     def is_failure(self) -> bool:
-        """Tell whether the training code, or importing what it needs, raised: it would come again."""
+        """Return whether the training code or its imports raised an error, which would recur."""
         return self.code == FAILED and bool(self.error)
 
     def __str__(self) -> str:
@@ -42,7 +43,7 @@ class End:
 
 
 def in_signal_words(number: int) -> str:
-    """Return a signal's name, and what it often means."""
+    """Return a signal's name and its usual cause."""
     name = f"signal {number}"
     with contextlib.suppress(ValueError):
         name = signal.Signals(number).name

@@ -1,7 +1,9 @@
-"""One viewer's mailbox: bounded, newest wins, and what was left out is counted. Knows nothing of sockets.
+"""One viewer's mailbox: bounded, the newest record wins, and skipped steps are counted.
 
-Pictures are conflated: a viewer that keeps up gets every step, one that does not gets the newest records and the number
-of steps that it skipped. Of states only the newest waits; each tells the whole run.
+Knows nothing of sockets.
+
+A viewer that keeps up gets every step. A slower one gets the newest records and the number of steps
+that it skipped. Only the newest state waits, since each state describes the whole run.
 """
 
 import asyncio
@@ -10,31 +12,36 @@ from collections import deque
 from livegrad.protocol import Frame, encode, join
 
 CREDIT = 2  # frames sent and not yet acknowledged
-# a few of the largest frames at once: a hitch of the server is not the viewer's
+# Room for a few of the largest frames: a short delay of the server does not make the viewer skip
+# steps.
 WAITING_BYTES = 1024 * 1024
 Item = bytes | str
 
 
 class Feed:
-    """The mailbox of one viewer. `offer…` never waits; `next` waits for something to send and for credit."""
+    """The mailbox of one viewer.
+
+    The `offer…` methods never wait; `next` waits for something to send and for credit.
+    """
 
     def __init__(self, acknowledges: bool) -> None:
         self._acknowledges = acknowledges
-        self._frames: deque[tuple[Frame, bytes]] = deque()  # with its bytes, shared by every viewer
-        self._bytes = 0  # of the frames waiting
+        # each with its bytes, which all viewers share
+        self._frames: deque[tuple[Frame, bytes]] = deque()
+        self._bytes = 0  # of the waiting frames
         self._skipped = 0  # steps left out since the last frame sent
-        # of a half-done iteration, newer than all frames waiting
+        # of a half-done iteration, newer than all waiting frames
         self._picture: bytes | None = None
         self._texts: deque[str] = deque()  # hellos and errors: few, never dropped
-        self._state: str | None = None  # newest state event waiting
-        # last step of each frame sent and not acknowledged
+        self._state: str | None = None  # the newest state event, if it waits
+        # last step of each frame that was sent and not acknowledged
         self._unacknowledged: deque[int] = deque()
         self._changed = asyncio.Event()
         self._closed = False
-        self._ended = asyncio.Event()  # set with `_closed`, for whoever waits for nothing else
+        self._ended = asyncio.Event()  # set with `_closed`, for callers of `end`
 
     def offer(self, frame: Frame, encoded: bytes) -> None:
-        """Put records into the box, leaving the oldest out when it is full."""
+        """Add records to the mailbox; when it is full, drop the oldest."""
         self._frames.append((frame, encoded))
         self._bytes += len(frame.payload)
         self._picture = None
@@ -45,38 +52,38 @@ class Feed:
         self._changed.set()
 
     def offer_picture(self, encoded: bytes) -> None:
-        """Put the picture of a half-done iteration into the box."""
+        """Add the picture of a half-done iteration to the mailbox."""
         self._picture = encoded
         self._changed.set()
 
     def offer_state(self, text: str) -> None:
-        """Put a state event into the box, in place of an older one."""
+        """Add a state event to the mailbox, replacing an older one."""
         self._state = text
         self._changed.set()
 
     def offer_text(self, text: str) -> None:
-        """Put a message into the box that must not be lost."""
+        """Add a message that must not be dropped to the mailbox."""
         self._texts.append(text)
         self._changed.set()
 
     def acknowledge(self, step: int) -> None:
-        """Give credit back for every frame up to `step`."""
+        """Return credit for every frame up to `step`."""
         while self._unacknowledged and self._unacknowledged[0] <= step:
             self._unacknowledged.popleft()
         self._changed.set()
 
     def close(self) -> None:
-        """End it: `next` returns None from now on."""
+        """Close the mailbox: `next` returns None from now on."""
         self._closed = True
         self._ended.set()
         self._changed.set()
 
     async def end(self) -> None:
-        """Wait until it is closed."""
+        """Wait until the mailbox is closed."""
         await self._ended.wait()
 
     async def next(self) -> Item | None:
-        """Return what to send next, waiting for it; None once closed."""
+        """Wait for the next item to send and return it; return None once closed."""
         while not self._closed:
             if (item := self._take()) is not None:
                 return item

@@ -1,4 +1,7 @@
-"""All runs: made, continued, commanded, deleted. Where trainers, the log and viewers meet. No HTTP, no torch."""
+"""Creates, continues, commands and deletes runs; connects trainers, log and viewers.
+
+Knows neither HTTP nor torch.
+"""
 
 import asyncio
 import logging
@@ -37,10 +40,11 @@ _log = logging.getLogger("livegrad.hub")
 
 
 class Hub:
-    """All runs. Its methods belong to the event loop's thread; only the log is touched from others.
+    """All runs. Only the event loop's thread may call its methods; other threads use only the log.
 
-    `url` is the websocket address of this server, as a trainer on this machine reaches it; `keep` is the run log's
-    budget in bytes. `on_crash(error)` is called when a task ends by an error that nobody expected: the server must end.
+    `url` is the websocket address of this server as seen by a trainer on this machine; `keep` is
+    the run log's budget in bytes. `on_crash(error)` is called when a task ends because of an
+    unexpected error: the server must end.
     """
 
     def __init__(
@@ -57,20 +61,21 @@ class Hub:
         self._max_runs = max_runs
         self._on_crash = on_crash
         self._runs: dict[str, LiveRun] = {}  # newest first
-        self._damaged: dict[str, LiveRun] = {}  # stand-ins for runs that the log cannot read
-        self._creating = 0  # runs that are being written to the log
+        # stand-ins for runs that cannot be read from the log
+        self._damaged: dict[str, LiveRun] = {}
+        self._creating = 0  # the number of runs that are being written to the log
         self._retention = Retention(log, keep)
         self._committer = Committer(log, self._retention, self._tell_trouble, self._tell_shortage)
         self.supervisor = Supervisor(log, launcher, self._committer, url, self._spawn, self._forget)
-        self._tasks: asyncio.TaskGroup | None = None  # set while it lives
+        self._tasks: asyncio.TaskGroup | None = None  # set while the hub is open
         self._children: set[asyncio.Task[None]] = set()
         self._life: asyncio.Task[None] | None = None
         self._is_ending = asyncio.Event()
 
-    # -- the hub's own life
+    # -- opening and closing
 
     async def open(self) -> None:
-        """Take up every run of the log, make the default run if there is none, and begin to commit."""
+        """Load every run and start the committer; create the default run in an empty log."""
         for entry in reversed(await asyncio.to_thread(self.log.runs)):
             newest = await asyncio.to_thread(self.log.frame, entry.id, entry.last_step)
             self._add(LiveRun(entry, newest))
@@ -105,14 +110,15 @@ class Hub:
             return
         try:
             task = self._tasks.create_task(coroutine)
-        except RuntimeError:  # the group ends, by an error of another task
+        except RuntimeError:  # the group ends because of an error of another task
             coroutine.close()
             return
         self._children.add(task)
         task.add_done_callback(self._children.discard)
 
-    async def _to_its_end(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        # Whoever asked may be gone before it is logged: memory and log must agree all the same.
+    async def _shielded(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        # The caller may be cancelled before the write is logged; memory and log must agree even
+        # then.
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def carry_out() -> None:
@@ -134,11 +140,11 @@ class Hub:
     async def _make_default(self) -> None:
         try:
             await self.create(RunConfig())
-        except LogError as error:  # it is there when the server is started again
-            _log.warning("the first run cannot be made: %s", error)
+        except LogError as error:  # it is created when the server starts again
+            _log.warning("the first run cannot be created: %s", error)
 
     async def close(self) -> None:
-        """Stop every trainer, commit what they still had to say, and end."""
+        """Stop every trainer, commit its last messages, and end."""
         await self.stop_trainers()
         await self._committer.stop()
         self._is_ending.set()
@@ -150,17 +156,17 @@ class Hub:
         await asyncio.to_thread(self.log.close)
 
     async def stop_trainers(self) -> None:
-        """Stop every trainer, while its connection is still there to be told by."""
+        """Stop every trainer while its connection still exists."""
         await self.supervisor.close(self.runs())
 
     # -- runs
 
     def runs(self) -> Iterable[LiveRun]:
-        """Return every run, newest first; behind them those that cannot be read."""
+        """Return every run, newest first, followed by the runs that cannot be read."""
         return [*self._runs.values(), *self._damaged.values()]
 
     def run(self, run: str) -> LiveRun:
-        """Return the run. Raises UnknownThing; RunDamaged for one that cannot be read."""
+        """Return the run. Raises UnknownThing; RunDamaged for a run that cannot be read."""
         if (damaged := self._damaged.get(run)) is not None:
             raise RunDamaged(damaged.life.reason)
         if (found := self._runs.get(run)) is None:
@@ -168,7 +174,7 @@ class Hub:
         return found
 
     def listed(self, run: str) -> LiveRun:
-        """Return the run, or what is listed of one that cannot be read. Raises UnknownThing."""
+        """Return the run, or the stand-in for one that cannot be read. Raises UnknownThing."""
         return self._damaged.get(run) or self.run(run)
 
     def _add(self, run: LiveRun) -> None:
@@ -177,10 +183,11 @@ class Hub:
     async def create(
         self, config: RunConfig, parent: str | None = None, parent_step: int | None = None
     ) -> LiveRun:
-        """Make a run, or one that continues `parent` after `parent_step`; its trainer starts in the background.
+        """Create a run, or one that continues `parent` after `parent_step`.
 
-        It is in the log when this returns. Raises Forbidden beyond the limit of runs at once; LogError, and there is
-        no run.
+        The run is in the log when this returns; its trainer starts in the background. Raises
+        Forbidden beyond the limit of runs at once; LogError if the run cannot be logged, and then
+        it does not exist.
         """
         self._check_limit()
         entry = Entry(
@@ -200,8 +207,8 @@ class Hub:
             parent=parent,
             parent_step=parent_step,
         )
-        self._creating += 1  # before anything is waited for: others ask at the same time
-        return await self._to_its_end(self._create(entry))
+        self._creating += 1  # before anything is awaited, because others may ask at the same time
+        return await self._shielded(self._create(entry))
 
     async def _create(self, entry: Entry) -> LiveRun:
         try:
@@ -217,14 +224,17 @@ class Hub:
         live = self._creating + sum(run.life.is_live for run in self.runs())
         if live >= self._max_runs:
             raise Forbidden(
-                f"{live} runs are under way, the most that this server starts at once (--max-runs): "
+                f"{live} runs are under way, which is the limit of this server (--max-runs): "
                 "let one finish, or delete one"
             )
 
     async def delete(self, run: str) -> None:
-        """Remove the run with its whole history, then stop its trainer. Raises UnknownThing; LogError, and it stays."""
+        """Remove the run with its whole history, then stop its trainer.
+
+        Raises UnknownThing; LogError if it cannot be removed, and then it stays.
+        """
         found = self.listed(run)
-        await self._to_its_end(self._delete(found))
+        await self._shielded(self._delete(found))
 
     async def _delete(self, run: LiveRun) -> None:
         await self._committer.attempt(run.id, Delete(run.id))
@@ -240,7 +250,7 @@ class Hub:
         self._runs.pop(run.id, None)
         self._damaged.pop(run.id, None)
 
-    # -- the log's troubles
+    # -- trouble with the log
 
     def _tell_trouble(self, trouble: str | None) -> None:
         title, detail = "log-again", "The run log can be written again; training goes on."
@@ -260,11 +270,11 @@ class Hub:
     # -- commands
 
     async def command(self, run: str, command: Command) -> dict[str, Any]:
-        """Carry out a command and return the answer of the contract.
+        """Carry out a command and return its documented answer.
 
         Raises:
-            UnknownThing: no such run, or it was deleted meanwhile.
-            Forbidden: the run's state is against it.
+            UnknownThing: no such run, or it was deleted in the meantime.
+            Forbidden: the run's state forbids the command.
             TrainerError: the trainer ended, or did not answer in time.
             LogError: the run log cannot be written; only `pause` is answered then.
         """
@@ -283,7 +293,7 @@ class Hub:
         return reply.model_dump(mode="json", include={"applied_at_step", "state", "phase", "step"})
 
     def _check_state(self, run: LiveRun, command: Command) -> None:
-        # An interrupted run's trainer is started for whoever asks for training.
+        # A command that asks for training starts an interrupted run's trainer.
         state = run.life.shown
         verdict = judge(state, command.kind)
         if verdict is Verdict.REFUSE:
@@ -304,9 +314,12 @@ class Hub:
 
 
 def _stand_in(run: str, reason: str) -> LiveRun:
-    # What is listed of a run whose row, or newest record, cannot be read. Nothing but its id is known for certain.
+    # Returns the stand-in for a run whose row or newest record cannot be read. Only its id is
+    # certain.
     return LiveRun(
-        Entry(run, f"damaged run {run}", {}, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1),
+        Entry(
+            run, f"damaged run {run}", {}, 0.0, State.FAILED, reason, 0, "", 0.0, None, (), {}, -1
+        ),
         None,
     )
 

@@ -1,4 +1,4 @@
-"""What trainers send, on its way: checked, put into the log's queue and, once it is logged, shown to viewers.
+"""Receives trainers' messages: checks them, has them logged, and then shows them to viewers.
 
 Knows nothing of who starts trainers, or of sockets.
 """
@@ -30,7 +30,10 @@ _log = logging.getLogger("livegrad.ingest")
 
 
 class Ingest:
-    """The way from a trainer's connection into the log. `tell(run, event)` lets an event happen to a run."""
+    """Takes a trainer's messages from its connection to the log.
+
+    `tell(run, event)` reports an event of a run.
+    """
 
     def __init__(self, committer: Committer, tell: Callable[[LiveRun, Event], None]) -> None:
         self._committer, self._tell = committer, tell
@@ -57,7 +60,7 @@ class Ingest:
             self.note_trouble(run)
 
     def note_trouble(self, run: LiveRun) -> None:
-        """Answer what can be answered while the log cannot be written, and say why the rest is not."""
+        """Answer the commands that need no log while it cannot be written, and fail the others."""
         if (trouble := self._committer.trouble) is not None:
             run.commands.while_unlogged(unlogged(trouble))
 
@@ -65,9 +68,11 @@ class Ingest:
         self, run: LiveRun, epoch: int, arrivals: list[Arrival], result: Appended | Broken
     ) -> None:
         if isinstance(result, Broken):
-            _log.error("what run %s's trainer sent cannot be stored", run.id, exc_info=result.error)
+            _log.error(
+                "messages of run %s's trainer cannot be stored", run.id, exc_info=result.error
+            )
             self._tell(
-                run, events.Broke(epoch, f"what its trainer sent cannot be stored: {result.error}")
+                run, events.Broke(epoch, f"its trainer's messages cannot be stored: {result.error}")
             )
             return
         if result.is_stale:
@@ -101,7 +106,7 @@ class Ingest:
 
 
 def unlogged(trouble: str) -> LogError:
-    """Return the error of whoever asks for what would have to be logged, while nothing can be."""
+    """Return the error for a caller whose request needs the log while it cannot be written."""
     return LogError(
         f"the run log cannot be written: {trouble}. Training waits, and goes on by itself"
     )

@@ -1,7 +1,8 @@
 """Starts trainers on this machine, one process per run. Never imports torch.
 
-Knows nothing of runs' states: it says when a process has ended, and how. Whatever the surroundings do to a process, or
-to the forkserver that it comes from, is tried again here, and then told as what it is: never as an error of the run.
+Knows nothing of runs' states: it reports when and how a process has ended. Failures that the system
+causes, to a process or to its forkserver, are retried here and then reported as such, never as an
+error of the run.
 """
 
 import asyncio
@@ -38,21 +39,24 @@ logger = logging.getLogger(__name__)
 
 
 def start_method(asked: str | None) -> str:
-    """Return "fork" or "spawn": the one asked for, or this system's. Raises SettingsError."""
-    # Apple's own libraries do not survive a fork
+    """Return "fork" or "spawn": the method asked for, or this system's default.
+
+    Raises SettingsError.
+    """
+    # Apple's libraries do not survive a fork
     can_fork = hasattr(os, "fork") and sys.platform != "darwin"
     if asked not in (None, "", "fork", "spawn"):
         raise SettingsError(f"{METHOD}: expected fork or spawn, received {asked!r:.100}")
     if asked == "fork" and not can_fork:
-        raise SettingsError(f"{METHOD}: fork is not possible on this system; leave it out")
+        raise SettingsError(f"{METHOD}: fork is not possible on this system; unset the variable")
     return asked or ("fork" if can_fork else "spawn")
 
 
 class Launcher:
-    """This machine's trainers, by run. All methods belong to the event loop's thread.
+    """This machine's trainers, by run. Only the event loop's thread may call its methods.
 
-    `method` is "fork" or "spawn"; without it, the environment's LIVEGRAD_START_METHOD, or what this system can.
-    Raises SettingsError.
+    `method` is "fork" or "spawn"; if None, LIVEGRAD_START_METHOD of the environment decides, or
+    what this system can do. Raises SettingsError.
     """
 
     def __init__(self, method: str | None = None) -> None:
@@ -60,27 +64,27 @@ class Launcher:
         self._source: ProcessStarter = (
             ForkStarter(self._warm_again) if method == "fork" else SpawnStarter()
         )
-        # one that turned out not to be for this machine
-        self._old_source: ProcessStarter | None = None
+        # a forking one that proved impossible on this machine
+        self._forking_source: ProcessStarter | None = None
         self._children: dict[str, Child] = {}  # the newest of each run
-        self._living: set[Child] = set()  # replaced ones too, until they have ended
-        self._starting: dict[
-            str, object
-        ] = {}  # runs whose newest start is under way, and which start that is
+        self._living: set[Child] = set()  # including replaced ones, until they have ended
+        # by run: the newest start, while it is in progress
+        self._starting: dict[str, object] = {}
         self._warming: set[asyncio.Task[None]] = set()
         self._is_closed = False
-        self.is_warm = False  # has torch been loaded?
-        self.warm_failure: str | None = None  # why torch cannot be loaded, when that was tried last
+        self.is_warm = False  # whether torch was loaded
+        self.warm_failure: str | None = None  # why the last attempt to load torch failed
 
     async def warm_up(self) -> None:
-        """Have torch loaded, in a process of its own, while the server goes on. Why it cannot be is kept."""
-        with contextlib.suppress(CannotLoad, NotStarted):  # each start tries again, and says it
-            await self._tried(lambda source: source.warm_up())
+        """Load torch in a separate process; keep the reason if it fails."""
+        with contextlib.suppress(CannotLoad, NotStarted):  # each start tries again and reports it
+            await self._with_retries(lambda source: source.warm_up())
 
     async def start(self, run: str, assignment: Assignment, on_end: Ended) -> None:
-        """Start a trainer for `run`; `on_end(how)` is called when its process has ended. An earlier one is killed.
+        """Start a trainer for `run` and kill an earlier one.
 
-        Raises NotStarted when the surroundings do not let a process start.
+        `on_end(how)` is called when its process has ended. Raises NotStarted when the system does
+        not let a process start.
         """
         turn = self._starting[run] = object()
         if run in self._children:
@@ -99,42 +103,48 @@ class Launcher:
         if is_newest:
             self._children[run] = child
         else:
-            child.kill()  # meanwhile it was ended, or started anew
+            child.kill()  # in the meantime it was ended, or another was started
 
     async def begin(self, task: Task) -> Child:
-        """Start a process for `task`. Raises CannotLoad without torch, NotStarted for what the surroundings do."""
-        child = await self._tried(lambda source: source.start(task))
+        """Start a process for `task`.
+
+        Raises CannotLoad without torch, NotStarted when the system does not let it start.
+        """
+        child = await self._with_retries(lambda source: source.start(task))
         self._living.add(child)
         child.outcome.add_done_callback(lambda outcome: self._living.discard(child))
         return child
 
     async def end(self, run: str, patience_secs: float = STOP_SECS) -> None:
-        """Wait a moment for the run's trainer to end by itself, then kill it. One that is being started is killed."""
+        """Wait briefly for the run's trainer to end by itself, then kill it.
+
+        One that is still being started is killed.
+        """
         self._starting.pop(run, None)
         if (child := self._children.get(run)) is not None:
             await _end(child, patience_secs)
 
     async def end_all(self) -> None:
-        """End every trainer, replaced ones too."""
+        """End every trainer, including replaced ones."""
         await asyncio.gather(
             *(self.end(run) for run in {*self._starting, *self._children}),
             *(_end(child, 0) for child in self._living - set(self._children.values())),
         )
 
     def pid(self, run: str) -> int | None:
-        """Return the process id of the run's trainer, if one is alive."""
+        """Return the process id of the run's trainer, or None if none is alive."""
         child = self._children.get(run)
         return child.pid if child else None
 
     async def close(self) -> None:
-        """End every process, whatever it is at."""
+        """Kill every process, whatever its state."""
         self._is_closed = True
         self._starting.clear()
         for task in self._warming:
             task.cancel()
         await asyncio.gather(*(_end(child, 0) for child in self._living))
         await asyncio.gather(
-            *(source.close() for source in (self._source, self._old_source) if source)
+            *(source.close() for source in (self._source, self._forking_source) if source)
         )
 
     def _on_end(self, run: str, child: Child, outcome: Outcome, on_end: Ended) -> None:
@@ -142,15 +152,16 @@ class Launcher:
             del self._children[run]
         on_end(outcome.end)
 
-    async def _tried(self, act: Callable[[ProcessStarter], Awaitable[T]]) -> T:
-        # Whatever the surroundings did may be over in a moment, and another forkserver may do what this one cannot.
+    async def _with_retries(self, act: Callable[[ProcessStarter], Awaitable[T]]) -> T:
+        # The system's trouble may be over in a moment, and another forkserver may succeed where
+        # this one cannot.
         trouble = NotStarted("no process could be started")
         for pause in PAUSES_SECS:
             await asyncio.sleep(pause)
             try:
                 found = await act(self._source)
             except CannotFork as error:
-                self._spawn_from_now_on(str(error))
+                self._switch_to_spawning(str(error))
             except CannotLoad as error:
                 self.is_warm, self.warm_failure = False, str(error)
                 raise
@@ -161,13 +172,13 @@ class Launcher:
                 return found
         raise trouble
 
-    def _spawn_from_now_on(self, reason: str) -> None:
-        if self._old_source is None:
+    def _switch_to_spawning(self, reason: str) -> None:
+        if self._forking_source is None:
             logger.info("processes are spawned, not forked: %s", reason)
-            self._old_source, self._source = self._source, SpawnStarter()
+            self._forking_source, self._source = self._source, SpawnStarter()
 
     def _warm_again(self) -> None:
-        # The forkserver was lost: the next start should find another one warm.
+        # The forkserver was lost; have another one ready for the next start.
         if not self._is_closed:
             task = asyncio.create_task(self.warm_up())
             self._warming.add(task)

@@ -1,6 +1,7 @@
-"""Where processes come from: forked from a forkserver, or spawned, with a warm one waiting. Never imports torch.
+"""Starts processes with torch loaded: forked from a forkserver, or spawned in advance.
 
-Nothing here waits on the event loop's thread: every answer is awaited, and each wait is bounded.
+Never imports torch. Nothing here blocks the event loop: every answer is awaited, and every wait is
+bounded.
 """
 
 import asyncio
@@ -28,12 +29,12 @@ from livegrad.runs import python_process
 from livegrad.runs.end import End, in_signal_words
 
 LOAD_SECS = 120.0  # torch on a cold disk
-START_SECS = 20.0  # a process from a warm one, on a machine that is out of breath
+START_SECS = 20.0  # a process from a warm one, on an overloaded machine
 END_SECS = 3.0
 
 
 class CannotLoad(TrainerError):
-    """Torch is not there, or cannot be loaded; the text is the error's."""
+    """Torch is missing or cannot be loaded; the text is that of the error."""
 
 
 class CannotFork(TrainerError):
@@ -57,29 +58,29 @@ class Child:
     _kill: Callable[[], None] = field(repr=False)
 
     def kill(self) -> None:
-        """End it, unless it has ended."""
+        """Kill the process unless it has ended."""
         if not self.outcome.done():
             with contextlib.suppress(ProcessLookupError):
                 self._kill()
 
 
 class ProcessStarter(Protocol):
-    """Starts processes, warm ones."""
+    """The interface of both ways to start processes."""
 
     async def warm_up(self) -> None:
-        """Have torch loaded. Raises CannotLoad, CannotFork or NotStarted."""
+        """Load torch. Raises CannotLoad, CannotFork or NotStarted."""
 
     async def start(self, task: Task) -> Child:
-        """Start a process for `task`. Raises as `warm_up` does."""
+        """Start a process for `task`. Raises the same errors as `warm_up`."""
 
     async def close(self) -> None:
-        """End what waits for tasks, and with a forkserver what was forked from it."""
+        """Kill the processes that wait for tasks, and, with a forkserver, those forked from it."""
 
 
 class WarmProcess:
-    """A process that loads torch and says so: the forkserver, or a spawned one.
+    """A process that loads torch and reports it: the forkserver or a spawned process.
 
-    `ready` is set once torch is loaded, or raises why not.
+    The future `ready` is done once torch is loaded, or raises why not.
     """
 
     def __init__(self, process: Process, must_fork: bool) -> None:
@@ -90,7 +91,7 @@ class WarmProcess:
         self._listener = asyncio.create_task(self._listen())
 
     async def wait(self) -> None:
-        """Wait until it is warm. Raises CannotLoad, CannotFork or NotStarted."""
+        """Wait until torch is loaded. Raises CannotLoad, CannotFork or NotStarted."""
         try:
             await asyncio.wait_for(asyncio.shield(self.ready), LOAD_SECS)
         except TimeoutError:
@@ -98,17 +99,17 @@ class WarmProcess:
             raise NotStarted(f"torch was not loaded in {LOAD_SECS:.0f} s: try again") from None
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         python_process.kill(self.process)
 
     async def close(self) -> None:
-        """End it, and wait for that."""
+        """Kill the process and wait for its end."""
         self.kill()
         await asyncio.wait({self._listener}, timeout=END_SECS)
 
     @property
     def has_ended(self) -> bool:
-        """Return whether it is gone, and has said everything."""
+        """Return whether the process is gone and its last message was read."""
         return self._listener.done()
 
     async def _listen(self) -> None:
@@ -124,7 +125,7 @@ class WarmProcess:
     async def _lose(self) -> None:
         self.is_lost = True
         if self._must_fork:
-            self.kill()  # its pipe is at its end: whatever is left of it does nothing any more
+            self.kill()  # its pipe has ended, so it can do nothing useful any more
         code = await self.process.wait()
         how = in_signal_words(-code) if code < 0 else f"exit code {code}"
         if not self.ready.done():
@@ -152,7 +153,7 @@ class WarmProcess:
     def _fail(self, error: TrainerError) -> None:
         self.is_lost = True
         self.ready.set_exception(error)
-        self.ready.exception()  # perhaps nobody waits for it
+        self.ready.exception()  # perhaps nobody waits for it; asyncio would warn otherwise
 
     def _hear(self, message: Message) -> None:
         raise NotImplementedError
@@ -162,7 +163,7 @@ class WarmProcess:
 
 
 class ForkServer(WarmProcess):
-    """The forkserver, and the processes that were forked from it, by the number of their start."""
+    """The forkserver and the processes forked from it, by the number of their start."""
 
     def __init__(self, process: Process, on_lost: Callable[[], None]) -> None:
         self._on_loss = on_lost
@@ -181,7 +182,7 @@ class ForkServer(WarmProcess):
                 await python_process.write(self.process, Start(number, task))
                 return await found
         except TimeoutError:
-            self.is_lost = True  # for what comes next; its processes go on
+            self.is_lost = True  # for further starts; its processes go on
             raise NotStarted(
                 f"no process was started in {START_SECS:.0f} s: the machine may be overloaded"
             ) from None
@@ -199,7 +200,7 @@ class ForkServer(WarmProcess):
                 )
                 waiting = self._waiting.get(number)
                 if waiting is None or waiting.done():
-                    child.kill()  # whoever asked for it has given up
+                    child.kill()  # the caller has given up
                 else:
                     waiting.set_result(child)
             case StartFailed(number, error) if (
@@ -212,7 +213,7 @@ class ForkServer(WarmProcess):
                 self._children.pop(number).outcome.set_result(Outcome(End(code, error), result))
 
     def _on_lost(self, code: int, how: str) -> None:
-        # What was forked from it ends by itself when it notices; one that is frozen does not notice.
+        # Its processes end by themselves when they notice; a frozen one does not notice.
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(NotStarted(f"the forkserver ended with {how}"))
@@ -227,16 +228,20 @@ class ForkServer(WarmProcess):
 
 
 class ForkStarter:
-    """Forks every process from one forkserver; another one is made when it is lost, which `on_lost()` is told."""
+    """Forks every process from one forkserver.
+
+    A lost forkserver is replaced, and `on_lost()` is called.
+    """
 
     def __init__(self, on_lost: Callable[[], None]) -> None:
         self._on_lost = on_lost
         self._server: ForkServer | None = None
-        self._old: set[ForkServer] = set()  # they start nothing any more; some may have processes
+        # they start no more processes; some may still have processes
+        self._old: set[ForkServer] = set()
         self._opening = asyncio.Lock()
 
     async def warm_up(self) -> None:
-        """Have a forkserver."""
+        """Start a forkserver and wait until it is ready."""
         await self._warm_server()
 
     async def start(self, task: Task) -> Child:
@@ -244,7 +249,7 @@ class ForkStarter:
         return await (await self._warm_server()).start(task)
 
     async def close(self) -> None:
-        """End the forkserver, and with it what was forked from it."""
+        """Kill the forkserver and the processes forked from it."""
         servers = [*self._old, *filter(None, [self._server])]
         await asyncio.gather(*(server.close() for server in servers))
 
@@ -263,7 +268,7 @@ class ForkStarter:
 
 
 class SpawnedProcess(WarmProcess):
-    """A process that waits, warm, for its one task."""
+    """A process with torch loaded that waits for its one task."""
 
     def __init__(self, process: Process) -> None:
         loop = asyncio.get_running_loop()
@@ -273,16 +278,14 @@ class SpawnedProcess(WarmProcess):
         super().__init__(process, must_fork=False)
 
     async def start(self, task: Task) -> Child:
-        """Give it its task. Raises NotStarted."""
+        """Give the process its task. Raises NotStarted."""
         try:
             async with asyncio.timeout(START_SECS):
                 await python_process.write(self.process, Start(1, task))
                 await self._started
         except (TimeoutError, OSError) as error:
-            self.kill()  # it shall not take it later
-            raise NotStarted(
-                "a process that was waiting for its task did not take it: try again"
-            ) from error
+            self.kill()  # so that it does not take the task later
+            raise NotStarted("a waiting process did not take its task: try again") from error
         except asyncio.CancelledError:
             self.kill()
             raise
@@ -297,29 +300,30 @@ class SpawnedProcess(WarmProcess):
 
     def _on_lost(self, code: int, how: str) -> None:
         if not self._started.done():
-            self._started.set_exception(
-                NotStarted(f"a process that was waiting for its task ended with {how}")
-            )
+            self._started.set_exception(NotStarted(f"a waiting process ended with {how}"))
             self._started.exception()
         self._outcome.set_result(Outcome(End(code, self._said.error), self._said.result))
 
 
 class SpawnStarter:
-    """Spawns every process; one always waits, warm, so that a new run need not wait for torch to be loaded."""
+    """Spawns every process.
+
+    One process is kept ready, so that a new run need not wait for torch.
+    """
 
     def __init__(self) -> None:
         self._spare: asyncio.Task[SpawnedProcess] | None = None
-        self._loading = asyncio.Semaphore(os.cpu_count() or 1)  # each is a core's work
+        self._loading = asyncio.Semaphore(os.cpu_count() or 1)  # loading takes a whole core
 
     async def warm_up(self) -> None:
-        """Have a process waiting."""
+        """Start a process and wait until it is ready."""
         spare = self._spare
         if spare is None or _is_useless(spare):
             spare = self._prepare()
         await asyncio.shield(spare)
 
     async def start(self, task: Task) -> Child:
-        """Give the waiting process its task, and have another one waiting soon."""
+        """Give the ready process its task, and start the next one."""
         process = await self._taken()
         child = await process.start(task)
         if self._spare is None:
@@ -327,7 +331,7 @@ class SpawnStarter:
         return child
 
     async def close(self) -> None:
-        """End the one that waits."""
+        """Kill the waiting process."""
         spare, self._spare = self._spare, None
         if spare is None:
             return
@@ -368,5 +372,5 @@ def _is_useless(spare: "asyncio.Task[SpawnedProcess]") -> bool:
 
 def _note_error(spare: "asyncio.Task[SpawnedProcess]") -> None:
     if not spare.cancelled():
-        # nobody waits for it now; the next start tries again, and says what it meets
+        # nobody waits for it now; the next start tries again and reports its own error
         spare.exception()

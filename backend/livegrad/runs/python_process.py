@@ -1,7 +1,7 @@
-"""Starts Python processes of livegrad's own, so that where the server was started is nothing to them. No torch.
+"""Starts livegrad's own Python processes independently of where the server was started. No torch.
 
-Each gets a safe import path, a working folder that stays, and plain pipes: no socket, no temporary file, no main module
-of the caller's.
+Each gets a safe import path, a permanent working folder, and plain pipes: no socket, no temporary
+file, and not the caller's main module.
 """
 
 import asyncio
@@ -17,18 +17,19 @@ from pathlib import Path
 from livegrad.errors import NotStarted
 from livegrad.process_protocol import LENGTH, Message, body_length, decode, encode
 
-PACKAGE_FOLDER = Path(__file__).parents[2]  # what must be on the import path for `import livegrad`
-# Training is on the CPU. "-1" rather than "": some systems take an empty variable for one that is not set.
+# the folder that must be on the import path for `import livegrad`
+PACKAGE_FOLDER = Path(__file__).parents[2]
+# Training runs on the CPU. The value is "-1" because some systems treat an empty variable as unset.
 NO_DEVICES = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
 ADVICE = "close other programs, or let some runs finish, and try again"
 MISSING = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOEXEC)
 
 
 async def start(module: str, hides_devices: bool) -> Process:
-    """Start `module` as a program. `hides_devices`: it shall see no GPU. Raises NotStarted."""
+    """Start `module` as a program. With `hides_devices` it sees no GPU. Raises NotStarted."""
     if not sys.executable:
         raise NotStarted(
-            "a process could not be started: Python does not know where its own program is"
+            "a process could not be started: Python does not know the path of its own program"
         )
     environment = os.environ | {"PYTHONPATH": import_path()} | (NO_DEVICES if hides_devices else {})
     command = [sys.executable, *flags(), "-m", module]
@@ -38,7 +39,7 @@ async def start(module: str, hides_devices: bool) -> Process:
         )
     except OSError as error:
         advice = (
-            f"see that {sys.executable} is there, and may be run"
+            f"check that {sys.executable} exists and may be run"
             if error.errno in MISSING
             else ADVICE
         )
@@ -48,7 +49,7 @@ async def start(module: str, hides_devices: bool) -> Process:
 
 
 def flags() -> list[str]:
-    """Return what the interpreter is told: nothing is imported from the working folder; else as this one was told."""
+    """Return this interpreter's flags, and -P: no imports from the working folder."""
     found = ["-P"]
     if sys.flags.ignore_environment:
         found.append("-E")
@@ -58,10 +59,11 @@ def flags() -> list[str]:
 
 
 def import_path() -> str:
-    """Return PYTHONPATH for a process: the absolute entries of this one's, and where this very livegrad is.
+    """Return PYTHONPATH for a process: this one's absolute entries, and livegrad's folder.
 
-    A relative or empty entry means the working folder, whose files may be called random.py or torch.py. Installed
-    packages are found without PYTHONPATH, and must not come before the standard library.
+    A relative or empty entry means the working folder, whose files may have names like random.py or
+    torch.py. Installed packages are found without PYTHONPATH, and must not come before the standard
+    library.
     """
     entries = [
         entry
@@ -75,7 +77,7 @@ def import_path() -> str:
 
 
 def staying_folder() -> str:
-    """Return a folder that is always there, and that everybody may enter."""
+    """Return a folder that always exists and that everybody may enter."""
     return sys.base_prefix if sys.platform == "win32" else "/"
 
 
@@ -87,17 +89,20 @@ async def write(process: Process, message: Message) -> None:
 
 
 async def read(process: Process) -> Message:
-    """Wait for the process's next message. Raises EOFError when there is none any more, ProtocolError, OSError."""
+    """Wait for the process's next message.
+
+    Raises EOFError when there are no more, ProtocolError, OSError.
+    """
     assert process.stdout is not None
     head = await process.stdout.readexactly(LENGTH.size)  # IncompleteReadError is an EOFError
     return decode(await process.stdout.readexactly(body_length(head)))
 
 
 def kill(process: Process) -> None:
-    """End the process at once, unless it has ended.
+    """Kill the process unless it has ended.
 
-    Not by `process.kill`: that looks whether the process has ended, and so takes the exit code away from asyncio, which
-    then knows none.
+    `process.kill` is not used: it polls whether the process has ended and so takes the exit code
+    away from asyncio.
     """
     if process.returncode is not None:
         return

@@ -1,6 +1,6 @@
-"""One run as the server has it in hand: how it stands, its viewers, its trainer's connection. No I/O.
+"""One live run in memory: its state, its viewers, its trainer's connection. No I/O.
 
-Everything here belongs to the event loop's thread.
+Only the event loop's thread may use this module.
 """
 
 import json
@@ -34,7 +34,7 @@ _LOSSES = struct.Struct("<2f")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What PyTorch holds at this moment, as far as the log knows: one record or picture."""
+    """What PyTorch holds at this moment according to the log: one record or picture."""
 
     frame: Frame
     phase: str
@@ -42,7 +42,7 @@ class Standing:
 
 
 class LiveRun:
-    """A run in hand. `life` changes by events alone, and everything else here follows from what was logged."""
+    """A live run. Only events change `life`; everything else here follows from what was logged."""
 
     def __init__(self, entry: Entry, newest: Frame | None) -> None:
         self.life = RunState(
@@ -55,24 +55,24 @@ class LiveRun:
             entry.pace,
             entry.seq,
         )
-        self.newest = newest  # its last logged record
+        self.newest = newest  # the last logged record
         self.picture: Frame | None = None  # of a half-done iteration, while the loop is held there
         self.phase = "step"
         self.loss: float | str | None = None
         self.validation_loss: float | str | None = None
         self.feeds: set[Feed] = set()
-        self.session: TrainerSession | None = None  # set while its trainer is connected
+        self.session: TrainerSession | None = None  # set while the trainer is connected
         self.commands = Commands()
-        # why the log cannot be written, as a message, while it cannot
+        # the message why the log cannot be written, while it cannot
         self.trouble: str | None = None
-        # as it was when the run was taken in hand, with the columns learnt since
+        # as it was when the run was loaded, with the columns learnt since
         self._entry = entry
         self.grad_states = self._grad_states_between()
         if newest is not None:
             self._note_losses(newest)
 
     def advance(self, event: Event) -> Next:
-        """Let `event` happen; return the state after it, and what is to be done about it."""
+        """Apply `event`; return the state after it and its effects."""
         self.life, effects = advance(self.life, event)
         return self.life, effects
 
@@ -83,7 +83,7 @@ class LiveRun:
 
     @property
     def entry(self) -> Entry:
-        """Return the run as it stands now: the state is the one that people see."""
+        """Return the run as it is now, with the displayed state."""
         life = self.life
         return replace(
             self._entry,
@@ -99,31 +99,31 @@ class LiveRun:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Return what a record holds; nothing before the first trainer has said it."""
+        """Return the columns of a record; an empty tuple before the first trainer has sent them."""
         return self._entry.columns
 
     @property
     def step(self) -> int:
-        """Return the last logged step; the first one before there is any."""
+        """Return the last logged step, or the first step before there is any."""
         return max(self.life.last_step, self._entry.first_step)
 
     @property
     def secret(self) -> str:
-        """Return the hash of the present trainer's secret."""
+        """Return the hash of the current trainer's secret."""
         return self._entry.secret
 
     def learn_secret(self, secret: str) -> None:
-        """Take over what the log keeps of a new trainer's secret."""
+        """Store the hash of a new trainer's secret."""
         self._entry.secret = secret
 
     def learn_columns(self, columns: tuple[Column, ...], data: dict[str, Any]) -> None:
-        """Take over what the trainer says of its records and its points, now that it is logged."""
+        """Store the columns and points that the trainer has sent, now that they are logged."""
         self._entry.columns, self._entry.data = columns, data
         self.grad_states = self._grad_states_between()
         self.tell_hello()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the Run of the contract."""
+        """Return the run as documented JSON."""
         entry, life = self._entry, self.life
         return {
             "id": entry.id,
@@ -150,7 +150,10 @@ class LiveRun:
         }
 
     def standing(self) -> Standing:
-        """Return what `param` and `param.grad` are now. Raises Forbidden before the first record."""
+        """Return what `param` and `param.grad` are now.
+
+        Raises Forbidden before the first record.
+        """
         if self.picture is not None:
             return Standing(self.picture, self.phase, self.grad_states)
         if self.newest is None:
@@ -160,7 +163,7 @@ class LiveRun:
     # -- viewers
 
     def hello(self) -> str:
-        """Return the message that tells a viewer how to read what follows."""
+        """Return the message that tells a viewer how to read records."""
         entry = self._entry
         return json.dumps(
             {
@@ -174,10 +177,13 @@ class LiveRun:
         )
 
     def join(self, acknowledges: bool) -> Feed:
-        """Add a viewer: hello, the newest record, then live. Raises Forbidden beyond the limit."""
+        """Add a viewer: it gets hello, the newest record, then live records.
+
+        Raises Forbidden beyond the limit.
+        """
         if len(self.feeds) >= MAX_VIEWERS:
             raise Forbidden(
-                f"run {self.id} has {MAX_VIEWERS} viewers already: the most that one run may have"
+                f"run {self.id} already has {MAX_VIEWERS} viewers, the limit of one run"
             )
         feed = Feed(acknowledges)
         feed.offer_text(self.hello())
@@ -196,32 +202,35 @@ class LiveRun:
         self.feeds.discard(feed)
 
     def tell_hello(self) -> None:
-        """Tell every viewer how to read the records, now that it is known."""
+        """Send hello to every viewer, once the columns are known."""
         text = self.hello()
         for feed in self.feeds:
             feed.offer_text(text)
 
     def tell_state(self) -> None:
-        """Tell every viewer how the run stands."""
+        """Send the run's state to every viewer."""
         text = json.dumps({"kind": "state", **self.as_json()})
         for feed in self.feeds:
             feed.offer_state(text)
 
     def tell_error(self, title: str, detail: str) -> None:
-        """Tell every viewer that something went wrong that is not the run's end."""
+        """Tell every viewer of a problem that does not end the run."""
         text = _error(title, detail)
         for feed in self.feeds:
             feed.offer_text(text)
 
     def tell_trouble(self, title: str, detail: str, lasts: bool) -> None:
-        """Tell every viewer of a trouble with the log, or of its end; while it lasts, those who join later too."""
+        """Tell every viewer that trouble with the log began or ended.
+
+        If it `lasts`, viewers who join later are told too.
+        """
         self.trouble = _error(title, detail) if lasts else None
         self.tell_error(title, detail)
 
-    # -- what the trainer sent, once it is logged
+    # -- messages of the trainer, once they are logged
 
     def publish(self, frame: Frame, encoded: bytes) -> None:
-        """Show logged records to every viewer."""
+        """Send logged records to every viewer."""
         self.newest = frame.newest()
         self.picture = None
         self._note_losses(self.newest)
@@ -231,13 +240,13 @@ class LiveRun:
             feed.offer(frame, encoded)
 
     def publish_picture(self, frame: Frame, encoded: bytes) -> None:
-        """Show the picture of a half-done iteration to every viewer."""
+        """Send the picture of a half-done iteration to every viewer."""
         self.picture = frame
         for feed in self.feeds:
             feed.offer_picture(encoded)
 
     def note_status(self, status: Status) -> None:
-        """Take over where in an iteration the trainer says that it stands."""
+        """Store the trainer's position in the iteration."""
         self.phase = status.phase
         self.grad_states = list(status.grad_states)
         if self.phase == "step":
@@ -246,7 +255,7 @@ class LiveRun:
             self.loss, self.validation_loss = _known(status.loss, self.step), status.validation_loss
 
     def forget_phase(self) -> None:
-        """Stand between two iterations: the trainer that was inside one is gone."""
+        """Return to the boundary between iterations, because the trainer inside one is gone."""
         self.phase, self.picture = "step", None
         self.grad_states = self._grad_states_between()
         if self.newest is not None:
@@ -269,5 +278,5 @@ def _error(title: str, detail: str) -> str:
 
 
 def _known(loss: float | str, step: int) -> float | str | None:
-    # Before the first iteration has a loss, there is none: that is not a NaN that training ran into.
+    # Before the first iteration there is no loss; this is not a NaN that training produced.
     return None if loss == "nan" and step == 0 else loss

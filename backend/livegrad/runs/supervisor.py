@@ -1,6 +1,6 @@
-"""Who trains which run: carries out what `lifecycle.machine.advance` says is to be done, and tells it what has happened.
+"""Carries out the effects of `lifecycle.machine.advance` for each run, and reports events to it.
 
-Every run's state changes here, by `tell`, and nowhere else. Knows nothing of HTTP or sockets.
+Every run's state changes in `tell` and nowhere else. Knows nothing of HTTP or sockets.
 """
 
 import asyncio
@@ -39,19 +39,19 @@ from livegrad.store.log import RunLog
 from livegrad.store.writes import Broken, Result
 
 PING_SECS = 2.0
-STOP_SECS = 3.0  # for trainers to end by themselves; then they are killed
+STOP_SECS = 3.0  # for trainers to end by themselves; after that they are killed
 _log = logging.getLogger("livegrad.supervisor")
 
 
 def hash_of(secret: str) -> str:
-    """Return what the log keeps of a trainer's secret."""
+    """Return the hash of a trainer's secret that the log stores."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class Supervisor:
-    """All trainers. `url` is this server's websocket address, as a trainer on this machine reaches it.
+    """All trainers. `url` is this server's websocket address as seen by a trainer on this machine.
 
-    `spawn(coroutine)` runs a task that belongs to the server; `forget(run)` lets go of a run that was deleted.
+    `spawn(coroutine)` runs a task that the server owns; `forget(run)` removes a deleted run.
     """
 
     def __init__(
@@ -69,14 +69,18 @@ class Supervisor:
         self._events: deque[tuple[LiveRun, Event]] = deque()
         self._is_telling = False
         self._sessions: dict[int, TrainerSession] = {}
-        self._secrets: dict[str, str] = {}  # by run: of the trainer that is to be launched
+        # by run: the secret of the trainer that is to be launched
+        self._secrets: dict[str, str] = {}
         self._closing = asyncio.Event()
-        self._changed = asyncio.Event()  # some run has changed
+        self._changed = asyncio.Event()  # set whenever a run has changed
 
     # -- events and effects
 
     def tell(self, run: LiveRun, event: Event) -> None:
-        """Let `event` happen to `run`, and carry out what it leads to. An event that this leads to comes after it."""
+        """Apply `event` to `run` and carry out its effects.
+
+        Events that the effects cause are applied after it.
+        """
         self._events.append((run, event))
         if self._is_telling:
             return
@@ -91,7 +95,8 @@ class Supervisor:
             self._is_telling = False
             self._changed.set()
 
-    def _carry_out(self, run: LiveRun, effect: effects.Effect) -> None:  # noqa: C901  # one case an effect
+    # A table with one case per effect.
+    def _carry_out(self, run: LiveRun, effect: effects.Effect) -> None:  # noqa: C901
         match effect:
             case effects.LogBegin(delay_secs):
                 self._begin(run, delay_secs)
@@ -124,7 +129,7 @@ class Supervisor:
             case _:
                 assert_never(effect)
 
-    # -- a trainer is begun
+    # -- starting a trainer
 
     def _begin(self, run: LiveRun, delay_secs: float) -> None:
         secret = secrets.token_urlsafe(32)
@@ -139,7 +144,7 @@ class Supervisor:
             self._spawn(self._after(delay_secs, write))
 
     async def _after(self, secs: float, act: Callable[[], None]) -> None:
-        # A server that ends does not wait.
+        # The wait ends early when the server stops.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), secs)
         act()
@@ -161,7 +166,8 @@ class Supervisor:
         self.tell(run, events.Begun(*standing))
 
     def _give_up(self, run: LiveRun, result: Result) -> None:
-        # What nobody expected of one run's row is told on that run's page, and ends nothing else.
+        # An unexpected error in one run's row is shown on that run's page, and affects nothing
+        # else.
         if not isinstance(result, Broken) or isinstance(result.error, UnknownThing):
             return
         _log.error("run %s cannot be written", run.id, exc_info=result.error)
@@ -201,7 +207,7 @@ class Supervisor:
         )
 
     async def _origin(self, run: LiveRun) -> Origin | None:
-        # Read from the log: a trainer goes on from what is there, whatever is known here.
+        # Read from the log: a trainer continues from what is logged, whatever this process knows.
         entry = run.entry
         if entry.last_step >= entry.first_step:
             frame = await asyncio.to_thread(self._log.frame, entry.id, entry.last_step)
@@ -213,18 +219,21 @@ class Supervisor:
         frame = await asyncio.to_thread(self._log.frame, entry.parent, entry.parent_step)
         columns = await asyncio.to_thread(self._log.columns, entry.parent)
         if frame is None:
-            raise TrainerError(f"run {entry.parent}, which this one continues, is no longer there")
+            raise TrainerError(f"run {entry.parent}, which this run continues, no longer exists")
         return Origin(entry.parent_step, frame.payload, columns, entry.lr, is_own=False)
 
-    # -- a trainer connects, and parts
+    # -- a trainer connects and disconnects
 
     def admit(self, run: LiveRun, secret: str) -> None:
-        """Check that `secret` is the key of the run's present trainer. Raises StaleEpoch."""
+        """Check that `secret` belongs to the run's current trainer. Raises StaleEpoch."""
         if not secrets.compare_digest(hash_of(secret), run.secret):
-            raise StaleEpoch(f"the secret is not that of run {run.id}'s present trainer")
+            raise StaleEpoch(f"the secret is not that of run {run.id}'s current trainer")
 
     async def greet(self, run: LiveRun, text: str) -> TrainerSession:
-        """Take a trainer in by its first message. Raises ProtocolError, or StaleEpoch for a replaced one."""
+        """Accept a trainer by its first message.
+
+        Raises ProtocolError, or StaleEpoch for a replaced trainer.
+        """
         hello = message(text)
         if not isinstance(hello, Hello):
             raise ProtocolError(f"expected 'hello' first, received {hello.kind!r}")
@@ -243,7 +252,7 @@ class Supervisor:
         if run.columns:
             if columns != run.columns:
                 raise ProtocolError(
-                    "expected the columns that the run's records have, received others"
+                    "expected the columns of the run's records, received other columns"
                 )
             return
         data = hello.data.model_dump(mode="json")
@@ -261,19 +270,19 @@ class Supervisor:
         self.send_commands(run)
 
     def send_commands(self, run: LiveRun) -> None:
-        """Send the run's trainer what waits for it, if it is connected."""
+        """Send the waiting commands to the run's trainer, if it is connected."""
         if (session := run.session) is not None:
             for waiting in run.commands.unsent(session.epoch):
                 session.say({"kind": "command", "id": waiting.id, "command": waiting.command})
 
     def part(self, run: LiveRun, session: TrainerSession) -> None:
-        """Note that a trainer's connection is gone; it may come back."""
+        """Note that a trainer's connection was lost; the trainer may come back."""
         self._close(run, session.id, f"the connection to run {run.id}'s trainer was lost")
         self._sessions.pop(session.id, None)
         self.tell(run, events.Parted(session.id, is_ours=self._launcher.pid(run.id) is not None))
 
     def broke(self, run: LiveRun, session: TrainerSession, error: ProtocolError) -> None:
-        """Note that a trainer broke the protocol: its run cannot go on with it."""
+        """Note that a trainer broke the protocol, so its run cannot go on with it."""
         self.tell(run, events.Broke(session.epoch, f"its trainer broke the protocol: {error}"))
 
     def _close(self, run: LiveRun, session_id: int, reason: str) -> None:
@@ -288,10 +297,10 @@ class Supervisor:
             if not session.ping():
                 self.tell(run, events.Silent(session.id))
 
-    # -- the server's own end
+    # -- shutdown
 
     async def close(self, runs: Iterable[LiveRun]) -> None:
-        """Stop every trainer: ask, wait a moment, kill."""
+        """Stop every trainer: ask it, wait briefly, kill it."""
         self._closing.set()
         ours = list(runs)
         for run in ours:

@@ -1,6 +1,8 @@
-"""Runs one function that needs torch in a process of its own, and returns its bytes. Never imports torch.
+"""Calls one function that needs torch in a separate process, and returns its bytes.
 
-The process comes from where trainers come from: torch is there already.
+Never imports torch.
+
+The process is started like a trainer's, so torch is already loaded.
 """
 
 import asyncio
@@ -12,14 +14,14 @@ from livegrad.runs.launcher import Launcher
 from livegrad.runs.process_starter import Outcome
 
 WORK_SECS = 120.0
-TRIES = 2  # a process that was killed says nothing of the function
+TRIES = 2  # a killed process says nothing about the function
 
 
 async def work(launcher: Launcher, function: str, *arguments: Any) -> bytes:
-    """Call `function`, "module:name", with `arguments` in a process of its own; return the bytes that it returns.
+    """Call `function`, "module:name", with `arguments` in a separate process; return its bytes.
 
-    Arguments are what JSON can hold, and bytes. Raises TrainerError when it fails, or takes more than WORK_SECS, and
-    NotStarted when the surroundings do not let a process start.
+    Arguments may be JSON values and bytes. Raises TrainerError when the function fails or takes
+    longer than WORK_SECS, and NotStarted when the system does not let a process start.
     """
     call = Call(function, pack(arguments))
     for _ in range(TRIES):

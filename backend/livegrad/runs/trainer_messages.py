@@ -1,6 +1,6 @@
-"""What a trainer may say: its text messages, each field checked before anything acts on it. PURE.
+"""Defines a trainer's text messages and validates each field. PURE.
 
-Its records are frames, which `protocol` reads.
+Records arrive as frames, which `protocol` reads.
 """
 
 from typing import Annotated, Literal, Self
@@ -33,7 +33,7 @@ class _Message(BaseModel):
 
 
 class Axis(_Message):
-    """What an axis of the data is called, its unit, and the factor by which the model is fed."""
+    """The name and unit of an axis of the data, and the factor by which the model is fed."""
 
     name: _Name
     unit: _Name
@@ -54,7 +54,7 @@ class Points(_Message):
 
 
 class Data(_Message):
-    """The points that a run is trained on and validated by, with names and units."""
+    """The training and validation points of a run, with names and units."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,13 +66,13 @@ class Data(_Message):
 
 
 class NoData(_Message):
-    """A trainer that has no points to show."""
+    """Sent by a trainer that has no points to show."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Hello(_Message):
-    """A trainer's first message: which one it is, what its records hold, what it is fed."""
+    """A trainer's first message: its epoch, the columns of its records, and its data."""
 
     kind: Literal["hello"]
     epoch: int
@@ -81,7 +81,7 @@ class Hello(_Message):
 
 
 class Status(_Message):
-    """How the run stands. `standing`: said again after a reconnect; it is logged already."""
+    """The run's state. `standing` repeats a logged state after a reconnect."""
 
     kind: Literal["state", "standing"]
     state: Annotated[State, Field(strict=False)]
@@ -96,7 +96,7 @@ class Status(_Message):
 
 
 class Answer(_Message):
-    """What became of a command."""
+    """The answer to a command."""
 
     kind: Literal["answer"]
     id: _Id
@@ -107,7 +107,7 @@ class Answer(_Message):
 
 
 class Refusal(_Message):
-    """The state was against a command."""
+    """The state forbids a command."""
 
     kind: Literal["refusal"]
     id: _Id

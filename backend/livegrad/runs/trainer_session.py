@@ -1,7 +1,7 @@
-"""The server's end of one trainer's connection: what it is still to be told, and how much of what it sent waits.
+"""The server's end of one trainer's connection: outgoing messages and unlogged bytes.
 
-Knows nothing of sockets: `api.trainers` sends what `next` returns. Commands are lossless; of acknowledgements only the
-newest counts.
+Knows nothing of sockets: `api.trainers` sends what `next` returns. Commands are never dropped; of
+acknowledgements only the newest is sent.
 """
 
 import asyncio
@@ -14,17 +14,19 @@ from typing import Any
 from livegrad.protocol import Frame
 from livegrad.runs.trainer_messages import Message
 
-# beyond it, nothing more is read from the trainer until some is logged
+# above this, nothing more is read from the trainer until some of it is logged
 UNLOGGED_BYTES = 16 * 1024 * 1024
-UNANSWERED_PINGS = 5  # so many, one every few seconds: the trainer is silent
+# after this many unanswered pings, one every few seconds, the trainer counts as silent
+UNANSWERED_PINGS = 5
 _ids = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Something the trainer sent: a frame with its bytes as they came, or a message.
+    """Something that the trainer sent: a frame with its original bytes, or a message.
 
-    `number`: its place among the messages of the trainer's epoch, from 1; None for what may come again.
+    `number` is its position among the messages of the trainer's epoch, counted from 1; None if it
+    may be repeated.
     """
 
     number: int | None
@@ -34,27 +36,30 @@ class Arrival:
 
 
 class TrainerSession:
-    """One connection of a trainer of `epoch`. Belongs to the event loop's thread."""
+    """One connection of a trainer of `epoch`. Only the event loop's thread may use it."""
 
     def __init__(self, epoch: int) -> None:
         self.id = next(_ids)
         self.epoch = epoch
-        self.is_closed = False  # of no more use
+        self.is_closed = False  # whether the session has ended
         self.reason = ""  # why it was closed
         self.unanswered_pings = 0
-        self.has_room = asyncio.Event()  # may more be read from the trainer?
+        self.has_room = asyncio.Event()  # set while more may be read from the trainer
         self.has_room.set()
         self._unlogged_bytes = 0
-        self._number = 0  # of the last message that came
+        self._number = 0  # of the last message received
         self._messages: deque[dict[str, Any]] = deque()
-        self._acknowledged = (-1, 0)  # newest step and message that are logged
-        self._told = (-1, 0)  # of which the trainer was told
+        self._acknowledged = (-1, 0)  # the newest step and message that are logged
+        self._told = (-1, 0)  # the newest ones that the trainer was told of
         self._changed = asyncio.Event()
 
     # -- to the trainer
 
     def welcome(self, step: int, seq: int) -> None:
-        """Say what is logged: the trainer goes on from there, and its messages are counted from there."""
+        """Tell the trainer what is logged.
+
+        It continues, and its messages are counted, from there.
+        """
         self._number = seq
         self._acknowledged = self._told = (step, seq)
         self.say({"kind": "welcome", "step": step, "seq": seq})
@@ -65,7 +70,10 @@ class TrainerSession:
         self._changed.set()
 
     def ping(self) -> bool:
-        """Ask for a sign of life; return whether the trainer has given one in time, or is gone anyway."""
+        """Send a ping; return False if the trainer has left too many unanswered.
+
+        A closed session returns True.
+        """
         if self.is_closed:
             return True
         self.unanswered_pings += 1
@@ -73,18 +81,18 @@ class TrainerSession:
         return self.unanswered_pings <= UNANSWERED_PINGS
 
     def acknowledge(self, step: int, seq: int) -> None:
-        """Say that every record up to `step`, and every message up to `seq`, is logged."""
+        """Acknowledge that records up to `step` and messages up to `seq` are logged."""
         self._acknowledged = max(self._acknowledged, (step, seq))
         self._changed.set()
 
     def close(self, reason: str) -> None:
-        """End it."""
+        """Close the session."""
         self.is_closed, self.reason = True, self.reason or reason
         self._changed.set()
         self.has_room.set()
 
     async def next(self) -> str | None:
-        """Return what to send next, waiting for it; None once closed."""
+        """Wait for the next text to send and return it; return None once closed."""
         while not self.is_closed:
             if self._messages:
                 return json.dumps(self._messages.popleft())
@@ -98,20 +106,20 @@ class TrainerSession:
     # -- from the trainer
 
     def number(self, may_come_again: bool) -> int | None:
-        """Return the number of the message that has come."""
+        """Return the number of the message that was received, or None if it may be repeated."""
         if may_come_again:
             return None
         self._number += 1
         return self._number
 
     def hold(self, size: int) -> None:
-        """Note that `size` more bytes wait to be logged."""
+        """Add `size` bytes to those that wait to be logged."""
         self._unlogged_bytes += size
         if self._unlogged_bytes > UNLOGGED_BYTES:
             self.has_room.clear()
 
     def release(self, size: int) -> None:
-        """Note that `size` bytes less wait to be logged."""
+        """Remove `size` bytes from those that wait to be logged."""
         self._unlogged_bytes -= size
         if self._unlogged_bytes <= UNLOGGED_BYTES:
             self.has_room.set()

@@ -1,7 +1,8 @@
-"""Settles complete blocks of steps: their summaries are made, their records packed. Knows nothing of who wrote them.
+"""Compacts complete blocks of steps: writes their summaries and packs their records.
 
-It comes after the append, in a transaction of its own: what is committed is published first, and `compacted` in the run's
-row says how far it has come, whatever happens in between.
+Compaction runs after the append, in a transaction of its own, so that committed records are
+published first. `compacted` in the run's row says how far it has come, so it may be interrupted at
+any point. This module does not know who wrote the records.
 """
 
 import sqlite3
@@ -19,17 +20,19 @@ from livegrad.store.frames import insert
 from livegrad.store.log import RunLog
 from livegrad.store.summary import fold, summarize
 
-BLOCKS_AT_ONCE = 16  # in one transaction: an append waits for it
+BLOCKS_AT_ONCE = 16  # in one transaction, for which an append has to wait
 Columns = tuple[Column, ...]
 
 
 def compact(log: RunLog) -> bool:
-    """Settle some blocks of one run that has any. Return whether there may be more. Raises LogError.
+    """Compact some blocks of one run that has complete ones.
 
-    A run whose blocks cannot be read is noted as damaged, and left as it is from then on.
+    Returns whether there may be more. A run whose blocks cannot be read is noted as damaged and
+    skipped from then on. Raises LogError.
     """
     due = log.rows(
-        "SELECT id, compacted, last_step, coalesce(parent_step, 0) FROM runs WHERE last_step + 1 >= compacted + ?",
+        "SELECT id, compacted, last_step, coalesce(parent_step, 0) FROM runs "
+        "WHERE last_step + 1 >= compacted + ?",
         (BLOCK,),
     )
     damaged = log.damaged_runs()
@@ -87,7 +90,8 @@ def _fold(
     db: sqlite3.Connection, run: str, columns: Columns, smaller: int, size: int, first: int
 ) -> None:
     payloads = db.execute(
-        "SELECT payload FROM summaries WHERE run = ? AND size = ? AND first >= ? ORDER BY first LIMIT ?",
+        "SELECT payload FROM summaries WHERE run = ? AND size = ? AND first >= ? "
+        "ORDER BY first LIMIT ?",
         (run, smaller, first, FOLD),
     )
     _insert_summary(db, run, size, first, fold([payload for (payload,) in payloads], columns))
@@ -95,15 +99,15 @@ def _fold(
 
 def _fold_elements(db: sqlite3.Connection, run: str, smaller: int, size: int, first: int) -> None:
     found = db.execute(
-        "SELECT first, payload FROM element_summaries WHERE run = ? AND size = ? AND first >= ? AND first < ? "
-        "ORDER BY first",
+        "SELECT first, payload FROM element_summaries WHERE run = ? AND size = ? "
+        "AND first >= ? AND first < ? ORDER BY first",
         (run, smaller, first, first + size),
     ).fetchall()
     (started,) = db.execute(
         "SELECT coalesce(parent_step, 0) FROM runs WHERE id = ?", (run,)
     ).fetchone()
     begun = max(first, started // smaller * smaller)
-    # else some were compacted before there were any
+    # otherwise some blocks were compacted before element summaries existed
     if len(found) == (first + size - begun) // smaller:
         _insert_summary(
             db, run, size, first, element_summary.fold(found, smaller, first), "element_summaries"

@@ -1,7 +1,8 @@
-"""Records in less room: each number's change from step to step, byte by byte, through Zstandard. PURE; bit for bit.
+"""Packs records without loss, as differences from step to step, with Zstandard. PURE.
 
-From one step to the next most numbers change little: as integers their bits differ by little too, and the upper bytes
-of these differences are nearly all zero. docs/decisions/0007 has the measurements.
+Most numbers change little from one step to the next, so as integers their bits differ by little
+too, and the upper bytes of the differences are nearly all zero. docs/decisions/0007 has the
+measurements.
 """
 
 from collections.abc import Sequence
@@ -17,19 +18,22 @@ Bits = NDArray[np.int32]
 
 
 def pack(payload: bytes, count: int) -> bytes:
-    """Return `count` records in less room."""
+    """Return the packed form of `payload`, which is `count` float32 records."""
     bits: Bits = np.frombuffer(payload, np.int32).reshape(count, -1)
     change = bits.copy()
-    change[1:] -= bits[:-1]  # wraps around, and back again
-    folded = (change << 1) ^ (change >> 31)  # small ones of either sign have upper bytes of zero
+    change[1:] -= bits[:-1]  # integer overflow wraps around, and `unpack` reverses it
+    # zigzag: small differences of either sign have zero upper bytes
+    folded = (change << 1) ^ (change >> 31)
     planes = folded.T.reshape(-1).view(np.uint8).reshape(-1, 4).T  # number by number, byte by byte
     return ZstdCompressor(level=LEVEL, write_checksum=True).compress(planes.tobytes())
 
 
 def unpack_numbers(packed: Sequence[bytes], count: int, numbers: slice) -> Bits:
-    """Return, of several packed payloads of `count` records each, some of the numbers: (payloads, numbers, count).
+    """Return some of the numbers of several packed payloads of `count` records each.
 
-    To do it at once for thousands takes a tenth of the time. Raises RunDamaged for bytes that are not what `pack` made.
+    The result has the shape (payloads, numbers, count). Unpacking thousands of payloads at once
+    takes a tenth of the time of one at a time. Raises RunDamaged for bytes that `pack` did not
+    make.
     """
     decompress = ZstdDecompressor().decompress
     try:
@@ -44,7 +48,10 @@ def unpack_numbers(packed: Sequence[bytes], count: int, numbers: slice) -> Bits:
 
 
 def unpack(packed: bytes, count: int) -> bytes:
-    """Return the records that `pack` was given. Raises RunDamaged for bytes that are not what it made."""
+    """Return the `count` records that `pack` was given.
+
+    Raises RunDamaged for bytes that it did not make.
+    """
     try:
         planes = np.frombuffer(ZstdDecompressor().decompress(packed), np.uint8).reshape(4, -1)
         folded = np.ascontiguousarray(planes.T).view(np.uint32).reshape(-1, count).T

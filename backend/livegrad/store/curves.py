@@ -1,6 +1,7 @@
-"""Series for charts, out of summaries where steps are many and out of records where they are few. No web, no SQL.
+"""Builds series for charts: from summaries for many steps, from records for few.
 
-Every point is a true one: a step and the value it had. Minima, maxima and the first NaN of what lies between stay.
+Every point is a recorded step with its value. Minima, maxima and the first NaN between points are
+kept. This module knows neither SQL nor the web.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,14 +17,14 @@ from livegrad.store.series import Steps, Values, reader, thinned
 from livegrad.store.summary import points, read, spans, summary_place
 
 MAX_POINTS = 20_000
-EXACT_STEPS = 65_536  # beyond it, records are read only for what has no summary
+EXACT_STEPS = 65_536  # above this, records are read only for steps without a summary
 BATCH_STEPS = 2048
-BATCH_BLOCKS = 1024  # of summaries of elements: some megabytes unpacked
+BATCH_BLOCKS = 1024  # element summaries per batch: a few megabytes unpacked
 Point = tuple[Steps, Values]
 
 
 class Source(Protocol):
-    """One run's history. Summaries of `size` steps end before step `compacted`."""
+    """One run's history. Summaries of `size` steps cover the steps before `compacted`."""
 
     @property
     def first_step(self) -> int: ...
@@ -32,13 +33,16 @@ class Source(Protocol):
     def compacted(self) -> int: ...
 
     def frames(self, first: int, last: int) -> Iterable[Frame]:
-        """Yield what is kept of the records from step `first` to step `last`."""
+        """Yield the kept records of steps `first` to `last`, both included."""
 
     def summaries(self, size: int, first: int, last: int) -> list[bytes]:
-        """Return the summaries of all blocks of `size` steps that have any of these steps."""
+        """Return the summaries of all blocks of `size` steps that contain any of the steps."""
 
     def element_summaries(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
-        """Return such blocks' summaries of single elements, each with its block's first step; some may have none."""
+        """Return the element summaries of such blocks, each with its block's first step.
+
+        Some blocks may have none.
+        """
 
 
 def curves(
@@ -49,13 +53,14 @@ def curves(
     last: int,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Return the series `wanted` from step `first` to step `last`, each of about `limit` points, extremes kept.
+    """Return the series `wanted` from step `first` to step `last`, extremes kept.
 
-    Raises UnknownThing for a name, BadValue for a limit that is not 2 to MAX_POINTS.
+    Each series has about `limit` points. Raises UnknownThing for an unknown name, BadValue for a
+    limit outside 2 to MAX_POINTS.
     """
     if not 2 <= limit <= MAX_POINTS:
         raise BadValue(f"points: expected a whole number from 2 to {MAX_POINTS}, received {limit}")
-    # steps that share one minimum and one maximum
+    # the number of steps that share one minimum and one maximum
     bucket = max(1, -(-2 * (last - first + 1) // limit))
     sizes = [size for size in SIZES if size <= 2 * bucket]
     if last - first >= EXACT_STEPS:
@@ -71,7 +76,10 @@ def _as_json(name: str, steps: Steps, values: Values) -> dict[str, Any]:
 
 
 class Reading:
-    """Points under way: from summaries, and from records where steps are few or a block has no summary of elements."""
+    """Collects the points of several series, from summaries or from records.
+
+    Records are read where there are few steps, or where a block has no element summary.
+    """
 
     def __init__(self, source: Source, columns: Sequence[Column], wanted: Sequence[str]) -> None:
         self._source, self._columns = source, columns
@@ -85,7 +93,10 @@ class Reading:
         self._found: dict[str, list[Point]] = {name: [] for name in wanted}
 
     def take_summaries(self, first: int, last: int, size: int) -> None:
-        """Take these steps' points: from summaries of `size` steps; 1: every step that is kept."""
+        """Collect the points of these steps from summaries of `size` steps.
+
+        A `size` of 1 means every kept record.
+        """
         if size == 1:
             self._take_records(self._readers, first, last)
         if self._places:
@@ -134,7 +145,7 @@ class Reading:
                 self._found[name].append((steps, self._readers[name](rows)))
 
     def curve(self, name: str) -> Point:
-        """Return what was found, in order of steps, each once."""
+        """Return the collected points in order of steps, without duplicates."""
         found = self._found[name]
         steps = np.concatenate([np.zeros(0, np.int64), *(steps for steps, _ in found)])
         values = np.concatenate([np.zeros(0), *(values for _, values in found)])
@@ -143,7 +154,8 @@ class Reading:
 
 
 def _gaps(firsts: Sequence[int], size: int, first: int, last: int) -> Iterator[tuple[int, int]]:
-    # What blocks of `size` steps that begin at `firsts` leave of the steps from `first` to `last`.
+    # Yield the steps from `first` to `last` that no block of `size` steps beginning at `firsts`
+    # covers.
     for begun in firsts:
         if begun > first:
             yield first, begun - 1
@@ -153,7 +165,7 @@ def _gaps(firsts: Sequence[int], size: int, first: int, last: int) -> Iterator[t
 
 
 def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    # Frames of one record each are many; to read some thousand rows at once takes a tenth of the time.
+    # A frame may hold one record only; reading thousands of rows at once takes a tenth of the time.
     kept: list[Frame] = []
     for frame in frames:
         kept.append(frame)

@@ -1,4 +1,7 @@
-"""What is wrong with one run of the log, in words; and texts of its rows read back. The other runs are not touched."""
+"""Describes damage in the rows of one run, and reads JSON columns back with a check.
+
+Damage in one run does not affect other runs.
+"""
 
 import json
 from typing import Any
@@ -8,7 +11,7 @@ from livegrad.protocol import Column, columns_from_json
 
 
 def damaged_run(run: str, what: str) -> RunDamaged:
-    """Return the error that says so, and what to do about it."""
+    """Return the error that describes the damage and what to do about it."""
     return RunDamaged(
         f"run {run} is damaged in the run log ({what}); the other runs are not: delete it, "
         "or put a copy of the log back"
@@ -16,12 +19,12 @@ def damaged_run(run: str, what: str) -> RunDamaged:
 
 
 def object_of(run: str, what: str, text: str) -> dict[str, Any]:
-    """Return the JSON object that a row holds, as it was written. Raises RunDamaged."""
+    """Return the JSON object that a row holds. Raises RunDamaged if it was altered."""
     try:
         found = json.loads(text)
     except ValueError as error:
         raise damaged_run(run, f"{what}: {error}") from error
-    if not isinstance(found, dict) or not text.isascii():  # as it was written
+    if not isinstance(found, dict) or not text.isascii():  # `json.dumps` writes ASCII only
         raise damaged_run(run, f"{what} is not as it was written")
     return found
 

@@ -1,6 +1,7 @@
-"""The run log's file: opened, checked, and used one transaction at a time. Knows the tables, not what is in them.
+"""Opens and checks the run log's file, and provides transactions and queries.
 
-Whatever SQLite says against it becomes a LogError that tells what to do. One connection writes; a few read.
+One connection writes and a few read. SQLite's errors become LogErrors that say what to do. This
+module knows the tables, not their contents.
 """
 
 import contextlib
@@ -20,33 +21,32 @@ from livegrad.store.migrations import SCHEMA, VERSION, migrate, pending
 from livegrad.store.readers import Readers
 
 APPLICATION_ID = 0x4C475244  # "LGRD"
-WRITER_BUSY_MILLISECONDS = (
-    500  # then it is told that another program holds the file, and tried again from outside
-)
-READER_BUSY_MILLISECONDS = 5000  # the writer's too while the file is opened
+# after this, the caller is told that another program holds the file, and tries again
+WRITER_BUSY_MILLISECONDS = 500
+READER_BUSY_MILLISECONDS = 5000  # also the writer's, while the file is opened
 READERS = 4
-# what the write-ahead log's file keeps for itself between checkpoints
+# the size of the write-ahead log's file that SQLite keeps between checkpoints
 MAX_JOURNAL_BYTES = 16 * 1024 * 1024
-TRUNCATE_MILLISECONDS = 200  # that the readers of this process have to finish
+TRUNCATE_MILLISECONDS = 200  # for readers of this process to finish
 _MAGIC = b"SQLite format 3\0"
 _log = logging.getLogger("livegrad.store.database")
 
 
 class Database:
-    """The file `path`, for several threads, one of them writing at a time.
+    """The SQLite file `path`, used by several threads, one of which writes at a time.
 
     Raises:
-        LogError: the file is not a run log, is damaged, belongs to a newer livegrad, or cannot be opened. It is left
-            as it was.
+        LogError: the file is not a run log, is damaged, belongs to a newer livegrad, or cannot be
+            opened. The file is left as it was.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._real_path = path.resolve()  # SQLite keeps its other files beside what a link leads to
+        self._real_path = path.resolve()  # SQLite keeps its other files beside the target of a link
         self._files = LogFiles(self._real_path)
-        self._token = secrets.token_hex(8)  # says in the file that it is this object that writes it
+        self._token = secrets.token_hex(8)  # identifies this object as the writer in the file
         self._writing = threading.Lock()
-        self._writing_thread: int | None = None  # the thread whose transaction is open
+        self._writing_thread: int | None = None  # the thread of the open transaction
         self._writer: sqlite3.Connection | None = None
         self._checkpoints = Checkpoints(lambda: self._connect(WRITER_BUSY_MILLISECONDS))
         self._readers = Readers(self._connect_reader, READERS)
@@ -63,7 +63,7 @@ class Database:
             ) from error
 
     def close(self) -> None:
-        """Close every connection, once what is being read and written is through."""
+        """Close every connection after the current queries and transactions."""
         self._readers.close()
         with self._writing:
             if self._writer is not None:
@@ -79,7 +79,7 @@ class Database:
     # -- opening
 
     def _check(self) -> None:
-        # By a connection that cannot write: a file that is refused is not touched.
+        # The connection is read-only, so a file that is refused is not touched.
         if not self.path.exists() or self.path.stat().st_size == 0:
             return
         with self.path.open("rb") as file:
@@ -109,9 +109,9 @@ class Database:
             self._create(db)
         elif migrations := pending(db):
             migrate(db, migrations)
-            self._give_room_back(db)
+            self._enable_shrinking(db)
         db.execute("PRAGMA journal_mode = WAL")
-        with self.transaction(takes_over=True) as db:  # fails where nothing can be written
+        with self.transaction(takes_over=True) as db:  # fails if nothing can be written
             db.execute("DELETE FROM owner")
             db.execute("INSERT INTO owner (token) VALUES (?)", (self._token,))
         db.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MILLISECONDS}")
@@ -122,7 +122,8 @@ class Database:
 
     @staticmethod
     def _create(db: sqlite3.Connection) -> None:
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that what is let go can leave the file
+        # so that freed pages can be returned to the file system
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.executescript(
             f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
@@ -130,28 +131,28 @@ class Database:
         )
 
     @staticmethod
-    def _give_room_back(db: sqlite3.Connection) -> None:
-        # The first logs could not get smaller. It takes the file's size once more, so it may fail.
+    def _enable_shrinking(db: sqlite3.Connection) -> None:
+        # The first logs could not shrink. VACUUM needs the file's size once more, so it may fail.
         if db.execute("PRAGMA auto_vacuum").fetchone() == (2,):
             return
         try:
-            db.execute("PRAGMA journal_mode = DELETE")  # under WAL it cannot be changed
+            db.execute("PRAGMA journal_mode = DELETE")  # auto_vacuum cannot be changed under WAL
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             db.execute("VACUUM")
         except sqlite3.Error as error:
-            _log.warning("the run log keeps the room of what it lets go: %s", error)
+            _log.warning("the run log cannot shrink: %s", error)
 
     def _connect(self, patience: int) -> sqlite3.Connection:
         db = sqlite3.connect(self._real_path, check_same_thread=False, isolation_level=None)
         db.text_factory = _text
         db.execute(f"PRAGMA busy_timeout = {patience}")
-        # Safe against kill -9 under WAL; power loss may cost seconds.
+        # Under WAL this is safe against kill -9; a power failure may lose the last seconds.
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
         return db
 
     def _connect_reader(self) -> sqlite3.Connection:
-        # It goes by the path: had the file been replaced, it would read the new one.
+        # A path is opened: had the file been replaced, the connection would read the new file.
         self._files.check()
         db = self._connect(READER_BUSY_MILLISECONDS)
         try:
@@ -167,11 +168,12 @@ class Database:
 
     @contextmanager
     def transaction(self, takes_over: bool = False) -> Iterator[sqlite3.Connection]:
-        """Do it all or nothing.
+        """Run the body as one transaction, rolled back if it raises.
 
-        Raises LogError; LogMoved when the file is not in its place any more, LogTaken when another livegrad writes it.
+        Raises LogError; LogMoved when the file was moved or replaced; LogTaken when another
+        livegrad writes it.
         """
-        with self._writing, self._told():
+        with self._writing, self._sqlite_errors_as_log_errors():
             db = self._open_writer()
             db.execute("BEGIN IMMEDIATE")
             self._writing_thread = threading.get_ident()
@@ -189,18 +191,21 @@ class Database:
             self._checkpoints.follow(db, self._files.wal_bytes)
 
     def run(self, command: str) -> None:
-        """Carry out a command that makes its own transaction. Raises LogError."""
-        with self._writing, self._told():
+        """Run a command that makes its own transaction. Raises LogError."""
+        with self._writing, self._sqlite_errors_as_log_errors():
             db = self._open_writer()
             self._check_owner(db)
             self._files.check()
-            # which goes on to the command's end even when it returns no rows
+            # executescript runs the command to its end even if it returns no rows
             db.executescript(command)
             self._checkpoints.follow(db, self._files.wal_bytes)
 
     def truncate(self) -> bool:
-        """Move the whole write-ahead log into the file, which may get shorter; return whether that was possible."""
-        with self._writing, self._told():
+        """Move the whole write-ahead log into the file; return whether that was possible.
+
+        The file may get shorter.
+        """
+        with self._writing, self._sqlite_errors_as_log_errors():
             if self._checkpoints.is_under_way:
                 return False
             db = self._open_writer()
@@ -217,30 +222,31 @@ class Database:
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
-            raise LogError("the run log is closed: livegrad ends")
+            raise LogError("the run log is closed: livegrad is stopping")
         return self._writer
 
     def _check_owner(self, db: sqlite3.Connection) -> None:
         if db.execute("SELECT token FROM owner").fetchone() != (self._token,):
             raise LogTaken(
-                f"another livegrad has taken over {self.path}: end this one, or the other and start this one again"
+                f"another livegrad has taken over {self.path}: end this one, or the other and "
+                "start this one again"
             )
 
     # -- reading
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Return what a query finds. Raises LogError."""
+        """Return all rows of a query. Raises LogError."""
         with (
-            self._told(),
+            self._sqlite_errors_as_log_errors(),
             self._reading() as db,
             contextlib.closing(db.execute(query, values)) as cursor,
         ):
             return cursor.fetchall()
 
     def row(self, query: str, values: Sequence[Any] = ()) -> Any:
-        """Return the first row that a query finds, or None. Raises LogError."""
+        """Return the first row of a query, or None. Raises LogError."""
         with (
-            self._told(),
+            self._sqlite_errors_as_log_errors(),
             self._reading() as db,
             contextlib.closing(db.execute(query, values)) as cursor,
         ):
@@ -249,13 +255,13 @@ class Database:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         if self._writing_thread == threading.get_ident():
-            yield self._open_writer()  # so that a transaction sees what it has done
+            yield self._open_writer()  # so that a transaction sees its own changes
             return
         with self._readers.lent() as db:
             yield db
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _sqlite_errors_as_log_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -263,7 +269,7 @@ class Database:
 
 
 def _text(stored: bytes) -> str:
-    # One text that is damaged must not keep its query's other rows from being read.
+    # A damaged text must not prevent the query's other rows from being read.
     return stored.decode(errors="replace")
 
 
@@ -274,27 +280,33 @@ def _check_kind(path: Path, application: int, version: int) -> None:
         )
     if version > VERSION:
         raise LogError(
-            f"{path} was written by a newer livegrad (format {version}, this one reads {VERSION}): "
-            "upgrade livegrad, or choose another folder with --data"
+            f"{path} was written by a newer livegrad (format {version}, this one reads "
+            f"{VERSION}): upgrade livegrad, or choose another folder with --data"
         )
 
 
 def _unknown(path: Path, version: int) -> str:
     return (
-        f"{path} is a run log of a form that this livegrad does not know (format {version}): open it with the livegrad "
-        "that wrote it, or choose another folder with --data"
+        f"{path} is a run log in a form that this livegrad does not know (format {version}): "
+        "open it with the livegrad that wrote it, or choose another folder with --data"
     )
 
 
 def in_words(path: Path, error: sqlite3.Error) -> str:
-    """Return what SQLite says, and what to do about it."""
+    """Return SQLite's error as a message that says what to do about it."""
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_FULL:
             return f"the disk that holds {path.parent} is full: free some space"
         case sqlite3.SQLITE_IOERR:
-            return f"the disk that holds {path.parent} fails ({error}): see that it has space and is still there"
+            return (
+                f"the disk that holds {path.parent} fails ({error}): check that it has space and "
+                "is still mounted"
+            )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
-            return f"{path} cannot be written ({error}): see to its rights, or choose another folder with --data"
+            return (
+                f"{path} cannot be written ({error}): check its permissions, or choose another "
+                "folder with --data"
+            )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return damaged(path, str(error))
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -303,5 +315,8 @@ def in_words(path: Path, error: sqlite3.Error) -> str:
 
 
 def damaged(path: Path, why: str) -> str:
-    """Return that the file is damaged, and what to do about it."""
-    return f"{path} is damaged ({why}): put a copy of it back, move it away, or choose another folder with --data"
+    """Return the message that the file is damaged and what to do about it."""
+    return (
+        f"{path} is damaged ({why}): put a copy of it back, move it away, or choose another folder "
+        "with --data"
+    )

@@ -1,7 +1,8 @@
-"""Summaries of single elements: what `summarize` tells of scalars, of every number of a parameter or gradient. PURE; no log.
+"""Summarizes blocks of steps for every single element of a parameter or gradient. PURE; no log.
 
-They are many and float32: kept apart and packed, steps counted from the block's first. docs/decisions/0010 has the
-measurements.
+A summary holds the same facts as `summary.summarize` does for scalars. Elements are many and
+float32, so their summaries are stored separately and packed, with steps counted from the start of
+the block. docs/decisions/0010 has the measurements.
 """
 
 from collections.abc import Sequence
@@ -26,10 +27,11 @@ from livegrad.store.summary import (
     summed_up,
 )
 
-# Rows of what is packed, an element a column. Each differs little from the one before it, but for LOW.
+# Rows of the packed array; each column is an element. Every row except LOW differs little from the
+# row before it.
 _STEPS, _VALUES = [LOW_STEP, HIGH_STEP, NAN_STEP], [LOW, HIGH, LAST]
 _ROWS = len(_STEPS) + len(_VALUES)
-Summaries = Sequence[tuple[int, bytes]]  # each with its block's first step
+Summaries = Sequence[tuple[int, bytes]]  # each with the first step of its block
 
 
 def _chosen(columns: Sequence[Column]) -> NDArray[np.intp]:
@@ -42,19 +44,25 @@ def _chosen(columns: Sequence[Column]) -> NDArray[np.intp]:
 
 
 def element_place(name: str, columns: Sequence[Column]) -> int:
-    """Return which of the summarized elements `name` is. Raises UnknownThing."""
+    """Return the index of the element `name` among the summarized elements. Raises UnknownThing."""
     offset = element_offset(name, columns)
-    assert offset is not None  # a name that is neither a scalar's nor a norm's is an element's
+    assert offset is not None  # every name that is neither a scalar nor a norm is an element
     return int(np.searchsorted(_chosen(columns), offset))
 
 
 def summarize(rows: Rows, columns: Sequence[Column], first: int, block: int) -> bytes:
-    """Return the summary of the records of the block that begins at step `block`; the first is that of step `first`."""
+    """Return the summary of the block that begins at step `block`.
+
+    `rows` are its records, shape (steps, floats); the first row is step `first`.
+    """
     return _packed(summed_up(rows[:, _chosen(columns)], first), block)
 
 
 def fold(summaries: Summaries, size: int, block: int) -> bytes:
-    """Return the summary of several consecutive blocks of `size` steps as that of one, which begins at step `block`."""
+    """Return the summaries of consecutive blocks as one.
+
+    The blocks are `size` steps long; the result begins at step `block`.
+    """
     return _packed(folded(unpacked(summaries, size, slice(None))), block)
 
 
@@ -66,7 +74,10 @@ def _packed(cells: Cells, block: int) -> bytes:
 
 
 def unpacked(summaries: Summaries, size: int, elements: slice) -> Cells:
-    """Return the cells of some elements, out of summaries of blocks of `size` steps. Raises LogError."""
+    """Return the cells of some elements from summaries of blocks of `size` steps.
+
+    Raises LogError.
+    """
     bits = unpack_numbers([payload for _, payload in summaries], _ROWS, elements)
     blocks = np.array([first for first, _ in summaries])[:, None, None]
     cells = np.empty((*bits.shape[:2], FIELDS))

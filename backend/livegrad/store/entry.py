@@ -1,4 +1,4 @@
-"""A run as the run log keeps it: one row of its table. Knows nothing of who reads or writes it."""
+"""Defines `Entry`, a run as one row of the run log. Knows neither readers nor writers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,10 @@ from livegrad.store.damage import columns_of_text, damaged_run, object_of
 
 @dataclass(slots=True)
 class Entry:
-    """A run as the log keeps it. `last_step` is one less than `first_step` before the first record."""
+    """A run as stored in the log.
+
+    Before the first record, `last_step` is one less than `first_step`.
+    """
 
     id: str
     name: str
@@ -25,30 +28,30 @@ class Entry:
     columns: tuple[Column, ...]
     data: dict[str, Any]
     last_step: int
-    parent: str | None = None  # the run that it continues, even when that is deleted
+    parent: str | None = None  # the run that this one continues, even if it was deleted
     parent_step: int | None = None
-    goal: int | None = None  # the step at which a `step` command under way is done
-    seq: int = 0  # how many messages of this epoch's trainer are logged
+    goal: int | None = None  # the step at which the current `step` command is done
+    seq: int = 0  # the number of this epoch's trainer messages in the log
 
     @property
     def first_step(self) -> int:
-        """Return the step of its first record: 0, or the one at which it left its parent."""
+        """Return the step of the run's first record: 0, or the step at which it left its parent."""
         return self.parent_step or 0
 
     @property
     def record_bytes(self) -> int:
-        """Return the length of one of its records; 0 before they are known."""
+        """Return the length of one record in bytes; 0 before the columns are known."""
         return record_bytes(self.columns)
 
 
 FIELDS = (
-    "id, name, config, created_at, state, reason, epoch, secret, lr, pace, columns, data, last_step, "
-    "parent, parent_step, goal, seq"
+    "id, name, config, created_at, state, reason, epoch, secret, lr, pace, columns, data, "
+    "last_step, parent, parent_step, goal, seq"
 )
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
-    """Return the run that a row of runs, FIELDS, holds. Raises RunDamaged."""
+    """Return the run in a row of the table runs, selected as FIELDS. Raises RunDamaged."""
     entry = Entry(*row)
     entry.config = object_of(entry.id, "its configuration", row[2])
     entry.data = object_of(entry.id, "its data", row[11])

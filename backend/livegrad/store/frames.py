@@ -1,4 +1,4 @@
-"""Frames of records as rows of the table chunks. Knows nothing of runs."""
+"""Converts frames of records to and from rows of the table chunks. Knows nothing of runs."""
 
 import sqlite3
 from typing import Any
@@ -13,9 +13,9 @@ FRAME_FIELDS = "first, count, epoch, time, is_packed, payload"
 
 
 def frame_of(row: Any, run: str, length: int) -> Frame:
-    """Return the frame that a row of chunks, FRAME_FIELDS, holds; `length` is a record's, 0 when it is not known.
+    """Return the frame in a row of chunks, selected as FRAME_FIELDS.
 
-    Raises RunDamaged.
+    `length` is the length of one record in bytes, 0 if unknown. Raises RunDamaged.
     """
     first, count, epoch, finished_at, is_packed, payload = row
     try:
@@ -30,13 +30,17 @@ def frame_of(row: Any, run: str, length: int) -> Frame:
 
 
 def insert(db: sqlite3.Connection, run: str, frame: Frame, is_packed: bool = False) -> None:
-    """Store a frame; its payload is packed already if it says so. One that is not is parted at its blocks' ends."""
+    """Store a frame.
+
+    Its payload is packed if `is_packed`; otherwise it is split at block boundaries.
+    """
     end = frame.first // BLOCK * BLOCK + BLOCK - 1
     rest = frame
     while not is_packed and rest.last > end:
         insert(db, run, rest.until(end))
         rest, end = rest.since(end + 1), end + BLOCK
     db.execute(
-        "INSERT INTO chunks (run, first, count, epoch, time, is_packed, payload) VALUES (?,?,?,?,?,?,?)",
+        "INSERT INTO chunks (run, first, count, epoch, time, is_packed, payload) "
+        "VALUES (?,?,?,?,?,?,?)",
         (run, rest.first, rest.count, rest.epoch, rest.time, is_packed, rest.payload),
     )

@@ -1,6 +1,7 @@
-"""One livegrad a data folder: a lock file, held and looked after. docs/decisions/0013 says what it is for.
+"""Locks a data folder for one livegrad with a lock file. docs/decisions/0013 gives the reasons.
 
-The database's owner row is what keeps a second writer out; this is what keeps it from starting.
+The lock file keeps a second server from starting. The owner row in the database keeps a second
+server from writing.
 """
 
 import contextlib
@@ -20,33 +21,35 @@ _log = logging.getLogger("livegrad.store.lock")
 
 
 class FolderLock:
-    """The lock of `folder`, made if it is not there. Held until `release`, or the end of the process, however it ends.
+    """The lock of `folder`, created if missing and held until `release` or the end of the process.
 
-    A thread looks after it: a lock file that somebody deletes is made again, and locked.
+    A thread watches the lock file: if somebody deletes it, the thread creates and locks it again.
 
-    Raises LogError when another livegrad holds it, and when the folder cannot be written.
+    Raises LogError when another livegrad holds the lock, or when the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOCK
-        self._former: list[FileLock] = []  # of files that were deleted
+        self._former: list[FileLock] = []  # locks on files that were deleted
         try:
             make_folder(folder)
             self._lock = self._acquire()
         except Timeout as error:
             raise LogError(
-                f"another livegrad is at work on {folder}: end it, or choose another folder with --data"
+                f"another livegrad is at work on {folder}: end it, or choose another folder "
+                "with --data"
             ) from error
         except OSError as error:
             raise LogError(
-                f"cannot write to the data folder {folder}: {error.strerror}; choose another with --data"
+                f"cannot write to the data folder {folder}: {error.strerror}; choose another "
+                "with --data"
             ) from error
         self._is_released = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="log-lock", daemon=True)
         self._keeper.start()
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
         self._is_released.set()
         self._keeper.join()
         self._lock.release()
@@ -64,17 +67,20 @@ class FolderLock:
             if _identity(self._path) == self._file:
                 continue
             if _identity(self._path.parent) != self._folder:
-                # the folder was moved away, with the lock in it; what is there now is not ours
+                # the folder was moved away with the lock in it; a folder now at its path belongs to
+                # others
                 continue
             try:
                 lock = self._acquire()
-                # not released: that could delete the new one's file
+                # not released, because that could delete the new lock's file
                 self._former.append(self._lock)
                 self._lock, is_lost = lock, False
-                _log.warning("%s was deleted or replaced: made again, and locked", self._path)
+                _log.warning(
+                    "%s was deleted or replaced; it was created and locked again", self._path
+                )
             except (Timeout, OSError) as error:
                 if not is_lost:
-                    _log.warning("%s is not ours any more: %s", self._path, error)
+                    _log.warning("%s is no longer ours: %s", self._path, error)
                 is_lost = True
 
 

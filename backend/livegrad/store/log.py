@@ -1,7 +1,8 @@
-"""The run log: every run and every record it ever made, in one SQLite file. Knows nothing of sockets or torch.
+"""The run log: every run and every record, in one SQLite file. Knows nothing of sockets or torch.
 
-A row of chunks is a frame's payload, as the trainer sent it, until its block of steps is compacted. An append carries
-its trainer's epoch and is refused inside the same transaction when a newer trainer has been started.
+Until its block is compacted, a row of chunks is a frame's payload as the trainer sent it. An append
+carries its trainer's epoch and is refused, inside the same transaction, once a newer trainer was
+started.
 """
 
 import logging
@@ -18,17 +19,20 @@ from livegrad.store.entry import FIELDS, Entry, entry_of
 from livegrad.store.frames import FRAME_FIELDS, frame_of
 from livegrad.store.writes import Result, Write, apply
 
-FRAMES_AT_ONCE = 16  # read in one go: whoever reads slowly must not hold the file's past
+FRAMES_AT_ONCE = 16  # per query, so that a slow caller does not hold back checkpoints
 _logger = logging.getLogger("livegrad.store.log")
 
 
 class RunLog(Database):
-    """The run log in the file `path`; safe to use from several threads, one of them writing. Raises LogError."""
+    """The run log in the file `path`.
+
+    Several threads may use it, one of which writes. Raises LogError.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._damage: dict[str, str] = {}  # by run: why it cannot be read
-        # by run: of one of its records, once its columns are known
+        # by run: bytes of one record, once the columns are known
         self._lengths: dict[str, int] = {}
         try:
             for entry in self.runs():
@@ -40,17 +44,20 @@ class RunLog(Database):
     # -- damage
 
     def damaged_runs(self) -> dict[str, str]:
-        """Return, by run, why it cannot be read: of those found so far. `runs` leaves them out."""
+        """Return, by run, why it cannot be read, for the damage found so far.
+
+        `runs` leaves these runs out.
+        """
         return dict(self._damage)
 
     def note_damage(self, run: str, reason: str) -> None:
-        """Take a run for damaged from now on; it is said once."""
+        """Treat a run as damaged from now on, and log that once."""
         if run not in self._damage:
             self._damage[run] = reason
             _logger.warning("%s", reason)
 
     def _check_newest(self, entry: Entry) -> None:
-        # Each goes on from its newest record.
+        # A run goes on from its newest record, so that record must be readable.
         try:
             if (
                 self.frame(entry.id, entry.last_step) is None
@@ -65,7 +72,7 @@ class RunLog(Database):
     # -- runs
 
     def runs(self) -> list[Entry]:
-        """Return every run that can be read, newest first, whatever the clock said when they were made."""
+        """Return every readable run, newest first in order of creation, regardless of the clock."""
         found: list[Entry] = []
         for row in self.rows(f"SELECT {FIELDS} FROM runs ORDER BY rowid DESC"):
             try:
@@ -75,17 +82,23 @@ class RunLog(Database):
         return [entry for entry in found if entry.id not in self._damage]
 
     def columns(self, run: str) -> tuple[Column, ...]:
-        """Return the columns of the run's records; none when there is no such run. Raises RunDamaged."""
+        """Return the columns of the run's records; an empty tuple if there is no such run.
+
+        Raises RunDamaged.
+        """
         row = self.row("SELECT columns FROM runs WHERE id = ?", (run,))
         return columns_of_text(run, row[0]) if row else ()
 
     def apply(self, writes: Sequence[Write]) -> list[Result]:
-        """Carry out all writes, in order and in one transaction; return what became of each."""
+        """Carry out all writes in order, in one transaction; return the result of each."""
         with self.transaction() as db:
             return apply(db, writes)
 
     def probe(self) -> None:
-        """Find out whether anything can be written, by a write that changes nothing. Raises LogError."""
+        """Check whether the log can be written, by a write that changes nothing.
+
+        Raises LogError.
+        """
         with self.transaction() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             db.execute(f"PRAGMA user_version = {version}")
@@ -93,15 +106,16 @@ class RunLog(Database):
     # -- reading
 
     def frames(self, run: str, first: int, last: int) -> Iterator[Frame]:
-        """Yield what is kept of the records from step `first` to step `last`, both included, in order.
+        """Yield the kept records of steps `first` to `last`, both included, in order.
 
         Raises RunDamaged.
         """
         length = self._record_bytes(run)
         while first <= last:
             rows = self.rows(
-                f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ?1 AND first <= ?3 AND first >= "
-                "coalesce((SELECT max(first) FROM chunks WHERE run = ?1 AND first <= ?2), 0) ORDER BY first LIMIT ?4",
+                f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ?1 AND first <= ?3 "
+                "AND first >= coalesce((SELECT max(first) FROM chunks WHERE run = ?1 "
+                "AND first <= ?2), 0) ORDER BY first LIMIT ?4",
                 (run, first, last, FRAMES_AT_ONCE),
             )
             for row in rows:
@@ -112,7 +126,7 @@ class RunLog(Database):
             first = rows[-1][0] + rows[-1][1]
 
     def _record_bytes(self, run: str) -> int:
-        # 0 as long as its columns are not known; they do not change.
+        # 0 until the columns are known; they never change after that.
         if (length := self._lengths.get(run, 0)) == 0 and (
             length := record_bytes(self.columns(run))
         ):
@@ -120,18 +134,18 @@ class RunLog(Database):
         return length
 
     def frame(self, run: str, step: int) -> Frame | None:
-        """Return the record of `step` as a frame, or None when there is none."""
+        """Return the record of `step` as a frame, or None if there is none."""
         return next(self.frames(run, step, step), None)
 
     def history(self, run: str) -> "History":
-        """Return the run's records and summaries, to be read. Raises UnknownThing."""
+        """Return a reader of the run's records and summaries. Raises UnknownThing."""
         row = self.row("SELECT parent_step, compacted FROM runs WHERE id = ?", (run,))
         if row is None:
             raise UnknownThing(f"there is no run {run!r}")
         return History(self, run, row[0] or 0, row[1])
 
     def kept(self, run: str) -> list[tuple[int, int]]:
-        """Return the first and last step of each stretch of steps whose records are there, in order."""
+        """Return the ranges of steps whose records are kept, as (first, last), in order."""
         found: list[tuple[int, int]] = []
         for first, count in self.rows(
             "SELECT first, count FROM chunks WHERE run = ? ORDER BY first", (run,)
@@ -141,7 +155,7 @@ class RunLog(Database):
         return found
 
     def nearest(self, run: str, step: int) -> list[int]:
-        """Return the last step before `step`, and the first one after it, whose records are there."""
+        """Return the nearest kept steps: the last one before `step` and the first one after it."""
         before = self.row(
             "SELECT first + count - 1 FROM chunks WHERE run = ? AND first < ? ORDER BY first DESC",
             (run, step),
@@ -154,7 +168,8 @@ class RunLog(Database):
     def tuning(self, run: str, step: int) -> tuple[float, float | None]:
         """Return the learning rate and the pace in force after `step`. Raises UnknownThing."""
         row = self.row(
-            "SELECT detail FROM events WHERE run = ? AND kind = 'tune' AND step <= ? ORDER BY rowid DESC LIMIT 1",
+            "SELECT detail FROM events WHERE run = ? AND kind = 'tune' AND step <= ? "
+            "ORDER BY rowid DESC LIMIT 1",
             (run, step),
         )
         if row is not None:
@@ -167,7 +182,7 @@ class RunLog(Database):
         return float(config["optimizer"]["lr"]), config["pace"]
 
     def events(self, run: str) -> list[dict[str, Any]]:
-        """Return what happened to the run, in order."""
+        """Return the run's events in order."""
         rows = self.rows(
             "SELECT step, time, kind, detail FROM events WHERE run = ? ORDER BY rowid", (run,)
         )
@@ -179,7 +194,7 @@ class RunLog(Database):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One run's records and summaries. Summaries end before step `compacted`."""
+    """Reads one run's records and summaries. Summaries cover the steps before `compacted`."""
 
     log: RunLog
     run: str
@@ -187,21 +202,25 @@ class History:
     compacted: int
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
-        """Yield what is kept of the records from step `first` to step `last`, both included, in order."""
+        """Yield the kept records of steps `first` to `last`, both included, in order."""
         return self.log.frames(self.run, first, last)
 
     def summaries(self, size: int, first: int, last: int) -> list[bytes]:
-        """Return the summaries of all blocks of `size` steps that have any of these steps, in order."""
+        """Return the summaries, in order, of all blocks of `size` steps with any of the steps."""
         rows = self.log.rows(
-            "SELECT payload FROM summaries WHERE run = ? AND size = ? AND first > ? AND first <= ? ORDER BY first",
+            "SELECT payload FROM summaries WHERE run = ? AND size = ? AND first > ? "
+            "AND first <= ? ORDER BY first",
             (self.run, size, first - size, last),
         )
         return [payload for (payload,) in rows]
 
     def element_summaries(self, size: int, first: int, last: int) -> list[tuple[int, bytes]]:
-        """Return such blocks' summaries of single elements, each with its block's first step; some may have none."""
+        """Return the element summaries of such blocks, each with its block's first step.
+
+        Some blocks may have none.
+        """
         return self.log.rows(
-            "SELECT first, payload FROM element_summaries WHERE run = ? AND size = ? AND first > ? AND first <= ? "
-            "ORDER BY first",
+            "SELECT first, payload FROM element_summaries WHERE run = ? AND size = ? "
+            "AND first > ? AND first <= ? ORDER BY first",
             (self.run, size, first - size, last),
         )

@@ -1,6 +1,7 @@
-"""The run log's schema, and the way to it from every older one: forwards only, in one transaction.
+"""The run log's schema, and the migrations from every older one: forward only, in one transaction.
 
-Knows the tables, not the code that uses them: a migration stays as it was when it was written.
+This module knows the tables, not the code that uses them: a migration is never changed after its
+release.
 """
 
 import sqlite3
@@ -67,7 +68,7 @@ CREATE INDEX events_by_run ON events (run, step);
 CREATE TABLE owner (token TEXT NOT NULL) STRICT;
 """
 
-# What every log has had from the first on; one without it is of a form that we do not know.
+# Columns that every log had from the beginning; a log without them has an unknown form.
 _FIRST = (
     (
         "runs",
@@ -109,7 +110,7 @@ CREATE TABLE element_digests (
 ) STRICT;
 """
 
-# The order in which blocks were packed does not depend on a clock, as their time does.
+# Blocks get a packing order that does not depend on a clock, as their time does.
 _SECOND = """
 ALTER TABLE runs ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
 DROP INDEX IF EXISTS chunks_by_age;
@@ -117,7 +118,7 @@ CREATE INDEX packed_chunks ON chunks (is_packed) WHERE is_packed = 1;
 CREATE TABLE owner (token TEXT NOT NULL) STRICT;
 """
 
-# The names that the code and the documentation use.
+# Tables and columns get the names that the code and the documentation use.
 _THIRD = """
 ALTER TABLE runs RENAME COLUMN settled TO compacted;
 ALTER TABLE digests RENAME TO summaries;
@@ -127,7 +128,8 @@ ALTER TABLE element_digests RENAME TO element_summaries;
 
 def _settle_blocks(db: sqlite3.Connection) -> None:
     run_script(db, _SETTLED)
-    # Blocks of 256 steps are settled one by one: from now on no chunk reaches over the end of one.
+    # Blocks of 256 steps are compacted one at a time, so from now on no chunk crosses the end of a
+    # block.
     too_long = db.execute("SELECT rowid FROM chunks WHERE first / 256 < (first + count - 1) / 256")
     for (row,) in too_long.fetchall():
         _part(db, row)
@@ -138,7 +140,7 @@ def _part(db: sqlite3.Connection, row: int) -> None:
         "SELECT run, first, count, epoch, time, payload FROM chunks WHERE rowid = ?", (row,)
     ).fetchone()
     if len(payload) % count:
-        return  # damaged; whoever reads it says so
+        return  # damaged; reading the run reports it
     record = len(payload) // count
     db.execute("DELETE FROM chunks WHERE rowid = ?", (row,))
     low = first
@@ -146,7 +148,8 @@ def _part(db: sqlite3.Connection, row: int) -> None:
         high = min(low // 256 * 256 + 256, first + count)
         part = payload[(low - first) * record : (high - first) * record]
         db.execute(
-            "INSERT INTO chunks (run, first, count, epoch, time, is_packed, payload) VALUES (?,?,?,?,?,0,?)",
+            "INSERT INTO chunks (run, first, count, epoch, time, is_packed, payload) "
+            "VALUES (?,?,?,?,?,0,?)",
             (run, low, high - low, epoch, time, part),
         )
         low = high
@@ -154,14 +157,18 @@ def _part(db: sqlite3.Connection, row: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One change of the schema. `version` is the file's user_version after it; `mark`, a column that it brings."""
+    """One change of the schema.
+
+    `version` is the file's user_version after it; `mark` is a column that it adds.
+    """
 
     version: int
     mark: tuple[str, str]
     change: str | Callable[[sqlite3.Connection], None]
 
 
-# Five forms bore version 1; they are told apart by the marks that they lack. From version 2 on, each has its own.
+# Five forms had version 1; the marks that they lack tell them apart. From version 2 on, each form
+# has its own version.
 MIGRATIONS = (
     Migration(1, ("runs", "parent"), _PARENTS),
     Migration(1, ("runs", "goal"), _GOAL),
@@ -173,15 +180,15 @@ MIGRATIONS = (
 
 
 def pending(db: sqlite3.Connection) -> tuple[Migration, ...] | None:
-    """Return the migrations that the log has yet to go through, or None when its form is not known."""
+    """Return the migrations that the log still needs, or None if its form is unknown."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     columns = {(table, name) for table in _tables(db) for name in _columns(db, table)}
     if version < 1 or not {(table, name) for table, names in _FIRST for name in names} <= columns:
         return None
-    # Only the forms of version 1 lack some of what their number says.
+    # Only logs of version 1 may lack changes that their version number includes.
     first = [m.version > version or (version == 1 and m.mark not in columns) for m in MIGRATIONS]
     done = first.index(True) if True in first else len(MIGRATIONS)
-    # a later one may rename older marks
+    # a later migration may rename the marks of earlier ones
     own = [m.mark for m in MIGRATIONS[:done] if m.version == version]
     if not columns.issuperset(own):
         return None
@@ -189,7 +196,7 @@ def pending(db: sqlite3.Connection) -> tuple[Migration, ...] | None:
 
 
 def migrate(db: sqlite3.Connection, migrations: tuple[Migration, ...]) -> None:
-    """Carry out `migrations`, all or none of them."""
+    """Carry out `migrations` in one transaction."""
     db.execute("BEGIN IMMEDIATE")
     try:
         for migration in migrations:
@@ -205,7 +212,7 @@ def migrate(db: sqlite3.Connection, migrations: tuple[Migration, ...]) -> None:
 
 
 def run_script(db: sqlite3.Connection, script: str) -> None:
-    """Carry out statements inside the transaction that is open; `executescript` would commit it."""
+    """Run statements inside the open transaction, which `executescript` would commit."""
     for statement in script.split(";"):
         db.execute(statement)
 

@@ -4,7 +4,7 @@ LAYERS = (("hidden_linear", "0"), ("output_linear", "2"))
 
 
 def other_name(name: str) -> str:
-    """Return the numbered name of a named parameter, and the other way round."""
+    """Return the numbered form of a named parameter's name, or the named form of a numbered one."""
     layer, _, rest = name.partition(".")
     for named, numbered in LAYERS:
         if layer == named:

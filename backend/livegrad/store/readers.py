@@ -1,4 +1,7 @@
-"""Connections that read, lent for one query each: a few for all threads. Knows nothing of what they read."""
+"""Lends reading connections, one query at a time, from a small pool for all threads.
+
+Knows nothing of the queries.
+"""
 
 import sqlite3
 import threading
@@ -8,12 +11,12 @@ from contextlib import contextmanager
 
 from livegrad.errors import LogError
 
-WAIT_SECS = 30.0  # for another thread's query
-CLOSE_SECS = 5.0  # for the queries under way; then they are broken off
+WAIT_SECS = 30.0  # for a connection that other threads hold
+CLOSE_SECS = 5.0  # for running queries, which are then interrupted
 
 
 class Readers:
-    """Up to `most` connections, made by `connect` when they are wanted."""
+    """A pool of up to `most` connections, which `connect` opens when they are needed."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], most: int) -> None:
         self._connect, self._most = connect, most
@@ -25,7 +28,10 @@ class Readers:
 
     @contextmanager
     def lent(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection. Raises LogError when the log is closed, and when others keep them all for too long."""
+        """Lend a connection.
+
+        Raises LogError when the log is closed, or when all connections are held for too long.
+        """
         db = self._take()
         try:
             yield db
@@ -33,7 +39,7 @@ class Readers:
             self._give_back(db)
 
     def close(self) -> None:
-        """Close every connection; a query that takes longer than CLOSE_SECS is broken off."""
+        """Close every connection; interrupt a query that takes longer than CLOSE_SECS."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -57,9 +63,9 @@ class Readers:
                 and len(self._lent) + self._opening >= self._most
             ):
                 if not self._changed.wait(end - time.monotonic()):
-                    raise LogError("the run log is being read by too many at once: try again")
+                    raise LogError("too many readers use the run log at once: try again")
             if self._is_closed:
-                raise LogError("the run log is closed: livegrad ends")
+                raise LogError("the run log is closed: livegrad is stopping")
             if self._idle:
                 self._lent.add(db := self._idle.pop())
                 return db

@@ -1,7 +1,8 @@
-"""Keeps the run log within its budget: the oldest detail goes first, and what is let go leaves the file.
+"""Keeps the run log within its budget by thinning the oldest blocks and shrinking the file.
 
-What stays of a thinned block is its summary and single records: every BLOCK-th step, the run's first and best step (that
-of the lowest training loss), and steps at which other runs go on. The newest EXACT_STEPS of each run stay exact.
+A thinned block keeps its summary and single records: every BLOCK-th step, the run's first and best
+step (lowest training loss), and the steps from which other runs continue. The newest EXACT_STEPS of
+each run are never thinned.
 """
 
 import sqlite3
@@ -19,40 +20,44 @@ from livegrad.store.log import RunLog
 from livegrad.store.summary import LOW, LOW_STEP, names, read, spans
 
 EXACT_STEPS = 1024
-LOW_WATER = 0.95  # of the budget: down to it, once it was exceeded
-CHUNKS_AT_ONCE = 32  # in one transaction: an append waits for it
+LOW_WATER = 0.95  # thinning goes on down to this share of the budget
+CHUNKS_AT_ONCE = 32  # in one transaction, for which an append has to wait
 PAGES_AT_ONCE = 1024
 
 
 class Retention:
-    """The budget of `log`, `keep` bytes. Its methods belong to the thread that writes. Raises LogError."""
+    """Keeps `log` within `keep` bytes.
+
+    Only the writing thread may call its methods. Raises LogError.
+    """
 
     def __init__(self, log: RunLog, keep: int) -> None:
         self._log, self._keep = log, keep
         self._is_thinning = False
-        self._returns_all = False  # set when a run was deleted, until its space is given back
-        self._shortage: str | None = None  # with all that may be thinned out gone
-        self._is_long = False  # is the file to get shorter as soon as nobody stands in the way?
+        self._returns_all = False  # set when a run was deleted, until its space is returned
+        # why the budget is exceeded although everything was thinned
+        self._shortage: str | None = None
+        self._wants_to_shrink = False  # whether the file shrinks as soon as no reader prevents it
 
     @property
     def shortage(self) -> str | None:
-        """Say why the budget cannot be kept at the moment; None as long as it can."""
+        """Return why the budget cannot be kept at the moment, or None if it can."""
         waiting = self._log.held_back_bytes
         if waiting <= MAX_JOURNAL_BYTES:
             return self._shortage
         return (
-            f"more than {_halved_until(waiting, MAX_JOURNAL_BYTES) / 1e6:,.0f} MB wait beside the run log, in "
-            f"{self._log.path.name}-wal, and get more: another "
-            "program has been reading it in one go, or was left in a transaction (a database browser, a sqlite3 "
+            f"more than {_halved_until(waiting, MAX_JOURNAL_BYTES) / 1e6:,.0f} MB wait beside "
+            f"the run log, in {self._log.path.name}-wal, and the size grows: another program "
+            "has kept one transaction open for a long time (a database browser, a sqlite3 "
             "shell, a backup): close it"
         )
 
     def give_back(self) -> None:
-        """Return all free space to the file system, piece by piece, when `tidy` is called."""
+        """Let `tidy` return all free space to the file system, a piece at a time."""
         self._returns_all = True
 
     def tidy(self) -> bool:
-        """Do a small piece of what is to be done; return whether there is more."""
+        """Do one small piece of the pending work; return whether there is more."""
         used, held = self._bytes()
         if used > self._keep or (self._is_thinning and used > LOW_WATER * self._keep):
             self._is_thinning = self._thin()
@@ -65,7 +70,7 @@ class Retention:
         return self._shrink(used, held)
 
     def _bytes(self) -> tuple[int, int]:
-        # Of what is in the file, and of the file as a whole.
+        # `used` is the size of the contents, `held` the size of the file.
         (pages,), (free,), (size,) = (
             self._log.row(f"PRAGMA {name}")
             for name in ("page_count", "freelist_count", "page_size")
@@ -77,21 +82,22 @@ class Retention:
             self._shortage = None
         else:
             self._shortage = (
-                f"the run log takes {used / 1e6:,.0f} MB with all its older steps thinned out, more than --keep allows "
-                f"({self._keep / 1e6:,.0f} MB): delete runs, or start with a larger --keep"
+                f"the run log takes {used / 1e6:,.0f} MB with all its older steps thinned out, "
+                f"more than --keep allows ({self._keep / 1e6:,.0f} MB): delete runs, or start "
+                "with a larger --keep"
             )
 
     def _shrink(self, used: int, held: int) -> bool:
-        # Free pages are for the records to come, unless the file is too large or a run was deleted.
+        # Free pages are reused for new records, unless the file is too large or a run was deleted.
         if held > used and (self._returns_all or held > self._keep):
             self._log.run(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
             left = self._bytes()[1]
-            self._is_long |= left < held
+            self._wants_to_shrink |= left < held
             if left < held and left > max(used, self._keep if not self._returns_all else 0):
                 return True
         self._returns_all = False
-        if self._is_long:  # only now does the file get shorter
-            self._is_long = not self._log.truncate()
+        if self._wants_to_shrink:  # only now can the file get shorter
+            self._wants_to_shrink = not self._log.truncate()
         return False
 
     # -- thinning
@@ -116,12 +122,12 @@ class Retention:
     def _kept(self, run: str) -> set[int]:
         history = self._log.history(run)
         branches = self._log.rows("SELECT parent_step FROM runs WHERE parent = ?", (run,))
-        with _of(run):
+        with _reading_run(run):
             best = self._best(run)
         return {history.first_step, *best, *(step for (step,) in branches)}
 
     def _best(self, run: str) -> Iterable[int]:
-        # The compacted step of the lowest training loss; none where there is no loss.
+        # The compacted step with the lowest training loss; None if there is no loss.
         history, columns = self._log.history(run), self._log.columns(run)
         place, found = names(columns).index("loss"), list[tuple[float, int]]()
         for first, last, size in spans(
@@ -138,7 +144,7 @@ class Retention:
         row = db.execute(
             f"SELECT {FRAME_FIELDS} FROM chunks WHERE run = ? AND first = ?", (run, first)
         ).fetchone()
-        with _of(run):
+        with _reading_run(run):
             frame = frame_of(row, run, 0)
         db.execute("DELETE FROM chunks WHERE run = ? AND first = ?", (run, first))
         for step in range(frame.first, frame.last + 1):
@@ -147,14 +153,14 @@ class Retention:
 
 
 class _Unreadable(Exception):
-    """A run, `run`, cannot be read; why, its cause says."""
+    """The run `run` cannot be read; the exception's cause says why."""
 
     def __init__(self, run: str) -> None:
         self.run = run
 
 
 @contextmanager
-def _of(run: str) -> Iterator[None]:
+def _reading_run(run: str) -> Iterator[None]:
     try:
         yield
     except RunDamaged as error:
@@ -164,5 +170,6 @@ def _of(run: str) -> Iterator[None]:
 
 
 def _halved_until(size: int, least: int) -> int:
-    # `least` times a power of two, at most `size`: what is said of a growing size is said anew when it has doubled.
+    # `least` times the largest power of two that is at most `size`: a message about a growing size
+    # changes only when the size has doubled.
     return int(least * 2 ** ((size // least).bit_length() - 1))

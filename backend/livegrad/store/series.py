@@ -1,4 +1,7 @@
-"""Series of one number over all steps, thinned so that minima and maxima stay. PURE; no web, no torch."""
+"""Reads series of one number per step, and thins them so that minima and maxima are kept.
+
+PURE; no web, no torch.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -22,23 +25,26 @@ Reader = Callable[[Rows], Values]
 
 
 def reader(name: str, columns: Sequence[Column]) -> Reader:
-    """Return the function that reads the series `name` out of records of shape (count, floats).
+    """Return the function that reads the series `name` from records of shape (count, floats).
 
-    Names: a scalar (loss, validation_loss, lr); gradient_norm/PARAMETER and parameter_norm/PARAMETER, Euclidean; an
-    element such as hidden_linear.weight[9, 0], or its gradient hidden_linear.weight.grad[9, 0]. Raises UnknownThing.
+    Names: a scalar (loss, validation_loss, lr); gradient_norm/PARAMETER and
+    parameter_norm/PARAMETER (Euclidean); an element such as hidden_linear.weight[9, 0], or its
+    gradient hidden_linear.weight.grad[9, 0]. Raises UnknownThing.
     """
     for column in columns:
         if column.role == "scalar" and column.name == name:
-            return lambda rows, at=column.offset: rows[:, at].astype(np.float64)  # type: ignore[misc]  # at: int
+            # mypy cannot infer that `at` is an int
+            return lambda rows, at=column.offset: rows[:, at].astype(np.float64)  # type: ignore[misc]
     kind, _, parameter = name.partition("/")
     if kind in _NORMS and (found := _find(parameter, _NORMS[kind], columns)):
         return _norm(found)
     if (offset := element_offset(name, columns)) is not None:
-        return lambda rows, at=offset: rows[:, at].astype(np.float64)  # type: ignore[misc]  # at: int
+        # mypy cannot infer that `at` is an int
+        return lambda rows, at=offset: rows[:, at].astype(np.float64)  # type: ignore[misc]
     known = ", ".join(c.name for c in columns if c.role == "scalar")
     raise UnknownThing(
-        f"there is no series {name!r:.100}; there are {known}, gradient_norm/NAME, parameter_norm/NAME and "
-        "elements like hidden_linear.weight[9, 0]"
+        f"there is no series {name!r:.100}; there are {known}, gradient_norm/NAME, "
+        "parameter_norm/NAME and elements like hidden_linear.weight[9, 0]"
     )
 
 
@@ -57,7 +63,12 @@ def _norm(column: Column) -> Reader:
 
 
 def element_offset(name: str, columns: Sequence[Column]) -> int | None:
-    """Return where in a record the element `name` is, in floats; None: it is no element's name. Raises UnknownThing."""
+    """Return the offset of the element `name` in a record, in floats.
+
+    Return None if `name` is no element's name.
+
+    Raises UnknownThing for an element of an unknown parameter or outside its shape.
+    """
     match = _ELEMENT.fullmatch(name)
     return None if match is None else _offset(match, columns, name)
 
@@ -70,15 +81,17 @@ def _offset(match: re.Match[str], columns: Sequence[Column], name: str) -> int:
     fits = column is not None and len(index) == len(column.shape)
     if column is None or not fits or any(i >= n for i, n in zip(index, column.shape, strict=True)):
         raise UnknownThing(
-            f"there is no element {name!r:.100}: expected a parameter's name and an index within its shape"
+            f"there is no element {name!r:.100}: expected a parameter's name and an index "
+            "within its shape"
         )
     return column.offset + int(np.ravel_multi_index(index, column.shape))
 
 
 def thinned(steps: Steps, values: Values, first: int, bucket: int) -> tuple[Steps, Values]:
-    """Return for each bucket of steps, counted from `first`, its lowest, its highest and its first NaN, in order.
+    """Return the lowest, the highest and the first NaN value of each bucket, in order.
 
-    The first and the last point stay too. `steps` are in order.
+    A bucket is `bucket` steps, counted from step `first`. The first and the last point are kept
+    too. `steps` must be in order.
     """
     if bucket <= 1 or len(steps) == 0:
         return steps, values
@@ -99,7 +112,7 @@ def thinned(steps: Steps, values: Values, first: int, bucket: int) -> tuple[Step
 def _first_equal(
     of: Any, wanted: Any, starts: NDArray[np.intp], allowed: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    # In each bucket, the first place that is allowed and has the wanted value; none where there is none.
+    # In each bucket, the first allowed position with the wanted value; none if there is none.
     lengths = np.diff(starts, append=len(of))
     places = np.flatnonzero((of == np.repeat(wanted, lengths)) & allowed)
     buckets = np.searchsorted(starts, places, side="right")

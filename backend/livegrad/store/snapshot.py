@@ -1,6 +1,9 @@
-"""One moment of a run as named arrays: parameters, gradients, loss; and its formats. PURE; no torch, no web.
+"""One moment of a run as named arrays (parameters, gradients, loss), and its file formats.
 
-Floats go out as Python floats, as `Tensor.tolist()` gives them: reading one back as float32 gives the same bits.
+PURE; no torch, no web.
+
+Floats are written as Python floats, as `Tensor.tolist()` returns them: reading one back as float32
+gives the same bits.
 """
 
 import csv
@@ -17,13 +20,13 @@ from livegrad.errors import UnknownThing
 from livegrad.protocol import Column, GradState, plain_number, plain_numbers
 from livegrad.store.parameter_names import other_name
 
-FACTS = "__metadata__"  # in an npz; no parameter is called so: their names have a dot
+FACTS = "__metadata__"  # its name in an npz; parameter names contain a dot, so none is equal
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter and its `.grad` (None when there is none), both of the parameter's shape."""
+    """A parameter and its `.grad` (None if there is none), both in the parameter's shape."""
 
     name: str
     value: Array
@@ -31,7 +34,7 @@ class Parameter:
     grad_state: GradState
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the contract has it, nested lists for arrays."""
+        """Return the parameter as documented JSON, with nested lists for arrays."""
         return {
             "name": self.name,
             "shape": list(self.value.shape),
@@ -45,17 +48,20 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every parameter of a run at `step`, after `phase`. `loss` is None before the first iteration."""
+    """Every parameter of a run at `step`, after `phase`.
+
+    `loss` is None before the first iteration.
+    """
 
     run: str
-    config: Mapping[str, Any]  # the run's, as JSON has it
+    config: Mapping[str, Any]  # the run's configuration, as in JSON
     step: int
     phase: str
     loss: float | str | None
     parameters: tuple[Parameter, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the contract has it."""
+        """Return the snapshot as documented JSON."""
         return self._facts() | {
             "parameters": [parameter.as_json() for parameter in self.parameters]
         }
@@ -71,7 +77,10 @@ class Snapshot:
         return self._head() | {"config": self.config}
 
     def parameter(self, name: str) -> Parameter:
-        """Return the parameter of that name, named or numbered. Raises UnknownThing."""
+        """Return the parameter with this name, in its named or numbered form.
+
+        Raises UnknownThing.
+        """
         for parameter in self.parameters:
             if name in (parameter.name, other_name(parameter.name)):
                 return parameter
@@ -79,7 +88,7 @@ class Snapshot:
         raise UnknownThing(f"there is no parameter {name!r:.100}; there are {names}")
 
     def arrays(self) -> dict[str, Array]:
-        """Return every parameter by name, and every gradient that is there by name.grad."""
+        """Return every parameter by name, and every gradient that is not None as name.grad."""
         values = {p.name: np.ascontiguousarray(p.value) for p in self.parameters}
         grads = {
             f"{p.name}.grad": np.ascontiguousarray(p.grad)
@@ -89,7 +98,7 @@ class Snapshot:
         return values | grads
 
     def as_safetensors(self) -> bytes:
-        """Return a safetensors file; its metadata are run, step, phase, loss and configuration."""
+        """Return a safetensors file. Its metadata are run, step, phase, loss and configuration."""
         from safetensors.numpy import save
 
         metadata = {
@@ -102,14 +111,18 @@ class Snapshot:
         return save(dict(self.arrays()), metadata)
 
     def as_npz(self) -> bytes:
-        """Return a NumPy archive; FACTS in it is JSON: run, step, phase, loss and configuration."""
+        """Return a NumPy archive.
+
+        Its entry FACTS is JSON with run, step, phase, loss and configuration.
+        """
         file = io.BytesIO()
         facts = {FACTS: np.array(json.dumps(self._facts()))}
-        np.savez(file, **self.arrays(), **facts)  # type: ignore[arg-type]  # its stub takes the names for its own flags
+        # numpy's stub takes the names for its own flags
+        np.savez(file, **self.arrays(), **facts)  # type: ignore[arg-type]
         return file.getvalue()
 
     def as_csv(self) -> str:
-        """Return one line an element: its name as PyTorch spells it, its value, its gradient (empty when None)."""
+        """Return one line per element: PyTorch's name, value, gradient (empty if None)."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["name", "value", "grad"])
@@ -130,7 +143,7 @@ def take(
     columns: Sequence[Column],
     grad_states: Sequence[GradState],
 ) -> Snapshot:
-    """Return what one record's bytes hold. `grad_states` has one entry a parameter."""
+    """Return the snapshot in one record's bytes. `grad_states` has one entry per parameter."""
     row = np.frombuffer(record, np.float32)
 
     def array(column: Column) -> Array:

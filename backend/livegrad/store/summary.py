@@ -1,8 +1,11 @@
-"""What stays of steps whose detail is not read: lowest, highest and last of every scalar and norm. PURE; no log.
+"""Summarizes blocks of steps per scalar and norm. PURE; no log.
 
-A summary tells of one block of steps: for each series that has one (`names`) a cell of FIELDS doubles, each value
-beside its step. Blocks are SIZES steps long; a larger one is folded from FOLD of the next smaller. −1 is the step of
-what is not there: a minimum where all is NaN, a NaN where there is none.
+A summary holds the lowest, the highest and the last value, and the first NaN.
+
+A summary describes one block: for each series of `names` a cell of FIELDS doubles, in which each
+value stands beside its step. Blocks are SIZES steps long; a larger one is folded from FOLD of the
+next smaller size. The step −1 marks an absent value: a minimum where all values are NaN, or a NaN
+where there is none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +24,7 @@ Cells = NDArray[np.float64]  # (blocks, series, FIELDS)
 
 
 def names(columns: Sequence[Column]) -> list[str]:
-    """Return the series that summaries tell of: every scalar, and both norms of every parameter."""
+    """Return the series in a summary: every scalar, and both norms of every parameter."""
     scalars = [column.name for column in columns if column.role == "scalar"]
     parameters = [column.name for column in columns if column.role == "parameter"]
     return scalars + [
@@ -30,7 +33,10 @@ def names(columns: Sequence[Column]) -> list[str]:
 
 
 def summary_place(name: str, columns: Sequence[Column]) -> int | None:
-    """Return which series of a summary `name` is, numbered parameter names included; None: it has none."""
+    """Return the index of the series `name` in a summary, or None if it has none.
+
+    Numbered parameter names are accepted.
+    """
     kind, slash, parameter = name.partition("/")
     known = names(columns)
     spellings = (name, kind + slash + other_name(parameter))
@@ -38,13 +44,16 @@ def summary_place(name: str, columns: Sequence[Column]) -> int | None:
 
 
 def summarize(rows: Rows, columns: Sequence[Column], first: int) -> bytes:
-    """Return the summary of one block's records, the first of which is that of step `first`."""
+    """Return the summary of one block.
+
+    `rows` are its records, shape (steps, floats), from step `first` on.
+    """
     values = np.stack([reader(name, columns)(rows) for name in names(columns)], axis=1)
     return summed_up(values, first).tobytes()
 
 
 def summed_up(values: Values | Rows, first: int) -> Cells:
-    """Return the cells of one block, (series, FIELDS), out of its values, (steps, series)."""
+    """Return a block's cells, shape (series, FIELDS), from values of shape (steps, series)."""
     absent = np.isnan(values)
     cells = np.full((values.shape[1], FIELDS), -1.0)
     for at_step, at_value, worst in ((LOW_STEP, LOW, np.inf), (HIGH_STEP, HIGH, -np.inf)):
@@ -57,7 +66,8 @@ def summed_up(values: Values | Rows, first: int) -> Cells:
 
 
 def _not_absent(place: NDArray[np.intp], absent: NDArray[np.bool_]) -> NDArray[np.intp]:
-    # Among infinities, the one that stands for a NaN may have been found first.
+    # An infinity stands in for each NaN. Where the extreme is that same infinity, the stand-in may
+    # have been found first.
     chosen = np.take_along_axis(absent, place[None], axis=0)[0]
     return np.where(chosen, (~absent).argmax(axis=0), place)
 
@@ -76,17 +86,17 @@ def _put(
 
 
 def read(payloads: Sequence[bytes], columns: Sequence[Column]) -> Cells:
-    """Return consecutive blocks' cells."""
+    """Return the cells of consecutive blocks, shape (blocks, series, FIELDS)."""
     return np.frombuffer(b"".join(payloads)).reshape(-1, len(names(columns)), FIELDS)
 
 
 def fold(payloads: Sequence[bytes], columns: Sequence[Column]) -> bytes:
-    """Return the summary of several consecutive blocks as one."""
+    """Return the summary of several consecutive blocks as that of one block."""
     return folded(read(payloads, columns)).tobytes()
 
 
 def folded(blocks: Cells) -> Cells:
-    """Return the cells of several consecutive blocks as those of one, (series, FIELDS)."""
+    """Return the cells of consecutive blocks as those of one, shape (series, FIELDS)."""
     cells: Cells = blocks[-1].copy()
     lows = np.where(blocks[:, :, LOW_STEP] < 0, np.inf, blocks[:, :, LOW])
     highs = np.where(blocks[:, :, HIGH_STEP] < 0, -np.inf, blocks[:, :, HIGH])
@@ -106,7 +116,7 @@ def folded(blocks: Cells) -> Cells:
 
 
 def points(cells: Cells, series: int) -> tuple[Steps, Values]:
-    """Return the steps and values that the blocks tell of series number `series`, in order of steps."""
+    """Return the steps and values of series number `series` in the blocks, in order of steps."""
     one = cells[:, series]
     absent = np.full(len(one), np.nan)
     steps = np.concatenate([one[:, step] for step, _ in _PLACES])
@@ -119,9 +129,10 @@ def points(cells: Cells, series: int) -> tuple[Steps, Values]:
 def spans(
     first: int, last: int, sizes: Sequence[int], first_step: int, compacted: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield (first step, last step, size) of parts, in order, each covered by blocks of one size; 1: by none.
+    """Yield consecutive parts (first step, last step, size), each covered by blocks of one size.
 
-    `sizes` are those that may be used, ascending. Before `first_step` there is nothing, from `compacted` on no summary.
+    A size of 1 means that no block covers the part. `sizes` lists the usable sizes in ascending
+    order. No records exist before `first_step`, and no summaries from `compacted` on.
     """
     if first > last:
         return

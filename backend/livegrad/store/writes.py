@@ -1,7 +1,10 @@
-"""Everything that is written to a run: made, begun, appended to, ended, deleted. Each is one step of a transaction.
+"""The writes to a run: create, begin, describe, append, end, delete.
 
-An append carries its trainer's epoch, and is refused when a newer trainer has been begun. A trainer's messages are
-numbered from 1 within an epoch: each is logged exactly once, in order, together with what came before it.
+Each is one step of a transaction.
+
+An append carries its trainer's epoch and is refused once a newer trainer was begun. A trainer's
+messages are numbered from 1 within an epoch; each is logged exactly once, in order, together with
+the messages before it.
 """
 
 import json
@@ -20,7 +23,10 @@ from livegrad.store.frames import insert
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """How a trainer says that its run stands after `step`. An `lr` of None: it says nothing of lr, pace and goal."""
+    """The run's state after `step`, as its trainer reported it.
+
+    If `lr` is None, the report does not contain lr, pace and goal.
+    """
 
     step: int
     state: State
@@ -32,7 +38,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message of a trainer. Without a number it may come again; without frame and note it leaves no trace."""
+    """One message of a trainer.
+
+    Without a number it may be repeated; without frame and note it leaves no trace in the log.
+    """
 
     number: int | None = None
     frame: Frame | None = None
@@ -55,7 +64,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Count one more trainer for the run, known by the hash `secret`."""
+    """Give the run's next trainer its epoch and store the hash of its secret."""
 
     run: str
     secret: str
@@ -63,7 +72,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Describe:
-    """Say what the records of the run hold, and which points it is trained on (JSON)."""
+    """Store the columns of the run's records and the points that it is trained on (JSON)."""
 
     run: str
     epoch: int
@@ -73,7 +82,7 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Store what a trainer sent, in order."""
+    """Store a trainer's messages, in order."""
 
     run: str
     epoch: int
@@ -81,13 +90,13 @@ class Append:
 
     @classmethod
     def frames(cls, run: str, epoch: int, *frames: Frame) -> "Append":
-        """Return the append of records alone, which may come again."""
+        """Return an append of unnumbered records, which may be repeated."""
         return cls(run, epoch, tuple(Item(frame=frame) for frame in frames))
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Note that the run's trainer is gone. A final state stays."""
+    """Record that the run's trainer is gone. A final state is kept."""
 
     run: str
     epoch: int
@@ -100,7 +109,7 @@ Write = Create | Delete | Begin | Describe | Append | End
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the log holds of a run after a write."""
+    """The log's view of a run after a write."""
 
     run: str
     state: State
@@ -115,10 +124,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of an append. `taken` stands beside its items: what is newly stored of each, None for nothing.
+    """The result of an append. `taken` has one entry per item: the newly stored part, or None.
 
-    `is_stale`: nothing was stored, since a newer trainer has been begun or the run is gone. `gap`: in words, what was
-    missing before the first item that was not stored.
+    `is_stale`: nothing was stored, because a newer trainer was begun or the run is gone. `gap`: a
+    description of what was missing before the first item that was not stored.
     """
 
     run: str
@@ -132,7 +141,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A write that raised what nobody expected; nothing of it was stored."""
+    """A write that raised an unexpected error. Nothing of it was stored."""
 
     run: str
     error: Exception
@@ -142,7 +151,7 @@ Result = Standing | Appended | Broken | None
 
 
 def apply(db: sqlite3.Connection, writes: Sequence[Write]) -> list[Result]:
-    """Carry out all writes within the transaction at hand; what one of them breaks is that one's.
+    """Carry out all writes in the open transaction; an error affects only its own write.
 
     Raises sqlite3.Error when the log as a whole cannot be written.
     """
@@ -186,7 +195,7 @@ def _carry_out(db: sqlite3.Connection, write: Write) -> Result:
 
 
 def standing(db: sqlite3.Connection, run: str) -> Standing | None:
-    """Return what the log holds of a run, or None when there is no such run."""
+    """Return the log's view of a run, or None if there is no such run."""
     row = db.execute(
         "SELECT id, state, reason, epoch, seq, last_step, goal, lr, pace FROM runs WHERE id = ?",
         (run,),
@@ -222,7 +231,8 @@ def _create(db: sqlite3.Connection, entry: Entry) -> Standing:
 
 
 def _begin(db: sqlite3.Connection, write: Begin) -> Standing:
-    # What nobody trains any more is under way again; else the state tells how it is to go on.
+    # A run that had ended is live again; in any other state, the state says how the new trainer
+    # goes on.
     db.execute(
         "UPDATE runs SET epoch = epoch + 1, seq = 0, secret = ?, reason = NULL, "
         "state = CASE state WHEN ? THEN ? ELSE state END WHERE id = ?",
@@ -234,7 +244,8 @@ def _begin(db: sqlite3.Connection, write: Begin) -> Standing:
 def _end(db: sqlite3.Connection, write: End) -> Standing:
     final = ", ".join("?" * len(FINAL))
     db.execute(
-        f"UPDATE runs SET state = ?, reason = ? WHERE id = ? AND epoch = ? AND state NOT IN ({final})",
+        "UPDATE runs SET state = ?, reason = ? WHERE id = ? AND epoch = ? "
+        f"AND state NOT IN ({final})",
         (write.state, write.reason, write.run, write.epoch, *FINAL),
     )
     return _known(db, write.run)
@@ -261,8 +272,8 @@ def _append(db: sqlite3.Connection, write: Append) -> Appended:
         taken.append(stored)
     if now != before:
         db.execute(
-            "UPDATE runs SET state = ?, reason = ?, seq = ?, last_step = ?, goal = ?, lr = ?, pace = ? "
-            "WHERE id = ?",
+            "UPDATE runs SET state = ?, reason = ?, seq = ?, last_step = ?, goal = ?, lr = ?, "
+            "pace = ? WHERE id = ?",
             (now.state, now.reason, now.seq, now.last_step, now.goal, now.lr, now.pace, write.run),
         )
     rest = [None] * (len(write.items) - len(taken))
@@ -291,11 +302,11 @@ def _take(db: sqlite3.Connection, now: Standing, item: Item) -> tuple[Standing, 
         insert(db, now.run, fresh)
         return replace(now, last_step=fresh.last), replace(item, frame=fresh)
     if item.note is not None:
-        return _heed(db, now, item.note), item
+        return _apply_note(db, now, item.note), item
     return now, item
 
 
-def _heed(db: sqlite3.Connection, now: Standing, note: Note) -> Standing:
+def _apply_note(db: sqlite3.Connection, now: Standing, note: Note) -> Standing:
     if now.state in FINAL:
         return now
     now = replace(now, state=note.state, reason=note.reason)

@@ -1,1 +1,1 @@
-"""The trainer's end. torch lives here and nowhere else; no web framework."""
+"""The trainer's end: the only room that imports torch. It imports no web framework."""

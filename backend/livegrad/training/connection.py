@@ -1,6 +1,6 @@
-"""One websocket connection to the server, which never keeps its caller waiting once it is open.
+"""One websocket connection to the server that does not block its caller once it is open.
 
-Knows nothing of what is said over it. Belongs to one thread at a time.
+Knows nothing of the messages' contents. One thread at a time may use a connection.
 """
 
 import contextlib
@@ -18,11 +18,15 @@ from websockets.uri import parse_uri
 
 OPEN_SECS = 10.0
 READ_BYTES = 4096  # a command or an acknowledgement is far smaller
-CLOSE_SECS = 1.0  # for the server's half of the closing handshake
+CLOSE_SECS = 1.0  # for the server's part of the closing handshake
 
 
 class Lost(ConnectionError):
-    """The connection is gone. `code`: the websocket's close code, or an HTTP status that refused it; None: neither."""
+    """The connection is lost.
+
+    `code` is the websocket's close code, or the HTTP status that refused it, or None if there is
+    neither.
+    """
 
     def __init__(self, why: str, code: int | None = None) -> None:
         super().__init__(why)
@@ -30,9 +34,9 @@ class Lost(ConnectionError):
 
 
 class Connection:
-    """An open connection. Waits for the server while it is made, and after that only in `wait` and `close`.
+    """An open connection. Only the constructor, `wait` and `close` wait for the server.
 
-    Raises Lost when it cannot be had; ValueError for an address that is not ws://….
+    Raises Lost when no connection can be made; ValueError for an address that is not ws://….
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], max_bytes: int) -> None:
@@ -40,8 +44,8 @@ class Connection:
         if uri.secure:
             raise ValueError(f"expected an address that begins with ws://, received {url!r}")
         self._protocol = ClientProtocol(uri, max_size=max_bytes)
-        self._unsent: deque[bytes] = deque()  # what the socket has not taken yet
-        self._fragments: list[bytes] = []  # of a message that comes in several frames
+        self._unsent: deque[bytes] = deque()  # bytes that the socket has not accepted yet
+        self._fragments: list[bytes] = []  # of a message that arrives in several frames
         try:
             self._socket = socket.create_connection((uri.host, uri.port), OPEN_SECS)
         except OSError as error:
@@ -77,15 +81,15 @@ class Connection:
         if isinstance(refusal, InvalidHandshake):
             raise Lost(str(refusal))
 
-    # -- what is said
+    # -- messages
 
     @property
     def is_choked(self) -> bool:
-        """Return whether the socket has yet to take what was sent before."""
+        """Return whether the socket has not yet accepted everything that was sent before."""
         return bool(self._unsent)
 
     def send(self, message: str | bytes) -> None:
-        """Send a message; what the socket does not take now goes out later. Raises Lost."""
+        """Send a message. Bytes that the socket does not accept now are sent later. Raises Lost."""
         self._check()
         if isinstance(message, str):
             self._protocol.send_text(message.encode())
@@ -94,7 +98,10 @@ class Connection:
         self._flush()
 
     def receive(self) -> list[str]:
-        """Return the text messages that have come, without waiting. Raises Lost once there will be no more."""
+        """Return the text messages that have arrived, without waiting.
+
+        Raises Lost once no more can arrive.
+        """
         self._read()
         texts = self._texts()
         if not texts:
@@ -102,13 +109,16 @@ class Connection:
         return texts
 
     def wait(self, secs: float | None) -> None:
-        """Wait until there is something to receive, or room for what is unsent; `secs` at most, None: for ever."""
+        """Wait until there is something to receive, or room to send unsent bytes.
+
+        Waits `secs` at most; None means without limit.
+        """
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
         self._selector.modify(self._socket, wanted)
         self._selector.select(secs)
 
     def close(self) -> None:
-        """Say good-bye, wait a moment until the server has read everything, and let go."""
+        """Send the close frame, wait briefly for the server, and close the socket."""
         end = time.monotonic() + CLOSE_SECS
         with contextlib.suppress(Lost, InvalidState):
             self._protocol.send_close(1000)
@@ -120,7 +130,7 @@ class Connection:
         self.drop()
 
     def drop(self) -> None:
-        """Let go of it without a word."""
+        """Close the socket without a closing handshake."""
         self._selector.close()
         self._socket.close()
 
@@ -156,7 +166,7 @@ class Connection:
         texts = []
         for frame in self._protocol.events_received():
             if not isinstance(frame, Frame) or frame.opcode not in (Opcode.TEXT, Opcode.CONT):
-                continue  # pings are answered by the protocol, and the server sends no bytes
+                continue  # the protocol answers pings, and the server sends no binary messages
             self._fragments.append(bytes(frame.data))
             if frame.fin:
                 texts.append(b"".join(self._fragments).decode())
@@ -170,4 +180,4 @@ class Connection:
         if self._protocol.state is State.CLOSED or (
             self._protocol.state is State.CLOSING and not closing
         ):
-            raise Lost("the connection broke off")
+            raise Lost("the connection was lost")

@@ -1,8 +1,8 @@
-"""Decides when the loop goes on: play, pause, step, phase, pace. The training thread alone changes anything here.
+"""Decides when the loop continues: play, pause, step, phase, pace.
 
-Commands are handed over through a queue, by whichever thread has them; the training thread takes them up at the next
-boundary, and answers once it has applied them. Knows nothing of sockets, and of PyTorch only the optimizer whose lr it
-tunes.
+Any thread may submit commands to a queue. Only the training thread takes them up, at the next
+boundary, and answers each once it is applied. Knows nothing of sockets, and of PyTorch only the
+learning rate that it tunes.
 """
 
 import time
@@ -17,25 +17,28 @@ Message = dict[str, Any]
 
 
 class Stopped(BaseException):
-    """The run was ended from outside. Not an Exception: no loop should catch it by accident."""
+    """The run was stopped from outside.
+
+    Not an Exception, so that no loop catches it by accident.
+    """
 
 
 class Watched(Protocol):
-    """What control needs of an observer."""
+    """The part of an observer that `Control` uses."""
 
     step: int
     phase: str
 
     def watch_phases(self, wanted: bool) -> None:
-        """Tell the phases inside an iteration, or no longer."""
+        """Report the phases inside an iteration, or stop reporting them."""
 
 
 class Control:
-    """Holds the loop at boundaries, or lets it go on.
+    """Holds the loop at boundaries or lets it continue.
 
-    `say(message)` sends a message to the server; `show()` sends a picture of the half-done iteration;
-    `set_lr(lr)` tunes the optimizer. `wait_for(event, secs)` waits until `event` is set, or `secs` are over, and
-    returns whether it is set.
+    `say(message)` sends a message to the server; `show()` sends a picture of the half-done
+    iteration; `set_lr(lr)` tunes the optimizer. `wait_for(event, secs)` waits until `event` is set,
+    or for `secs`, and returns whether it is set.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class Control:
         set_lr: Callable[[float], None],
         wait_for: Callable[[Event, float | None], bool] = Event.wait,
     ) -> None:
-        self.state = State.STARTING  # what the server was last told
+        self.state = State.STARTING  # the state that was last sent to the server
         self.pace = pace
         self._observer = observer
         self._max_steps = max_steps
@@ -58,17 +61,16 @@ class Control:
         self._commands: deque[tuple[str, Mapping[str, Any]]] = deque()
         self._arrived = Event()
         self._stop = False
-        self._goal: int | None = None  # the step at which a `step` command is done
-        self._phase_goal = False  # hold at the next phase boundary
-        self._pending: list[
-            tuple[str, int]
-        ] = []  # (command id, step at which it was applied) to answer when holding
+        self._goal: int | None = None  # the step at which the current `step` command is done
+        self._phase_goal = False  # whether to hold at the next phase boundary
+        # (command id, step at which it was applied), answered when the loop is held
+        self._pending: list[tuple[str, int]] = []
         self._due = 0.0  # monotonic time of the next step under a pace
 
     # -- any thread
 
     def submit(self, name: str, command: Mapping[str, Any]) -> None:
-        """Hand over a command; its answer carries the id `name`."""
+        """Submit a command. Its answer carries the id `name`."""
         self._commands.append((name, command))
         self._arrived.set()
 
@@ -81,13 +83,13 @@ class Control:
 
     @property
     def goal(self) -> int | None:
-        """Return the step at which the loop will be held; None: nobody said."""
+        """Return the step at which the loop will be held, or None if it was not asked to hold."""
         return self._observer.step if self._phase_goal else self._goal
 
     def begin(self, plays: bool = False, goal: int | None = None) -> None:
-        """Hold the loop before its first step, until someone lets it go on.
+        """Hold the loop before its first step until a command lets it continue.
 
-        With `plays` it goes on at once, up to the step `goal` if there is one.
+        With `plays` it continues at once, up to the step `goal` if there is one.
         """
         if plays and (goal is None or goal > self._observer.step):
             self._goal = goal
@@ -96,14 +98,17 @@ class Control:
             self._hold()
 
     def boundary(self, phase: str) -> None:
-        """Let the loop pass, or hold it here. Called by the observer after every phase that it tells."""
+        """Let the loop continue, or hold it here.
+
+        The observer calls this after every phase that it reports.
+        """
         if phase == "step":
             self._after_step()
         elif self._phase_goal:
             self._hold()
 
     def poll(self) -> None:
-        """Take commands up although the loop is held for another reason, between two iterations."""
+        """Take up commands while the loop waits for another reason between two iterations."""
         if self._observer.step < self._max_steps and self._arrived.is_set():
             self._take_commands()
             if self._is_due_to_hold():
@@ -111,7 +116,7 @@ class Control:
 
     def _after_step(self) -> None:
         if self._observer.step >= self._max_steps:
-            return  # the loop ends by itself; `finish` says so
+            return  # the loop ends by itself; `finish` reports it
         if self._arrived.is_set():
             self._take_commands()
         if self._is_due_to_hold():
@@ -123,7 +128,7 @@ class Control:
         return self._phase_goal or (self._goal is not None and self._observer.step >= self._goal)
 
     def finish(self) -> None:
-        """Say that the loop has come to its end."""
+        """Report that the loop has reached its end."""
         self.state = State.FINISHED
         self._say(self._describe(self.state))
         self._answer_pending()
@@ -140,7 +145,7 @@ class Control:
             self._take_commands()
 
     def _wait_for_turn(self) -> None:
-        # After a hitch, catch up a tenth of a second at most.
+        # After a delay, catch up by at most a tenth of a second.
         due_since = max(self._due, time.monotonic() - 0.1)
         while self.pace is not None:
             self._due = due_since + 1 / self.pace

@@ -1,4 +1,7 @@
-"""A run's data as the model is fed it: tensors, the validation split, the batches. Knows nothing of the loop."""
+"""A run's data as fed to the model: tensors, the validation split, the batches.
+
+Knows nothing of the loop.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +25,7 @@ class Points:
     validation: Batch
 
     def as_json(self) -> dict[str, Any]:
-        """Return the very numbers that the model is fed, with names and units."""
+        """Return the numbers fed to the model, with names and units."""
         return {
             "dataset": self.dataset.name,
             "train": _plain(self.train),
@@ -38,14 +41,14 @@ def _plain(batch: Batch) -> dict[str, list[float]]:
 
 
 def split(config: RunConfig) -> Points:
-    """Return the data of `config`; the seed alone chooses the validation points."""
+    """Return the data of `config`. Only the seed determines the validation points."""
     dataset = DATASETS[config.dataset]
     x = as_column(dataset.x, dataset.x_axis.scale)
     y = as_column(dataset.y, dataset.y_axis.scale)
     return Points(dataset, *split_points(x, y, dataset.training_size, config.seed))
 
 
-# -- the exported script has what follows word for word
+# -- exported scripts contain the code below, word for word
 
 
 def as_column(values: Sequence[float], scale: float) -> Tensor:
@@ -54,16 +57,16 @@ def as_column(values: Sequence[float], scale: float) -> Tensor:
 
 
 def split_points(x: Tensor, y: Tensor, training: int, seed: int) -> tuple[Batch, Batch]:
-    """Return (x, y) of the points to train on, `training` of them, and (x, y) of the others."""
+    """Return (x, y) of `training` random points, and (x, y) of the others."""
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     chosen, others = order[:training], order[training:]
     return (x[chosen], y[chosen]), (x[others], y[others])
 
 
 class Batches:
-    """batch(step): the training points of that step. Depends on the seed and the step alone.
+    """Returns the training points of a step. They depend only on the seed and the step.
 
-    Each pass over the data has an order of its own; the last batch of a pass may be smaller.
+    Each pass over the data has its own order; the last batch of a pass may be smaller.
     """
 
     def __init__(self, train: Batch, size: int | None, seed: int) -> None:
@@ -71,10 +74,13 @@ class Batches:
         self._size = size
         self._seed = seed
         self._order = torch.empty(0, dtype=torch.long)
-        self._pass = -1  # whose order `_order` is
+        self._pass = -1  # the pass that `_order` belongs to
 
     def __call__(self, step: int) -> Batch:
-        """Return (x, y) of `step`, counted from 1; all points, always the same tensors, without a batch size."""
+        """Return (x, y) of `step`, counted from 1.
+
+        Without a batch size these are all points, always the same tensors.
+        """
         if self._size is None:
             return self._x, self._y
         per_pass = -(-len(self._x) // self._size)
@@ -85,7 +91,8 @@ class Batches:
         return self._x[chosen], self._y[chosen]
 
     def _shuffled(self, number: int) -> Tensor:
-        # Two numbers into one seed: distinct for every pass of a run, and the same in every process.
+        # Combines two numbers into one seed: different for every pass of a run, equal in every
+        # process.
         generator = torch.Generator().manual_seed(
             (self._seed + 1) * 1_000_003 + number & (2**63 - 1)
         )

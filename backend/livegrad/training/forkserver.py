@@ -1,7 +1,8 @@
-"""The forkserver: one warm, single-threaded process that the server's processes are forked from, in milliseconds.
+"""The forkserver: a single-threaded process with torch loaded, forked in milliseconds.
 
-Knows nothing of runs. It reads Start messages from standard input, and says on standard output what became of each
-process. When the server is gone it takes no new work, and ends once its last process has ended.
+It reads Start messages from standard input and reports on standard output how each process fared.
+When the server is gone, it takes no new work and ends after its last process. Knows nothing of
+runs.
 """
 
 import contextlib
@@ -34,7 +35,10 @@ PIECE_BYTES = 65536
 
 @dataclass(slots=True)
 class Child:
-    """A process that was forked from here. `report` is the pipe of its last words; `said` what came over it."""
+    """A forked process.
+
+    `report` is the pipe for its report; `said` is the report that came over it.
+    """
 
     number: int
     pid: int
@@ -45,20 +49,23 @@ class Child:
 
 
 class ForkServer:
-    """`requests` and `replies` are the descriptors of the pipes from and to the server."""
+    """Forks processes.
+
+    `requests` and `replies` are the descriptors of the pipes from and to the server.
+    """
 
     def __init__(self, requests: int, replies: int) -> None:
         self._requests, self._replies = requests, replies
-        self._has_server = True  # until its pipe says otherwise
+        self._has_server = True  # until its pipe ends
         self._decoder = Decoder()
         self._children: dict[int, Child] = {}  # by pid
         self._selector = selectors.DefaultSelector()
-        # Held by every child, written by nobody: it is at its end once this process is gone.
+        # Every child holds this pipe and nobody writes to it: it ends when this process ends.
         self._lifeline, self._own_end = os.pipe()
         self._wakeup, self._woken = os.pipe()
 
     def serve(self) -> None:
-        """Fork a process per request, until the server and the last process are gone."""
+        """Fork one process per request, until the server and the last process are gone."""
         for descriptor in (self._requests, self._wakeup, self._woken):
             os.set_blocking(descriptor, False)
         self._selector.register(self._requests, selectors.EVENT_READ, self._read_requests)
@@ -71,11 +78,11 @@ class ForkServer:
                 act()
 
     def tell(self, message: Message) -> None:
-        """Tell the server; it may be gone."""
+        """Send a message to the server, which may be gone."""
         with contextlib.suppress(OSError):
             task_process.send(self._replies, message)
 
-    # -- the server's requests
+    # -- requests of the server
 
     def _read_requests(self) -> None:
         try:
@@ -91,7 +98,8 @@ class ForkServer:
             self._lose_server()
 
     def _lose_server(self) -> None:
-        # Trainers end by themselves, unless another server takes them over; nobody waits for what a call returns.
+        # Trainers end by themselves unless another server takes them over. Nobody waits for the
+        # results of calls.
         self._has_server = False
         self._selector.unregister(self._requests)
         for child in self._children.values():
@@ -121,10 +129,10 @@ class ForkServer:
         self._selector.register(report, selectors.EVENT_READ, lambda: self._read_report(pid))
         self.tell(Started(request.number, pid))
 
-    # -- its processes
+    # -- child processes
 
     def _become(self, request: Start, reports: int) -> None:
-        # In the new process; never returns.
+        # This is the new process; it never returns from here.
         code = TROUBLE
         try:
             signal.set_wakeup_fd(-1)
@@ -149,7 +157,7 @@ class ForkServer:
 
     def _read_report(self, pid: int) -> None:
         child = self._children.get(pid)
-        if child is None:  # its end was seen in the same turn, with all that it had said
+        if child is None:  # its end was handled in the same turn, with its whole report
             return
         if not _take(child) and child.report in self._selector.get_map():
             self._selector.unregister(child.report)
@@ -164,7 +172,8 @@ class ForkServer:
                 self._let_go(self._children.pop(pid), os.waitstatus_to_exitcode(status))
 
     def _let_go(self, child: Child, code: int) -> None:
-        # What it said last may still be in its pipe. A process of its own may hold the pipe open: nobody waits for it.
+        # The child's last report may still be in the pipe. A process that it started may hold the
+        # pipe open, so do not wait for the pipe to end.
         while _take(child):
             pass
         with contextlib.suppress(KeyError):
@@ -174,7 +183,7 @@ class ForkServer:
 
 
 def _take(child: Child) -> bool:
-    # Whether there was something to read, and so may be more.
+    # Return whether there was something to read; there may be more then.
     try:
         data = os.read(child.report, PIECE_BYTES)
         for message in child.decoder.feed(data):
@@ -188,11 +197,14 @@ def _take(child: Child) -> bool:
 def _end_with(lifeline: int) -> None:
     with contextlib.suppress(OSError):
         os.read(lifeline, 1)
-    os._exit(TROUBLE)  # the forkserver is gone: nobody would hear how this process ends
+    os._exit(TROUBLE)  # the forkserver is gone, so nobody would learn how this process ended
 
 
 class ParentWatch:
-    """While torch is loaded, ends this process as soon as the server is gone. Its thread is gone before any fork."""
+    """Ends this process when the server is gone while torch is being loaded.
+
+    Its thread ends before any fork.
+    """
 
     def __init__(self, requests: int) -> None:
         self._requests = requests
@@ -208,16 +220,17 @@ class ParentWatch:
         os.close(self._is_over)
 
     def _watch(self) -> None:
-        # The server asks for nothing before it has heard that torch is loaded: what can be read now is the pipe's end.
+        # The server sends no request before it is told that torch is loaded, so readable means the
+        # end of the pipe.
         readable, _, _ = select.select([self._requests, self._is_over], [], [])
         if self._requests in readable and not os.read(self._requests, 1):
             os._exit(TROUBLE)
 
 
 def main() -> None:
-    """Load torch, say so, and serve. The process's whole life."""
+    """Load torch, report it, and serve requests until the process ends."""
     requests, replies = task_process.settle()
-    # Of Python 3.12 and later: a library's own threads, which it stops at a fork, would be warned of.
+    # Python 3.12 and later warn of a library's own threads, which the library stops at a fork.
     warnings.filterwarnings("ignore", r".*fork\(\)", DeprecationWarning)
     with ParentWatch(requests):
         ready = load(forks=True)

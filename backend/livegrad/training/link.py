@@ -1,10 +1,12 @@
-"""The trainer's end of the websocket: records out, commands in.
+"""The trainer's end of the websocket: sends records, receives commands. Knows nothing of PyTorch.
 
-Knows nothing of PyTorch. The training thread does the sending and receiving itself, between two steps: a thread for it
-would take turns with training at the interpreter's lock, which cost a tenth of the speed. Another thread connects, and
-stands in while an iteration takes long. Records and messages are kept, in order, until the server has logged them;
-after a lost connection those that it has not are sent again, so that each is logged exactly once. Bounded: with too
-much unacknowledged nothing more is taken out of the ring, and training waits.
+The training thread itself sends and receives, between two steps: a separate thread would compete
+with training for the interpreter lock, which cost a tenth of the speed. Another thread connects,
+and takes over while an iteration lasts long.
+
+Records and messages are kept, in order, until the server has logged them. After a lost connection
+those that are not logged are sent again, so that each is logged exactly once. The amount is
+bounded: with too much unacknowledged, nothing more is taken out of the ring, and training waits.
 """
 
 import json
@@ -20,25 +22,24 @@ from livegrad.training.connection import Connection, Lost
 from livegrad.training.observer import Ring, records_frame
 
 TURN_SECS = 0.007  # between two looks at the connection at full speed: a command waits no longer
-INTERVAL_SECS = (
-    0.014  # between two frames at full speed, 60 and more a second; a lone record goes out at once
-)
-STAND_IN_SECS = 0.25  # training was not at a boundary for so long: the link's thread looks
+# between two frames at full speed (60 or more per second); a single record is sent at once
+INTERVAL_SECS = 0.014
+STAND_IN_SECS = 0.25  # the link's thread takes over if training reaches no boundary for this long
 UNACKNOWLEDGED_BYTES = 4 * 1024 * 1024
-GIVE_UP_SECS = 5.0  # without a server for so long, the trainer ends
+GIVE_UP_SECS = 5.0  # the trainer ends after this long without a server
 WELCOME_SECS = 10.0
 RETRY_SECS = 0.2
-# HTTP or websocket: no use to try again
+# HTTP or websocket codes after which it is no use to try again
 REFUSALS = frozenset({401, 403, 404, 409, 4403, 4404, 4409})
 
 Message = dict[str, Any]
 
 
 class Link:
-    """Carries what the training thread says to the server, and the server's commands to `on_message`.
+    """Carries messages to the server, and the server's commands to `on_message`.
 
-    `greeting` is the hello message; it is said again after every reconnect. `on_end()` is called when the server is
-    gone for good, or refuses this trainer.
+    `greeting` is the hello message, which is repeated after every reconnect. `on_end()` is called
+    when the server is gone for good, or refuses this trainer.
     """
 
     def __init__(
@@ -52,31 +53,31 @@ class Link:
     ) -> None:
         self._address, self._ring, self._greeting = address, ring, greeting
         self._on_message, self._on_end = on_message, on_end
-        self._next_step = first_step  # step of the next record to come out of the ring
-        self._outbox: deque[Message | Frame] = deque()  # said by the training thread, not yet sent
+        self._next_step = first_step  # the step of the next record to come out of the ring
+        # messages of the training thread, not yet sent
+        self._outbox: deque[Message | Frame] = deque()
         self._unacknowledged: deque[Frame | Message] = deque()  # sent and not yet logged, in order
         self._unacknowledged_bytes = 0  # of the frames among them
-        self._logged = 0  # how many of this trainer's records' frames and messages are logged
-        self._last_status: Message | None = None  # said again after a reconnect
-        # of a half-done iteration; nothing was sent after it
+        self._logged = 0  # the number of this trainer's frames and messages that are logged
+        self._last_status: Message | None = None  # the last state, repeated after a reconnect
+        # the picture of a half-done iteration, if nothing was sent after it
         self._last_picture: Frame | None = None
         self._closing = False
         self._turn = threading.RLock()  # held by the thread that sends and receives
-        self._connection: Connection | None = (
-            None  # set by the link's thread, dropped by whoever finds it lost
-        )
-        self._loss: Lost | None = None  # how the last connection ended
+        # set by the link's thread, cleared by the thread that finds it lost
+        self._connection: Connection | None = None
+        self._loss: Lost | None = None  # how the last connection was lost
         self._changed = threading.Condition(
             self._turn
-        )  # notified when there is a connection, and when there is none
-        self._has_ended = False  # there will be no connection any more
+        )  # notified when a connection is made or lost
+        self._has_ended = False  # there will be no further connection
         self._turn_due = self._records_due = 0.0  # monotonic times
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     # -- the training thread
 
     def start(self) -> None:
-        """Connect, in the background."""
+        """Start to connect in the background."""
         self._thread.start()
 
     def say(self, message: Message) -> None:
@@ -90,9 +91,10 @@ class Link:
         self._take_turn()
 
     def tend(self, while_waiting: Callable[[], None] = lambda: None) -> None:
-        """Send and receive what is due; wait while there is no room for another record. Cheap when nothing is due.
+        """Send and receive what is due, and wait while there is no room for another record.
 
-        `while_waiting()` is called again and again during the wait.
+        The call is cheap when nothing is due. `while_waiting()` is called repeatedly during the
+        wait.
         """
         if time.monotonic() >= self._turn_due:
             self._take_turn()
@@ -101,14 +103,17 @@ class Link:
             while_waiting()
 
     def wait_for(self, event: threading.Event, secs: float | None) -> bool:
-        """Send and receive until `event` is set, for `secs` at most (None: for ever). Return whether it is set."""
+        """Send and receive until `event` is set; return whether it is set.
+
+        Waits `secs` at most; None means without limit.
+        """
         end = None if secs is None else time.monotonic() + secs
         while not event.is_set() and (end is None or time.monotonic() < end):
             self._wait_a_turn(None if end is None else end - time.monotonic(), event)
         return event.is_set()
 
     def close(self, timeout: float) -> None:
-        """Send what is left, wait until it is acknowledged (`timeout` seconds at most), and disconnect."""
+        """Send the rest, wait `timeout` seconds at most for its acknowledgement, and disconnect."""
         self._closing = True
         end = time.monotonic() + timeout
         while not self._is_empty() and not self._has_ended and time.monotonic() < end:
@@ -122,7 +127,8 @@ class Link:
         self._thread.join(max(end - time.monotonic(), RETRY_SECS))
 
     def _wait_a_turn(self, secs: float | None, event: threading.Event | None = None) -> None:
-        # Take a turn, then wait for the next reason for one. Holding the turn: nobody can set `event` unnoticed.
+        # Takes a turn, then waits for the next reason for one. The turn is held, so nobody can set
+        # `event` unnoticed.
         with self._turn:
             self._send_and_receive()
             if (event is not None and event.is_set()) or (self._closing and self._is_empty()):
@@ -143,7 +149,7 @@ class Link:
     def _run(self) -> None:
         try:
             self._connect_and_attend()
-        except BaseException:  # training would wait for ever for a connection that nobody makes
+        except BaseException:  # otherwise training would wait for a connection that nobody makes
             self._end()
             self._on_end()
             raise
@@ -190,7 +196,7 @@ class Link:
 
     def _begin(self, connection: Connection, texts: list[str]) -> None:
         if self._has_ended:
-            raise Lost("the link was closed meanwhile")
+            raise Lost("the link was closed in the meantime")
         welcome, *rest = (json.loads(text) for text in texts)
         self._acknowledge(welcome["seq"])
         for each in self._unacknowledged:
@@ -206,14 +212,15 @@ class Link:
         self._changed.notify_all()
 
     def _attend(self, connection: Connection) -> None:
-        # Until it is lost; a boundary's turn is the rule, this the exception.
+        # Runs until the connection is lost. Normally the training thread takes its turn at
+        # boundaries; this thread does so only when it is late.
         with self._turn:
             while self._connection is connection:
                 self._changed.wait(STAND_IN_SECS)
                 if time.monotonic() > self._turn_due + STAND_IN_SECS:
                     self._send_and_receive()
 
-    # -- whoever has the turn
+    # -- the thread that has the turn
 
     def _take_turn(self) -> None:
         with self._turn:
@@ -250,8 +257,8 @@ class Link:
                 self._unacknowledged_bytes -= len(logged.payload)
 
     def _send(self, connection: Connection, now: float) -> None:
-        # Records may wait for more of them; an answer to a command may not. Counted first: what was said before
-        # those records must not overtake them.
+        # Records may wait for more records, but an answer to a command may not. Messages
+        # are counted before the records are taken: each follows every record written before it.
         said = len(self._outbox)
         if said or now >= self._records_due or self._closing or self._ring.is_full:
             self._send_records(connection)
@@ -263,7 +270,8 @@ class Link:
         return is_choked or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES
 
     def _has_answer(self, connection: Connection) -> bool:
-        # While the log cannot be written, the answer to a command still goes out, with the few records before it.
+        # While the log cannot be written, the answer to a command is still sent, with the few
+        # records before it.
         return bool(self._outbox) and not connection.is_choked
 
     def _is_empty(self) -> bool:

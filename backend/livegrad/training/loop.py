@@ -1,4 +1,7 @@
-"""The textbook training loop: the code that the dashboard shows. Knows nothing of being watched."""
+"""The ordinary training loop, whose code the dashboard shows.
+
+It does not know that it is observed.
+"""
 
 from collections.abc import Callable
 

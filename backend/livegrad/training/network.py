@@ -1,4 +1,4 @@
-"""The network: 1–hidden–1, fully connected. Knows nothing of data or training."""
+"""Builds the network: 1–hidden–1, fully connected. Knows nothing of data or training."""
 
 from collections import OrderedDict
 
@@ -20,9 +20,9 @@ def build(config: RunConfig) -> nn.Sequential:
     return build_network(config.hidden, config.activation, config.named_layers, config.seed)
 
 
-# The exported script has this function word for word.
+# Exported scripts contain this function, word for word.
 def build_network(hidden: int, activation: str, named_layers: bool, seed: int) -> nn.Sequential:
-    """Return a network of 1, `hidden` and 1 units; the seed alone chooses its initial weights.
+    """Return a network of 1, `hidden` and 1 units; the seed determines its initial weights.
 
     Its parameters have the shapes (hidden, 1), (hidden,), (1, hidden) and (1,).
     """

@@ -1,7 +1,7 @@
-"""Watches a training loop through PyTorch's public hooks and writes one record a step.
+"""Watches a training loop through PyTorch's public hooks and writes one record per step.
 
-Knows nothing of sockets, and nothing of the loop but its model, optimizer and loss function. The parameters stay
-where PyTorch put them: packed into one buffer, they would be rounded differently.
+Knows nothing of sockets, and of the loop only its model, optimizer and loss function. The
+parameters stay where PyTorch put them: packed into one buffer, they would be rounded differently.
 """
 
 import time
@@ -35,9 +35,10 @@ _NOTHING: dict[str, Any] = {}
 
 
 class Ring:
-    """Records between the observer, which puts them in, and the link, which takes them out.
+    """A bounded buffer of records: the observer adds them, the link removes them.
 
-    Bounded: whoever trains lets the link make room before the next step. One thread may put while another takes.
+    The training thread lets the link make room before the next step. One thread may add while
+    another removes.
     """
 
     def __init__(self, rows: int) -> None:
@@ -54,7 +55,7 @@ class Ring:
         return len(self._records) >= self._capacity
 
     def put(self, record: bytes) -> None:
-        """Put a whole record in. Raises BufferError when there is no room."""
+        """Add a whole record. Raises BufferError when there is no room."""
         if len(self._records) >= self._capacity:
             raise BufferError(
                 f"expected room for a record, found all {self._capacity} places taken"
@@ -63,18 +64,19 @@ class Ring:
         self.finished_at = time.time()
 
     def take(self) -> tuple[int, bytes, float]:
-        """Return (how many, their bytes, unix time of the last) of the records not yet taken out."""
+        """Remove all records; return (how many, their bytes, unix time of the last)."""
         finished_at, count = self.finished_at, len(self._records)
         return count, b"".join([self._records.popleft() for _ in range(count)]), finished_at
 
 
 class Observer:
-    """Turns what PyTorch does into records, and tells `on_phase` where the loop stands.
+    """Turns what PyTorch does into records, and reports the loop's phases to `on_phase`.
 
-    The loop computes its loss with the observer's `loss_fn`, which is the given one, watched.
+    The loop computes its loss with the observer's `loss_fn`, which wraps the given one.
 
-    `on_phase(phase)` is called in the training thread after each phase; it may hold the loop there. Phases inside an
-    iteration are told only while `watch_phases(True)`; "step" always. Attach it once; `detach` undoes it.
+    `on_phase(phase)` is called in the training thread after each phase; it may hold the loop there.
+    Phases inside an iteration are reported only after `watch_phases(True)`, "step" always. Attach
+    it once; `detach` undoes that.
     """
 
     def __init__(
@@ -89,7 +91,8 @@ class Observer:
     ) -> None:
         self.step = first_step  # completed optimizer updates
         self.phase = "step"  # the last phase completed
-        self.grad_states: list[GradState] = []  # one per parameter, right at every phase told
+        # one per parameter, up to date at every reported phase
+        self.grad_states: list[GradState] = []
         self._model, self._optimizer, self._compute_loss = model, optimizer, loss_fn
         self._slots = slots
         self._on_phase = on_phase
@@ -99,13 +102,15 @@ class Observer:
         self.ring = Ring(ring_rows)
         # The gradients as last applied: copies, each in the shape of its parameter.
         self._gradients = [_no_gradient(parameter) for parameter in self._parameters]
-        # A record's parts after the scalars: the very memory in which PyTorch, or this observer, keeps them.
+        # A record's parts after the scalars: the memory in which PyTorch, or this observer, keeps
+        # them.
         self._parts = [_memory_of(tensor) for tensor in (*self._parameters, *self._gradients)]
         self._state: list[memoryview | bytes] = [self._no_state()]
-        self._has_state = not slots  # has the optimizer made its tensors, or does it keep none?
-        self.loss = _NAN  # last one computed on training points; NaN before the first
-        self.validation_loss = _NAN  # last one computed without gradients, on validation points
-        self._filled_in_this_iteration = True  # has backward() run since the last forward began?
+        self._has_state = not slots  # whether the optimizer has created its tensors, or keeps none
+        self.loss = _NAN  # the last one computed on training points; NaN before the first
+        self.validation_loss = _NAN  # the last one computed without gradients, on validation points
+        # whether backward() has run since the last forward began
+        self._filled_in_this_iteration = True
         self._handles: list[RemovableHandle] = []
         self._phase_handles: list[RemovableHandle] = []
 
@@ -114,7 +119,7 @@ class Observer:
         return np.full(size, _NAN, np.float32).tobytes()
 
     def attach(self) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         self._handles = [
             self._optimizer.register_step_pre_hook(self._before_step),
             self._optimizer.register_step_post_hook(self._after_step),
@@ -122,14 +127,14 @@ class Observer:
         self.grad_states = self._grad_states()
 
     def detach(self) -> None:
-        """Stop watching; the loop is as it was."""
+        """Stop watching; the loop is then as before."""
         self.watch_phases(False)
         for handle in self._handles:
             handle.remove()
         self._handles = []
 
     def watch_phases(self, wanted: bool) -> None:
-        """Tell, or no longer tell, the phases inside an iteration."""
+        """Report the phases inside an iteration, or stop reporting them."""
         if wanted and not self._phase_handles:
             hooks = torch.nn.modules.module
             self._phase_handles = [
@@ -141,7 +146,8 @@ class Observer:
                 handle.remove()
             self._phase_handles = []
 
-    # -- hooks, in the order in which a loop meets them; a hook returns None, or PyTorch would take its answer
+    # -- hooks, in the order in which a loop meets them; a hook returns None, since PyTorch would
+    # use another value
 
     def _before_forward(self, module: nn.Module, args: Any) -> None:
         if module is not self._model or not torch.is_grad_enabled():
@@ -155,8 +161,9 @@ class Observer:
             self._tell("forward")
 
     def loss_fn(self, y_pred: Tensor, y: Tensor) -> Tensor:
-        """Compute the loss with the function being watched, and note it. Shapes (points, 1) -> ()."""
-        # A wrapper, not a forward hook: with hooks a module takes its slow path, 4 % of a whole step.
+        """Compute the loss with the wrapped function and store it. Shapes (points, 1) -> ()."""
+        # A wrapper, not a forward hook: a module with hooks takes a slower path, which costs 4 % of
+        # a step.
         loss = self._compute_loss(y_pred, y)
         if not loss.requires_grad:
             self.validation_loss = loss.item()
@@ -178,19 +185,20 @@ class Observer:
         self.phase = "step"
         self._on_phase("step")
 
-    # -- what they write
+    # -- records
 
     def _copy_gradients(self) -> None:
         gradients = [grad for parameter in self._parameters if (grad := parameter.grad) is not None]
         if len(gradients) == len(self._gradients):
-            # a third of the time that one copy each takes
+            # takes a third of the time of single copies
             torch._foreach_copy_(self._gradients, gradients)
             return
         for copy, parameter in zip(self._gradients, self._parameters, strict=True):
             copy.copy_(_no_gradient(parameter) if parameter.grad is None else parameter.grad)
 
     def _record(self) -> bytes:
-        # bytes.join reads the tensors' memory as it is: a fifth of the time that numpy takes to write a row.
+        # bytes.join reads the tensors' memory directly, in a fifth of the time that numpy takes to
+        # write a row.
         if not self._has_state:
             self._find_state()
         lr = self._optimizer.param_groups[0]["lr"]
@@ -198,7 +206,7 @@ class Observer:
         return b"".join((scalars, *self._parts, *self._state))
 
     def _find_state(self) -> None:
-        # The optimizer makes its tensors at its first update and then changes them in place.
+        # The optimizer creates its tensors at its first update and then changes them in place.
         state = self._optimizer.state
         kept = [
             state.get(p, _NOTHING).get(slot.name) for slot in self._slots for p in self._parameters
@@ -213,11 +221,11 @@ class Observer:
         self.ring.put(self._record())
 
     def picture(self, epoch: int) -> Frame:
-        """Return what `param`, `param.grad`, the loss and the optimizer's state are at this moment."""
+        """Return a frame of the present `param`, `param.grad`, loss and optimizer state."""
         self._copy_gradients()
         return Frame(PHASE, 1, self.step, epoch, 0, time.time(), self._record())
 
-    # -- words
+    # -- states
 
     def _tell(self, phase: str) -> None:
         self.phase = phase
@@ -225,7 +233,7 @@ class Observer:
         self._on_phase(phase)
 
     def note_grad_states(self) -> None:
-        """Bring `grad_states` up to date; the phases inside an iteration do so by themselves."""
+        """Bring `grad_states` up to date. The phases inside an iteration do so by themselves."""
         self.grad_states = self._grad_states()
 
     def _grad_states(self) -> list[GradState]:
@@ -233,7 +241,7 @@ class Observer:
         return ["none" if parameter.grad is None else present for parameter in self._parameters]
 
     def recall(self, loss: float, validation_loss: float) -> None:
-        """Take up the losses of the record that the run goes on from."""
+        """Set the losses to those of the record from which the run continues."""
         self.loss, self.validation_loss = loss, validation_loss
 
 
@@ -244,7 +252,8 @@ def _no_gradient(parameter: Tensor) -> Tensor:
 def _memory_of(tensor: Tensor) -> memoryview:
     if tensor.dtype is not torch.float32:
         raise TypeError(
-            f"expected float32, received {tensor.dtype}: a record holds what PyTorch holds, uncast"
+            f"expected float32, received {tensor.dtype}: records hold PyTorch's values without "
+            "conversion"
         )
     return tensor.detach().view(-1).numpy().data
 

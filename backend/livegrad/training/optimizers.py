@@ -1,4 +1,7 @@
-"""Optimizers by name, and what each keeps for a parameter. Knows nothing of networks or data."""
+"""Builds optimizers, and finds the state that each keeps per parameter.
+
+Knows nothing of networks or data.
+"""
 
 from collections.abc import Iterable
 
@@ -13,13 +16,19 @@ KINDS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "
 
 
 def build(config: RunConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """Return the optimizer of `config` over `parameters`; its arguments go to PyTorch as they are."""
+    """Return the optimizer of `config` over `parameters`.
+
+    Its arguments are passed to PyTorch unchanged.
+    """
     arguments = config.optimizer.model_dump(exclude={"kind"})
     return KINDS[config.optimizer.kind](parameters, **arguments)
 
 
 def slots(config: RunConfig) -> list[Slot]:
-    """Return what the optimizer of `config` keeps for each parameter, as one real update of a trial one shows."""
+    """Return the state that the optimizer of `config` keeps per parameter.
+
+    It is found by one real update of a trial optimizer.
+    """
     parameter = nn.Parameter(torch.zeros(2))
     parameter.grad = torch.ones(2)
     trial = build(config, [parameter])

@@ -1,6 +1,6 @@
-"""A managed trainer's entry point: builds what the configuration asks for, and runs the loop, observed.
+"""A trainer's entry point: builds what the configuration describes, and runs the loop.
 
-Knows nothing of the server but the address that it was given.
+Knows nothing of the server but its address.
 """
 
 import gc
@@ -30,21 +30,21 @@ COMMANDS_KNOWN = 1000  # more than can wait at once
 
 
 def main(assignment: Assignment) -> None:
-    """Train as told, until finished or stopped. The process's whole life."""
+    """Train as assigned until finished or stopped. This is the process's whole life."""
     torch.set_num_threads(1)
-    gc.freeze()  # what was imported before the fork stays shared memory
+    gc.freeze()  # memory that was allocated before the fork stays shared
     Trainer(assignment).run()
 
 
 class Trainer:
-    """One run's model, optimizer, observer and link, put together."""
+    """One run's model, optimizer, observer, control and link."""
 
     def __init__(self, assignment: Assignment) -> None:
         self.config = config = RunConfig.model_validate_json(assignment.config)
         self._epoch = assignment.address.epoch
         self._origin = origin = assignment.origin
         self._assignment = assignment
-        self._commands_seen: deque[str] = deque(maxlen=COMMANDS_KNOWN)  # by their ids, the newest
+        self._commands_seen: deque[str] = deque(maxlen=COMMANDS_KNOWN)  # ids of the newest commands
         self._first_step = origin.step if origin else 0
         self.points = split(config)
         self.model = network.build(config)
@@ -76,7 +76,7 @@ class Trainer:
         )
 
     def run(self) -> None:
-        """Run the loop to its end; say how it ended."""
+        """Run the loop to its end and report how it ended."""
         self.observer.attach()
         self.link.start()
         if self._origin is None or not self._origin.is_own:
@@ -88,7 +88,7 @@ class Trainer:
         except Stopped:
             pass
         except Exception as error:
-            # no memory, no thread: not the run's fault; the exit code says it
+            # trouble (no memory, no thread) is not the run's fault; the exit code reports it
             if not is_trouble(error):
                 self.link.say({"kind": "failed", "reason": _in_words(error)})
             self.link.close(FLUSH_SECS)
@@ -115,8 +115,8 @@ class Trainer:
         if phase == "step":
             self.link.tend(self.control.poll)
         elif phase == "zero_grad" and not self.config.zero_grad:
-            # there is nothing to clear yet at the first step, and no line that would have cleared
-            # it
+            # At the first step there is nothing to clear, and without zero_grad no line that clears
+            # it.
             return
         self.control.boundary(phase)
 
@@ -128,13 +128,15 @@ class Trainer:
                 self.control.stop()
 
     def _take_command(self, name: str, command: Message) -> None:
-        # After a reconnect a command is sent again: it may be the command or its answer that was lost.
+        # After a reconnect a command is sent again, since either the command or its answer may have
+        # been lost.
         if name not in self._commands_seen:
             self._commands_seen.append(name)
             self.control.submit(name, command)
 
     def _on_server_gone(self) -> None:
-        os._exit(1)  # training may be waiting for the link: nobody is left to tell
+        # training may be waiting for the link, so no other thread would end the process
+        os._exit(1)
 
     def _set_lr(self, lr: float) -> None:
         for group in self.optimizer.param_groups:
@@ -175,9 +177,10 @@ def _in_words(error: Exception) -> str:
 def restore(
     model: nn.Module, optimizer: torch.optim.Optimizer, columns: tuple[Column, ...], origin: Origin
 ) -> None:
-    """Put parameters, gradients, optimizer state and learning rate back to what the record holds, bit for bit.
+    """Restore parameters, gradients, optimizer state and learning rate bit for bit.
 
-    `columns` are those of the run at hand. When its optimizer keeps other things than the record's did, it starts anew.
+    `columns` are those of the new run. If its optimizer keeps other state than the record's did, it
+    starts without state.
     """
     record = torch.from_numpy(np.frombuffer(origin.record, np.float32).copy())
     named = dict(model.named_parameters())
@@ -206,13 +209,16 @@ def restore(
 
 
 def _has_state(record: torch.Tensor, columns: tuple[Column, ...]) -> bool:
-    # All NaN: at that step the optimizer was new, and had kept nothing yet.
+    # If all are NaN, the optimizer was new at that step and had no state yet.
     spans = [record[c.offset : c.offset + c.size] for c in columns if c.role == "state"]
     return not all(bool(span.isnan().all()) for span in spans)
 
 
 def warm_up() -> None:
-    """Take one observed step with each optimizer, so that a process forked from here starts in milliseconds."""
+    """Take one observed step with each optimizer.
+
+    A process forked from here then starts in milliseconds.
+    """
     torch.set_num_threads(1)
     for kind in optimizers.KINDS:
         config = RunConfig.model_validate(

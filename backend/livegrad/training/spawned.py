@@ -1,6 +1,7 @@
-"""A spawned process: loads torch by itself, says so, waits for one task, and does it.
+"""The main program of a spawned process: loads torch, reports it, waits for one task and does it.
 
-For where processes cannot be forked: on macOS and Windows, and beside a device that autograd keeps threads for.
+Used where processes cannot be forked: on macOS and Windows, and beside a device for which autograd
+keeps threads.
 """
 
 import contextlib
@@ -17,9 +18,12 @@ PIECE_BYTES = 65536
 
 
 class Requests:
-    """Reads the one request in a thread, and goes on reading: the pipe's end says that the server is gone.
+    """Reads the one request in a thread, then watches for the end of the pipe.
 
-    A trainer goes on then: its link finds the next server, or gives up. Everything else ends at once.
+    The end of the pipe means that the server is gone.
+
+    A trainer continues then: its link finds the next server or gives up. Any other task ends at
+    once.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -29,7 +33,7 @@ class Requests:
         threading.Thread(target=self._read, name="requests", daemon=True).start()
 
     def get(self) -> Start:
-        """Wait for the request."""
+        """Wait for the request and return it."""
         return self._found.get()
 
     def _read(self) -> None:
@@ -45,11 +49,11 @@ class Requests:
 
 
 def main() -> None:
-    """Load torch, wait for the task, do it. The process's whole life."""
+    """Load torch, wait for the task and do it. This is the process's whole life."""
     descriptor, replies = task_process.settle()
     requests = Requests(descriptor)
     ready = load(forks=False)
-    with contextlib.suppress(OSError):  # the server is gone: the thread that reads notices
+    with contextlib.suppress(OSError):  # the server is gone; the reading thread notices
         task_process.send(replies, ready)
     if ready.failure is not None:
         task_process.end(0)

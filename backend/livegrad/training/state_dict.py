@@ -1,4 +1,7 @@
-"""Parameters as a file that PyTorch itself reads. Knows nothing of the server; runs in a process of its own."""
+"""Writes parameters as a file that PyTorch reads.
+
+Knows nothing of the server; runs in its own process.
+"""
 
 import io
 from collections.abc import Mapping
@@ -11,9 +14,9 @@ from livegrad.training import network
 
 
 def state_dict(config: str, values: Mapping[str, bytes]) -> bytes:
-    """Return what `torch.save(model.state_dict())` writes of the run's own model, its parameters set to `values`.
+    """Return the file of `torch.save(model.state_dict())` with parameters set to `values`.
 
-    `values` are float32, by name. Raises RuntimeError when they are not the model's.
+    `values` are float32 bytes by name. Raises RuntimeError when they do not match the model.
     """
     model = network.build(RunConfig.model_validate_json(config))
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}

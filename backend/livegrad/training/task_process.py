@@ -1,6 +1,6 @@
-"""What every process that livegrad starts has in common: what it inherits, how it does its task, how it reports.
+"""Code shared by every process that livegrad starts: its environment, its task and its report.
 
-Knows nothing of how the process came to be. Imports torch only when a task does.
+Knows nothing of how the process was started. Imports torch only when a task does.
 """
 
 import contextlib
@@ -23,8 +23,9 @@ from livegrad.process_protocol import (
     unpack,
 )
 
-# Ctrl-C, `kill` to a whole group and a closed terminal are the server's to hear: its word stops a trainer, its end is
-# noticed, and in the end it kills.
+# Signals for a whole process group (Ctrl-C, `kill`, a closed terminal) are left to the server. It
+# sends `stop` to a trainer, the trainer notices when the server ends, and finally the server kills
+# it.
 LEFT_TO_THE_SERVER = ("SIGINT", "SIGTERM", "SIGHUP")
 TROUBLE_ERRNOS = frozenset(
     {errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO}
@@ -38,12 +39,13 @@ TROUBLE_WORDS = (
 
 
 def settle() -> tuple[int, int]:
-    """Make this process independent of where it was started; return descriptors to read from and to write to.
+    """Detach this process from its origin; return descriptors to read from and to write to.
 
-    Standard input becomes empty, and whatever is printed goes to standard error: the pipes carry messages only.
+    Standard input becomes empty, and printed text goes to standard error, because the pipes carry
+    messages only.
     """
     ignore_signals()
-    _close_what_was_left_open()
+    _close_leaked_descriptors()
     if not _is_open(2):
         _replace(2, os.devnull, os.O_WRONLY)
     requests, replies = (
@@ -61,19 +63,19 @@ def settle() -> tuple[int, int]:
 
 
 def ignore_signals() -> None:
-    """Leave to the server what stops a program from outside."""
+    """Ignore the signals that are left to the server."""
     for name in LEFT_TO_THE_SERVER:
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
-def _close_what_was_left_open() -> None:
-    # uvloop leaves a child's own pipes open a second time: a frozen trainer would hold the forkserver's, and the server
-    # would not see their end.
+def _close_leaked_descriptors() -> None:
+    # uvloop leaves a child's pipes open a second time. A frozen trainer would hold those of the
+    # forkserver, and the server would not see their end.
     if sys.platform != "win32":
         for name in os.listdir("/dev/fd"):
             if int(name) > 2:
-                with contextlib.suppress(OSError):  # that of the listing itself
+                with contextlib.suppress(OSError):  # the descriptor of the listing itself
                     os.close(int(name))
 
 
@@ -93,16 +95,16 @@ def _replace(descriptor: int, path: str, flags: int) -> None:
 
 
 def send(descriptor: int, message: Message) -> None:
-    """Write a message, whole. Raises OSError when nobody reads any more."""
+    """Write a whole message. Raises OSError when nobody reads any more."""
     data = memoryview(encode(message))
     while data:
         data = data[os.write(descriptor, data) :]
 
 
 def do(task: Task, replies: int) -> int:
-    """Do the task, report how it went to `replies`, and return the exit code."""
+    """Do the task, send its report to `replies`, and return the exit code."""
     report, code = _done(task)
-    with contextlib.suppress(OSError):  # the server, or the forkserver, may be gone
+    with contextlib.suppress(OSError):  # the server or the forkserver may be gone
         send(replies, report)
     return code
 
@@ -110,7 +112,7 @@ def do(task: Task, replies: int) -> int:
 def _done(task: Task) -> tuple[Report, int]:
     try:
         return Report(result=_result(task)), 0
-    except SystemExit as end:  # a trainer that has told its error over its connection already
+    except SystemExit as end:  # a trainer that has already reported its error over its connection
         if end.code in (None, 0):
             return Report(), 0
         error = end.__cause__
@@ -132,7 +134,7 @@ def _result(task: Task) -> bytes:
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Tell an error that the surroundings caused, such as no memory, from one of the training code."""
+    """Return whether the system (such as no memory) caused the error, not the training code."""
     if isinstance(error, MemoryError) or (
         isinstance(error, OSError) and error.errno in TROUBLE_ERRNOS
     ):
@@ -141,9 +143,9 @@ def is_trouble(error: BaseException) -> bool:
 
 
 def end(code: int) -> None:
-    """End this process at once: no exit handler of a library holds it up, nor PYTHONINSPECT."""
+    """End this process at once. Neither a library's exit handler nor PYTHONINSPECT can delay it."""
     for stream in (sys.stdout, sys.stderr):
-        # None, closed, or nobody reads it
+        # None, closed, or without a reader
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(code)

@@ -1,7 +1,8 @@
-"""Loads torch and makes this process warm, once, and finds out whether processes may be forked from it.
+"""Loads torch, warms the process up, and finds out whether it may be forked.
 
-PyTorch's autograd keeps a thread for each device that is not the CPU, from its first backward() on, and threads do not
-survive a fork: beside a GPU or an Apple chip, a process that has run backward() must never be forked.
+From its first backward(), PyTorch's autograd keeps a thread for each device other than the CPU, and
+threads do not survive a fork. Beside a GPU or an Apple chip, a process that has run backward() must
+therefore never be forked.
 """
 
 import importlib
@@ -15,21 +16,22 @@ PROBE_SECS = 20.0
 
 
 def load(forks: bool) -> Ready:
-    """Import torch and take a step with each optimizer. `forks`: only if processes can be forked from here then."""
+    """Import torch and take a step with each optimizer.
+
+    With `forks`, the step is taken only if processes can still be forked afterwards.
+    """
     try:
         process = importlib.import_module("livegrad.training.process")
         if forks and sees_a_device():
             return Ready(can_fork=False)
         process.warm_up()
         return Ready(can_fork=forks and a_fork_can_train())
-    except (
-        Exception
-    ) as error:  # a library that is not there, or half there: each run tells it as its reason
+    except Exception as error:  # a missing or incomplete library; each run reports it as its reason
         return Ready(failure=in_words(error), is_trouble=is_trouble(error))
 
 
 def sees_a_device() -> bool:
-    """Return whether torch sees any device but the CPU."""
+    """Return whether torch sees any device other than the CPU."""
     import torch
 
     return torch.accelerator.is_available()
@@ -38,12 +40,12 @@ def sees_a_device() -> bool:
 def a_fork_can_train() -> bool:
     """Fork a process that runs backward(), and return whether that works.
 
-    Nobody can list every device that a plug-in may register with autograd, and so its answer is the one that counts.
+    Plug-ins may register devices with autograd that no list contains, so the trial is decisive.
     """
     try:
         pid = os.fork()
     except OSError:
-        return True  # no process at this moment: a start will say so
+        return True  # no process can be started at the moment; a later start reports that
     if pid == 0:
         _run_backward()
     give_up_at = time.monotonic() + PROBE_SECS

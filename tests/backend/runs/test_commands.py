@@ -1,4 +1,7 @@
-"""Commands on their way: each answer goes to the command that asked, once; nobody waits for ever."""
+"""Commands on their way.
+
+Each answer goes to the command that asked, once; nobody waits for ever.
+"""
 
 import asyncio
 

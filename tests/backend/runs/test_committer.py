@@ -1,4 +1,7 @@
-"""The one writer of the log: in order, together, again and again for trainers, at once or not at all for clients."""
+"""The one writer of the log.
+
+In order, together, again and again for trainers, at once or not at all for clients.
+"""
 
 import asyncio
 import time
@@ -37,7 +40,7 @@ class Log(RunLog):
             yield db
 
 
-class World:
+class CommitterUnderTest:
     """A committer at work, and what it has said."""
 
     def __init__(self, folder: Path) -> None:
@@ -70,40 +73,40 @@ def entry(run: str) -> Entry:
 
 
 @asynccontextmanager
-async def at_work(folder: Path) -> AsyncIterator[World]:
-    world = World(folder)
-    task = asyncio.create_task(world.committer.run())
-    await world.committer.attempt("a", Create(entry("a")))
-    await world.committer.attempt("a", Begin("a", "hash"))
+async def at_work(folder: Path) -> AsyncIterator[CommitterUnderTest]:
+    tested = CommitterUnderTest(folder)
+    task = asyncio.create_task(tested.committer.run())
+    await tested.committer.attempt("a", Create(entry("a")))
+    await tested.committer.attempt("a", Begin("a", "hash"))
     try:
-        yield world
+        yield tested
     finally:
-        await world.committer.stop()
+        await tested.committer.stop()
         await task
-        world.log.close()
+        tested.log.close()
 
 
 async def test_what_comes_together_is_written_together_and_told_in_order(tmp_path: Path) -> None:
-    async with at_work(tmp_path) as world:
-        before = world.log.transactions
+    async with at_work(tmp_path) as tested:
+        before = tested.log.transactions
         for step in range(50):
-            world.append(step)
-        await world.until(1)
-        [(arrivals, result)] = world.appended
+            tested.append(step)
+        await tested.until(1)
+        [(arrivals, result)] = tested.appended
         assert [arrival.number for arrival in arrivals] == list(range(1, 51))
         assert isinstance(result, Appended)
         assert (result.last_step, result.seq) == (49, 50)
-        assert world.log.transactions == before + 1
+        assert tested.log.transactions == before + 1
 
 
 async def test_what_stands_between_two_appends_stays_between_them(tmp_path: Path) -> None:
-    async with at_work(tmp_path) as world:
+    async with at_work(tmp_path) as tested:
         begun: list[Any] = []
-        world.append(0)
-        world.committer.write("a", Begin("a", "newer"), begun.append)
-        world.append(1)
-        await world.until(2)
-        first, late = (result for _, result in world.appended)
+        tested.append(0)
+        tested.committer.write("a", Begin("a", "newer"), begun.append)
+        tested.append(1)
+        await tested.until(2)
+        first, late = (result for _, result in tested.appended)
         assert isinstance(first, Appended)
         assert isinstance(late, Appended)
         assert (first.last_step, late.is_stale) == (0, True)
@@ -112,12 +115,12 @@ async def test_what_stands_between_two_appends_stays_between_them(tmp_path: Path
 
 
 async def test_a_drain_is_told_after_everything_of_its_run(tmp_path: Path) -> None:
-    async with at_work(tmp_path) as world:
+    async with at_work(tmp_path) as tested:
         told: list[int] = []
-        world.append(0)
-        world.committer.drain("a", lambda: told.append(len(world.appended)))
-        world.append(1)
-        await world.until(2)
+        tested.append(0)
+        tested.committer.drain("a", lambda: told.append(len(tested.appended)))
+        tested.append(1)
+        await tested.until(2)
         assert told == [1]
 
 
@@ -125,70 +128,70 @@ async def test_while_the_disk_fails_clients_are_refused_and_the_rest_is_written_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECS", 0.05)
-    async with at_work(tmp_path) as world:
-        world.log.fails = True
-        world.append(0)
+    async with at_work(tmp_path) as tested:
+        tested.log.fails = True
+        tested.append(0)
         with pytest.raises(LogError, match="full"):
-            await asyncio.wait_for(world.committer.attempt("b", Create(entry("b"))), 5)
+            await asyncio.wait_for(tested.committer.attempt("b", Create(entry("b"))), 5)
         begun = time.monotonic()
         with pytest.raises(LogError, match="full"):
-            await world.committer.attempt("a", Delete("a"))
+            await tested.committer.attempt("a", Delete("a"))
         assert time.monotonic() - begun < 5
-        assert world.troubles == ["the disk is full: free some space"]
-        assert world.committer.trouble is not None
-        world.append(1)
-        assert world.appended == []
-        world.log.fails = False
-        await world.until(2)
-        assert [run.id for run in world.log.runs()] == ["a"]
-        assert world.log.runs()[0].last_step == 1
-        assert world.troubles[1:] == [None]
+        assert tested.troubles == ["the disk is full: free some space"]
+        assert tested.committer.trouble is not None
+        tested.append(1)
+        assert tested.appended == []
+        tested.log.fails = False
+        await tested.until(2)
+        assert [run.id for run in tested.log.runs()] == ["a"]
+        assert tested.log.runs()[0].last_step == 1
+        assert tested.troubles[1:] == [None]
 
 
 async def test_trouble_that_is_over_is_noticed_although_nobody_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECS", 0.05)
-    async with at_work(tmp_path) as world:
-        world.log.fails = True
+    async with at_work(tmp_path) as tested:
+        tested.log.fails = True
         with pytest.raises(LogError, match="full"):
-            await world.committer.attempt("a", Delete("a"))
-        world.log.fails = False
+            await tested.committer.attempt("a", Delete("a"))
+        tested.log.fails = False
         end = time.monotonic() + 20
-        while world.committer.trouble is not None:
+        while tested.committer.trouble is not None:
             assert time.monotonic() < end
             await asyncio.sleep(0.01)
-        assert world.troubles[-1] is None
+        assert tested.troubles[-1] is None
 
 
 async def test_a_write_that_breaks_is_told_to_whoever_asked_and_ends_nothing(
     tmp_path: Path,
 ) -> None:
-    async with at_work(tmp_path) as world:
+    async with at_work(tmp_path) as tested:
         with pytest.raises(UnknownThing):
-            await world.committer.attempt("nobody", Begin("nobody", "hash"))
-        world.append(0)
-        await world.until(1)
+            await tested.committer.attempt("nobody", Begin("nobody", "hash"))
+        tested.append(0)
+        await tested.until(1)
 
 
-async def test_whoever_asked_may_go_away(tmp_path: Path) -> None:
-    async with at_work(tmp_path) as world:
-        asking = asyncio.create_task(world.committer.attempt("b", Create(entry("b"))))
+async def test_a_client_that_goes_away_does_not_stop_its_write(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as tested:
+        asking = asyncio.create_task(tested.committer.attempt("b", Create(entry("b"))))
         await asyncio.sleep(0)
         asking.cancel()
-        world.append(0)
-        await world.until(1)
-        assert {run.id for run in world.log.runs()} == {"a", "b"}
+        tested.append(0)
+        await tested.until(1)
+        assert {run.id for run in tested.log.runs()} == {"a", "b"}
 
 
 async def test_at_its_end_it_writes_what_is_there_and_leaves_out_what_it_cannot(
     tmp_path: Path,
 ) -> None:
-    async with at_work(tmp_path) as world:
-        world.append(0)
-    assert len(world.appended) == 1
+    async with at_work(tmp_path) as tested:
+        tested.append(0)
+    assert len(tested.appended) == 1
     (tmp_path / "other").mkdir()
-    async with at_work(tmp_path / "other") as world:
-        world.log.fails = True
-        world.append(0)
-    assert world.appended == []
+    async with at_work(tmp_path / "other") as tested:
+        tested.log.fails = True
+        tested.append(0)
+    assert tested.appended == []

@@ -1,4 +1,7 @@
-"""A viewer's mailbox: newest wins, what is left out is counted, memory is bounded, credit is kept."""
+"""A viewer's mailbox.
+
+Newest wins, what is left out is counted, memory is bounded, credit is kept.
+"""
 
 import asyncio
 from typing import Any
@@ -31,7 +34,10 @@ def read(item: Any) -> Frame:
 
 
 class Model:
-    """What a viewer may say after any history: everything was either shown, in order, or counted as skipped."""
+    """What a viewer may say after any history.
+
+    Everything was either shown, in order, or counted as skipped.
+    """
 
     def __init__(self) -> None:
         self.offered = 0  # steps offered; the next one's number

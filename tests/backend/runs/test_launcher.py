@@ -13,7 +13,6 @@ import pytest_asyncio
 from livegrad.assignment import Address, Assignment
 from livegrad.config import RunConfig
 from livegrad.errors import NotStarted, SettingsError
-from livegrad.runs import python_process
 from livegrad.runs.end import End
 from livegrad.runs.launcher import Launcher, start_method
 from tests.backend.runs.forkservers import forkservers
@@ -21,47 +20,11 @@ from tests.backend.runs.forkservers import forkservers
 NOBODY = "ws://127.0.0.1:9/"  # where no server listens: a trainer looks for it for some seconds
 
 
-@pytest.mark.parametrize(
-    ("end", "words", "is_failure"),
-    [
-        (End(0), "its process ended with exit code 0", False),
-        (End(1), "its process ended with exit code 1", False),  # it gave up looking for a server
-        (End(1, "ImportError: no torch"), "its process failed: ImportError: no torch", True),
-        (End(75, "MemoryError"), "its process could not go on: MemoryError", False),
-        (
-            End(None, "its forkserver is gone"),
-            "its process was lost: its forkserver is gone",
-            False,
-        ),
-        (End(None), "its process was lost: nobody knows how it ended", False),
-        (
-            End(-signal.SIGKILL),
-            "its process was killed by SIGKILL (often the system ran out of memory)",
-            False,
-        ),
-        (End(-signal.SIGSEGV), "its process was killed by SIGSEGV", False),
-        (End(-99), "its process was killed by signal 99", False),
-    ],
-)
-def test_how_a_process_ended_is_told_in_words(end: End, words: str, is_failure: bool) -> None:
-    assert (str(end), end.is_failure) == (words, is_failure)
-
-
 def test_the_start_method_is_what_is_asked_for_or_the_systems_own() -> None:
     assert start_method("spawn") == "spawn"
     assert start_method(None) == start_method("")
     with pytest.raises(SettingsError, match="expected fork or spawn, received 'thread'"):
         start_method("thread")
-
-
-def test_only_absolute_entries_of_the_import_path_are_passed_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    entries = ["", ".", "lessons", "/opt/own", "../up"]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(entries))
-    found = python_process.import_path().split(os.pathsep)
-    assert found[0] == "/opt/own"
-    assert set(found) <= {"/opt/own", str(python_process.PACKAGE_FOLDER)}
 
 
 @pytest_asyncio.fixture
@@ -140,7 +103,7 @@ async def test_a_later_start_replaces_the_earlier_process_even_a_frozen_one(
     assert launcher.pid("a") not in (None, earlier)
 
 
-async def test_one_that_is_ended_while_it_is_started_does_not_stay(launcher: Launcher) -> None:
+async def test_a_trainer_that_is_ended_while_it_is_started_is_killed(launcher: Launcher) -> None:
     ends = Ends()
     starting = asyncio.create_task(launcher.start("a", assignment(), ends))
     await asyncio.sleep(0.05)

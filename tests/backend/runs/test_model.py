@@ -1,8 +1,9 @@
-"""Random orders, delays, kills, failing disks and restarts against what must hold of every run's log.
+"""Random orders, delays, kills, failing disks and restarts against what must hold of every run's
+log.
 
-A real hub, committer, supervisor and run log; imaginary trainers. Whatever happens: each step is there once and follows
-from the one before it, each change of the learning rate is an event, viewers miss nothing undeclared, nobody waits for
-ever, and no answer goes to another command.
+A real hub, committer, supervisor and run log; simulated trainers. Whatever happens: each step is
+there once and follows from the one before it, each change of the learning rate is an event, viewers
+miss nothing undeclared, nobody waits for ever, and no answer goes to another command.
 """
 
 import asyncio
@@ -34,7 +35,12 @@ from livegrad.runs.feed import Feed
 from livegrad.runs.hub import Hub
 from livegrad.runs.launcher import End
 from livegrad.store.log import RunLog
-from tests.backend.runs.imaginary import RECORD, ImaginaryLauncher, Work, follow
+from tests.backend.runs.simulated_trainers import (
+    RECORD,
+    SimulatedLauncher,
+    SimulatedTrainer,
+    follow,
+)
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 RUNS = 3
@@ -56,7 +62,10 @@ class FailingLog(RunLog):
 
 
 class Disk(ThreadPoolExecutor):
-    """Does what it is given in the caller's thread: at once or, while it is slow, when it is told to go on."""
+    """Does what it is given in the caller's thread.
+
+    At once or, while it is slow, when it is told to go on.
+    """
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -90,7 +99,7 @@ class Clock(asyncio.SelectorEventLoop):
         return super().time() + self.passed
 
 
-class World(RuleBasedStateMachine):
+class ServerModel(RuleBasedStateMachine):
     """A server, its trainers, its clients and its viewers."""
 
     def __init__(self) -> None:
@@ -100,8 +109,8 @@ class World(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
         self.log = FailingLog(self.folder / "log.sqlite3")
         self.asked: dict[int, dict[str, Any]] = {}  # what trainers have answered, by serial number
-        self.launcher = ImaginaryLauncher(self.asked)
-        self.works: list[Work] = []
+        self.launcher = SimulatedLauncher(self.asked)
+        self.works: list[SimulatedTrainer] = []
         self.tasks: list[tuple[dict[str, Any] | None, asyncio.Task[Any]]] = []
         self.seen: dict[tuple[int, str], dict[int, bytes]] = {}  # by viewer and run: what was shown
         self.feeds: dict[tuple[int, str], Feed] = {}
@@ -129,7 +138,7 @@ class World(RuleBasedStateMachine):
 
         self.run(call())
 
-    def work(self, which: int) -> Work | None:
+    def work(self, which: int) -> SimulatedTrainer | None:
         """Return one of the newest trainers, wiring it to its run."""
         for each in self.launcher.all[-6:]:
             each.live = self.hub._runs.get(each.run)
@@ -228,7 +237,10 @@ class World(RuleBasedStateMachine):
 
     @rule(rounds=st.integers(1, 6))
     def all_goes_well_for_a_while(self, rounds: int) -> None:
-        """Let every trainer work: hypothesis chooses among rules alike, and most of them are troubles."""
+        """Let every trainer work.
+
+        Hypothesis chooses among rules alike, and most of them are troubles.
+        """
         for _ in range(rounds):
             self.run(self.pause(10))
             for work in list(self.launcher.works.values()):
@@ -467,10 +479,10 @@ def _settings(runs: int) -> settings:
     )
 
 
-def test_whatever_happens_every_log_is_whole_and_nobody_waits_for_ever() -> None:
-    run_state_machine_as_test(World, settings=_settings(40))
+def test_random_histories_keep_every_log_whole_and_answer_every_command() -> None:
+    run_state_machine_as_test(ServerModel, settings=_settings(40))
 
 
 @pytest.mark.long
-def test_whatever_happens_in_a_thousand_lives() -> None:
-    run_state_machine_as_test(World, settings=_settings(1000))
+def test_a_thousand_random_histories_keep_every_log_whole() -> None:
+    run_state_machine_as_test(ServerModel, settings=_settings(1000))

@@ -76,7 +76,8 @@ def test_a_viewer_who_comes_within_an_iteration_gets_its_picture_after_the_recor
     run.publish_picture(picture, encode(picture))
     feed = run.join(acknowledges=False)
     assert feed._take() == run.hello()
-    assert [decode(feed._take()).kind for _ in range(2)] == [RECORDS, PHASE]  # type: ignore[arg-type]  # bytes
+    taken: list[Any] = [feed._take() for _ in range(2)]
+    assert [decode(data).kind for data in taken] == [RECORDS, PHASE]
 
 
 def test_the_next_record_supersedes_a_picture_and_its_phase() -> None:

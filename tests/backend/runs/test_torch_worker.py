@@ -14,7 +14,7 @@ from livegrad.runs.launcher import Launcher
 from livegrad.runs.torch_worker import work
 from tests.backend.runs.forkservers import forkservers
 
-HERE = "tests.backend.odd_jobs"
+HERE = "tests.backend.process_tasks"
 
 
 @pytest_asyncio.fixture
@@ -25,7 +25,7 @@ async def launcher(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Launcher]:
     await made.close()
 
 
-async def test_it_returns_the_bytes(launcher: Launcher) -> None:
+async def test_a_call_returns_its_bytes_from_its_process(launcher: Launcher) -> None:
     answers = await asyncio.gather(
         *(work(launcher, f"{HERE}:doubled", bytes([n]) * 300_000) for n in range(3))
     )
@@ -52,17 +52,17 @@ async def test_many_that_end_while_others_begin_leave_their_forkserver_alive(
     assert forkservers() == [forkserver]
 
 
-async def test_an_error_is_told_in_words(launcher: Launcher) -> None:
+async def test_an_error_in_a_call_is_raised_with_its_text(launcher: Launcher) -> None:
     with pytest.raises(TrainerError, match=r"ZeroDivisionError: .* by zero"):
         await work(launcher, f"{HERE}:divided", 1, 0)
 
 
-async def test_a_process_that_dies_is_told(launcher: Launcher) -> None:
+async def test_a_call_whose_process_dies_raises_an_error(launcher: Launcher) -> None:
     with pytest.raises(TrainerError, match="ended without an answer"):
         await work(launcher, f"{HERE}:ended")
 
 
-async def test_one_that_takes_too_long_is_ended(
+async def test_a_call_that_takes_too_long_is_killed(
     launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await launcher.warm_up()
@@ -71,7 +71,7 @@ async def test_one_that_takes_too_long_is_ended(
         await work(launcher, f"{HERE}:slept")
 
 
-async def test_one_that_is_lost_with_its_forkserver_is_tried_once_more(
+async def test_a_call_that_is_lost_with_its_forkserver_is_retried_once(
     launcher: Launcher, tmp_path: Path
 ) -> None:
     working = asyncio.create_task(

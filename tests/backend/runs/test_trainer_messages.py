@@ -23,7 +23,7 @@ def test_a_report_comes_back_with_the_fields_of_its_kind_alone() -> None:
 
 
 @given(st.text() | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps))
-def test_what_is_no_report_is_an_error_of_the_protocol(text: str) -> None:
+def test_an_invalid_report_raises_a_protocol_error(text: str) -> None:
     with pytest.raises(ProtocolError):
         message(text)
 

@@ -1,6 +1,9 @@
-"""Run logs as older livegrads wrote them: dumps of their databases, one for each form that there ever was.
+"""Run logs as older livegrads wrote them.
 
-Each has a run of one hidden unit that stands at step 340, tuned at step 40; those that could, a branch of it from 250.
+Dumps of their databases, one for each form that there ever was.
+
+Each has a run of one hidden unit that stands at step 340, tuned at step 40; those that could, a
+branch of it from 250.
 """
 
 import sqlite3
@@ -21,7 +24,9 @@ def restore(form: str, folder: Path) -> Path:
 
 
 def records(path: Path) -> dict[tuple[str, int], bytes]:
-    """Return every record that is stored as it was sent, by run and step, read without livegrad's code."""
+    """Return every record that is stored as it was sent, by run and step, read without livegrad's
+    code.
+    """
     found: dict[tuple[str, int], bytes] = {}
     with closing(sqlite3.connect(path)) as db:
         has_packed = "is_packed" in [

@@ -1,4 +1,7 @@
-"""What is damaged of one run is said of that run; the others are read, compacted and thinned as if nothing were."""
+"""What is damaged of one run is said of that run.
+
+The others are read, compacted and thinned as if nothing were.
+"""
 
 import sqlite3
 from contextlib import closing
@@ -15,7 +18,8 @@ from tests.backend.recorded import begin, bytes_by_step, frame, opened, records,
 
 STEPS = 5000
 NEWEST = {
-    "cut": "UPDATE chunks SET payload = substr(payload, 4) WHERE run = 'a' AND first + count = 5000",
+    "cut": "UPDATE chunks SET payload = substr(payload, 4)"
+    " WHERE run = 'a' AND first + count = 5000",
     "shorter": "UPDATE chunks SET count = count + 1 WHERE run = 'a' AND first + count = 5000",
     "missing": "DELETE FROM chunks WHERE run = 'a' AND first + count = 5000",
     "columns": "UPDATE runs SET columns = 'nonsense' WHERE id = 'a'",

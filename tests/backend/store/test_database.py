@@ -1,4 +1,9 @@
-"""The run log's file in its surroundings: moved, taken over, read by others, by many, and closed meanwhile."""
+"""The run log's file in its surroundings.
+
+Moved, taken over, read by others, by many, and closed meanwhile.
+
+Covers store/checkpoints.py.
+"""
 
 import os
 import sqlite3
@@ -13,8 +18,7 @@ import pytest
 
 from livegrad.errors import LogError, LogMoved, LogTaken
 from livegrad.store.checkpoints import INLINE_BYTES
-from livegrad.store.database import MAX_JOURNAL_BYTES, READERS, Database
-from livegrad.store.lock import LOCK, FolderLock
+from livegrad.store.database import MAX_JOURNAL_BYTES, READERS, Database, in_words
 from livegrad.store.retention import Retention
 from tests.backend.recorded import begin, bytes_by_step, opened, records, write
 
@@ -39,7 +43,7 @@ def test_nothing_is_written_while_a_file_is_away_and_what_was_read_still_is(
         write(log, "a", rows[:10])
         file = Path(f"{log.path}{ending}")
         file.rename(tmp_path / "away")
-        with pytest.raises(LogMoved, match="is not there any more"):
+        with pytest.raises(LogMoved, match="is missing"):
             write(log, "a", rows[10:], first=10)
         file.touch()
         with pytest.raises(LogMoved, match="was replaced"):
@@ -61,23 +65,6 @@ def test_who_opened_the_log_last_writes_it(tmp_path: Path) -> None:
         with pytest.raises(LogTaken):
             begin(first, "b")
         assert {entry.id for entry in first.runs()} == {"a", "c"}
-
-
-def test_a_lock_file_that_is_deleted_is_locked_again(tmp_path: Path) -> None:
-    lock = FolderLock(tmp_path / "data")
-    try:
-        assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-        (tmp_path / "data" / LOCK).unlink()
-        end = time.monotonic() + 20
-        while not (tmp_path / "data" / LOCK).exists():
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        time.sleep(0.1)
-        with pytest.raises(LogError, match="another livegrad is at work"):
-            FolderLock(tmp_path / "data")
-    finally:
-        lock.release()
-    FolderLock(tmp_path / "data").release()
 
 
 @pytest.mark.skipif(
@@ -123,35 +110,11 @@ def test_a_log_is_closed_in_good_order_while_it_is_read(tmp_path: Path) -> None:
     log.close()
     for thread in threads:
         thread.join(20)
-    assert [str(error) for error in ended] == ["the run log is closed: livegrad ends"] * 8
+    assert [str(error) for error in ended] == ["the run log is closed: livegrad is stopping"] * 8
     assert all(isinstance(error, LogError) for error in ended)
     assert not Path(f"{log.path}-wal").exists()  # the last one moved it into the file
     with pytest.raises(LogError, match="is closed"), log.transaction():
         pass
-
-
-def test_a_query_that_does_not_end_is_broken_off_at_closing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("livegrad.store.readers.CLOSE_SECS", 0.2)
-    log = Database(tmp_path / "log")
-    endless = (
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    )
-    raised: list[LogError] = []
-
-    def read() -> None:
-        try:
-            log.rows(endless)
-        except LogError as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    time.sleep(0.3)
-    log.close()
-    thread.join(20)
-    assert len(raised) == 1
 
 
 def eventually(check: Callable[[], bool]) -> None:
@@ -264,3 +227,42 @@ def test_a_transaction_sees_what_it_has_done(tmp_path: Path) -> None:
         assert inside.endswith("x")
         db.execute("UPDATE owner SET token = substr(token, 1, length(token) - 1)")
     log.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_FULL, "is full: free some space"),
+        (sqlite3.SQLITE_IOERR, "see that it has space and is still there"),
+        (sqlite3.SQLITE_READONLY, "see to its rights"),
+        (sqlite3.SQLITE_CANTOPEN, "see to its rights"),
+        (sqlite3.SQLITE_CORRUPT, "is damaged"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "another program holds"),
+        (sqlite3.SQLITE_MISUSE, "cannot be used: made up"),
+    ],
+)
+def test_what_sqlite_says_comes_with_what_to_do_about_it(
+    tmp_path: Path, code: int, words: str
+) -> None:
+    error = sqlite3.OperationalError("made up")
+    error.sqlite_errorcode = code
+    said = in_words(tmp_path / "log", error)
+    assert words in said
+    assert str(tmp_path) in said
+
+
+def test_what_is_no_file_is_refused_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    with pytest.raises(LogError, match="cannot be read: Is a directory; choose another folder"):
+        Database(tmp_path / "log")
+
+
+def test_a_file_that_breaks_off_is_refused_with_a_reason(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        begin(log, "a")
+        write(log, "a", records(3000))
+    data = log.path.read_bytes()
+    log.path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(LogError, match="damaged"):
+        Database(log.path)
+    assert log.path.read_bytes() == data[: len(data) // 2]

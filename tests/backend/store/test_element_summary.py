@@ -1,4 +1,6 @@
-"""Summaries of single elements tell the true lowest, highest, last and first NaN of every number, however large."""
+"""Summaries of single elements tell the true lowest, highest, last and first NaN of every number,
+however large.
+"""
 
 import numpy as np
 import pytest

@@ -139,7 +139,7 @@ def test_a_newer_livegrads_log_is_not_touched(tmp_path: Path) -> None:
         RunLog(path)
 
 
-def test_what_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused_with_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite3"
     path.write_bytes(b"not a database, but long enough to be taken for one" * 20)
     with pytest.raises(LogError, match="is damaged"):

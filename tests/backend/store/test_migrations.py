@@ -1,4 +1,7 @@
-"""Every run log that an older livegrad wrote opens, keeps its bytes, and goes on; one of an unknown form is refused."""
+"""Every run log that an older livegrad wrote opens, keeps its bytes, and goes on.
+
+One of an unknown form is refused.
+"""
 
 import sqlite3
 import stat
@@ -171,7 +174,7 @@ def test_a_log_of_a_form_that_never_was_is_refused_in_words_and_not_touched(
     execute(path, *change)
     path.chmod(0o644)
     before = path.read_bytes()
-    with pytest.raises(LogError, match="of a form that this livegrad does not know") as refused:
+    with pytest.raises(LogError, match="in a form that this livegrad does not know") as refused:
         RunLog(path)
     assert "damaged" not in str(refused.value)
     assert path.read_bytes() == before

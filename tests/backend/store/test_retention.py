@@ -1,4 +1,6 @@
-"""A budget in bytes: the oldest detail goes first, what must stay stays, and the file gets smaller."""
+"""A budget in bytes: the oldest detail goes first, what must stay stays, and the file gets
+smaller.
+"""
 
 from pathlib import Path
 

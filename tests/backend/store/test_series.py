@@ -135,7 +135,7 @@ def test_an_unknown_name_is_refused_in_words(name: str) -> None:
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_a_name_or_refused(name: str) -> None:
+def test_any_text_is_a_known_name_or_refused(name: str) -> None:
     try:
         reader(name, COLUMNS)
     except LivegradError:

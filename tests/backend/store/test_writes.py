@@ -1,9 +1,13 @@
-"""What is written to a run: each message once, in order, by the newest trainer alone, all or nothing."""
+"""What is written to a run.
+
+Each message once, in order, by the newest trainer alone, all or nothing.
+"""
 
 import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -168,7 +172,8 @@ def test_the_end_of_an_older_trainer_changes_nothing(log: RunLog) -> None:
 def test_what_breaks_one_write_is_undone_and_breaks_no_other(log: RunLog) -> None:
     begin(log, "a")
     begin(log, "b")
-    bad = Frame(RECORDS, 3, 1, 1, 0, 1.5, object())  # type: ignore[arg-type]  # what no database takes
+    no_bytes: Any = object()  # what no database takes
+    bad = Frame(RECORDS, 3, 1, 1, 0, 1.5, no_bytes)
     broken, whole = log.apply(
         [Append("a", 1, (Item(1, frame(0)), Item(2, bad))), Append.frames("b", 1, frame(0))]
     )

@@ -1,6 +1,10 @@
-"""The link loses nothing: whatever the server does to its connection, every record arrives, in order."""
+"""The link loses nothing.
+
+Whatever the server does to its connection, every record arrives, in order.
+"""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 from livegrad.assignment import Address
-from livegrad.protocol import RECORDS, Frame, decode
+from livegrad.protocol import PHASE, RECORDS, Frame, decode, encode
 from livegrad.training.link import Link
 from livegrad.training.observer import Ring
 
@@ -22,7 +26,9 @@ Talk = Callable[[ServerConnection], None]
 
 
 class Hub:
-    """A server that keeps records as the real one does, and treats connection n as the n-th talk says."""
+    """A server that keeps records as the real one does, and treats connection n as the n-th talk
+    says.
+    """
 
     def __init__(self, *talks: Talk) -> None:
         self.steps: list[float] = []
@@ -347,3 +353,96 @@ def test_what_is_said_goes_out_although_nothing_is_acknowledged(
         assert hub.done.wait(20)
         writer.join(20)
         assert not writer.is_alive()
+
+
+def test_a_picture_is_sent_between_records_and_again_after_a_reconnect() -> None:
+    pictures: list[str | bytes] = []
+
+    def drop(socket: ServerConnection) -> None:
+        pictures.append(socket.recv())
+        socket.socket.close()
+
+    def keep(socket: ServerConnection) -> None:
+        pictures.append(socket.recv())
+        hub.take_all(socket)
+
+    hub = Hub(drop, keep)
+    picture = Frame(PHASE, 1, 0, 1, 0, 1.0, np.float32(7).tobytes())
+    with linked(hub) as (link, _, _):
+        link.show(picture)
+        end = time.monotonic() + 20
+        while len(pictures) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+    assert pictures == [encode(picture)] * 2
+
+
+def test_a_server_that_refuses_the_trainer_ends_it() -> None:
+    ended = threading.Event()
+    hub = Hub(lambda socket: socket.close(4409, "a newer trainer"))
+    with linked(hub, ended.set) as (_, _, _):
+        assert ended.wait(20)
+    assert hub.connections == 1
+
+
+def test_a_server_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livegrad.training.link.GIVE_UP_SECS", 0.3)
+    ended = threading.Event()
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        address = Address(f"ws://127.0.0.1:{unheard.getsockname()[1]}/", "secret", 1)
+        link = Link(address, Ring(8), 0, GREETING, lambda message: None, ended.set)
+        link.start()
+        assert ended.wait(20)
+        link.close(1)
+
+
+def test_a_link_that_was_never_connected_is_closed_at_once() -> None:
+    ended = threading.Event()
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        address = Address(f"ws://127.0.0.1:{unheard.getsockname()[1]}/", "secret", 1)
+        link = Link(address, Ring(8), 0, GREETING, lambda message: None, ended.set)
+        link.start()
+        time.sleep(0.05)
+        begun = time.monotonic()
+        link.close(5)
+        assert time.monotonic() - begun < 10
+    assert not ended.is_set()  # nobody gave up: it was asked to end
+
+
+def test_a_server_that_says_no_welcome_is_left_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("livegrad.training.link.WELCOME_SECS", 0.1)
+    silent = True
+
+    class Silent(Hub):
+        def handle(self, socket: ServerConnection) -> None:
+            nonlocal silent
+            if silent:
+                silent = False
+                with suppress(ConnectionClosed):
+                    while True:
+                        socket.recv()
+            super().handle(socket)
+
+    hub = Silent(lambda socket: hub.take_all(socket))
+    with linked(hub) as (link, _, _):
+        link.say({"kind": "done"})
+        assert hub.done.wait(20)
+
+
+def test_an_address_that_is_none_ends_the_trainer_rather_than_letting_it_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raised: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    ended = threading.Event()
+    address = Address("wss://127.0.0.1/", "secret", 1)
+    link = Link(address, Ring(8), 0, GREETING, lambda message: None, ended.set)
+    link.start()
+    assert ended.wait(20)
+    link._thread.join(20)
+    assert [error.exc_type for error in raised] == [ValueError]

@@ -175,7 +175,10 @@ Told = list[tuple[str, str]]
 def told_by(
     loop: Callable[[nn.Module, torch.optim.Optimizer, Observer, Tensor, Tensor], None],
 ) -> Told:
-    """Return what an observer tells of a loop: phases, each with the state of the first gradient."""
+    """Return what an observer tells of a loop.
+
+    Phases, each with the state of the first gradient.
+    """
     config, model, optimizer = built()
     told: Told = []
     observer = observed(
