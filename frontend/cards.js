@@ -20,6 +20,7 @@ export const READ_MS = 100;
 const CHART_MS = 200;
 
 /** @typedef {(root: HTMLElement, store: Store) => View} Mount */
+/** @typedef {(view: View, everyMs?: number) => unknown} Show */
 
 /** @param {string} id @returns {HTMLElement} */
 export const place = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -36,13 +37,9 @@ export const place = (id) => /** @type {HTMLElement} */ (document.getElementById
 export function mountCards({ store, clock, timeCommands, branch, charts }) {
   document.querySelector("main")?.append(...places());
   const shown = createShown();
-  /** A card that draws the newest state. @param {View} view @param {number} [everyMs] */
+  /** A card that draws the newest state. @type {Show} */
   const show = (view, everyMs) => clock.add(() => view.draw(store.state), everyMs);
-  /**
-   * A card that draws the visited step, if there is one.
-   * @param {View} view
-   * @param {number} [everyMs]
-   */
+  /** A card that draws the visited step, if there is one. @type {Show} */
   const card = (view, everyMs) => clock.add(() => view.draw(shown(store.state)), everyMs);
 
   card(network.mount(place("network"), store));

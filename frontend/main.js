@@ -3,7 +3,6 @@
 import { api, problemOf } from "./api.js";
 import { mountCards, place, READ_MS } from "./cards.js";
 import { createSend, toggle } from "./commands.js";
-import { createDialogs } from "./dialogs.js";
 import { listen } from "./keys.js";
 import { lazily } from "./lib/lazy.js";
 import { createRunSession } from "./run_session.js";
@@ -18,9 +17,11 @@ import * as lazyCard from "./views/lazy_card.js";
 import * as notice from "./views/notice.js";
 import { setTheme } from "./views/palette.js";
 
+/** @import { SetTimer } from "./types.js" */
+
 /** @import { StepLoader } from "./time/step_loader.js" */
 
-/** @type {(callback: () => void, ms: number) => unknown} */
+/** @type {SetTimer} */
 const setTimer = (callback, ms) => setTimeout(callback, ms);
 /** @type {(error: unknown) => void} */
 const onError = (error) => store.dispatch({ type: "problem", problem: problemOf(error) });
@@ -71,7 +72,15 @@ const followOverlays = lazily({
 const send = createSend(store, api);
 const timeCommands = createTimeCommands(store, send);
 const session = createRunSession({ store, api, clock, stats, setTimer });
-const dialogs = createDialogs(store, api, session);
+/**
+ * Dialogs come with a module that is fetched when the first one is opened.
+ * @param {"runs"|"newRun"|"help"|"branch"} name
+ */
+const open = (name) => () =>
+  void session.attempt(async () => {
+    const { createDialogs } = await import("./dialogs.js");
+    await createDialogs(store, api, session)[name]();
+  });
 const theme = createTheme(({ dark, reducedMotion }) => {
   setTheme(dark);
   store.dispatch({ type: "appearance", dark, reducedMotion });
@@ -84,16 +93,16 @@ const { show } = mountCards({
   store,
   clock,
   timeCommands,
-  branch: () => void dialogs.branch(),
+  branch: open("branch"),
   charts: {
     loss: chart("Loss (log)", () => import("./views/loss.js")),
     norms: chart("‖.grad‖ by parameter (log)", () => import("./views/norms.js")),
   },
 });
 const actions = {
-  runs: () => void dialogs.runs(),
-  newRun: () => void dialogs.newRun(),
-  help: () => void dialogs.help(),
+  runs: open("runs"),
+  newRun: open("newRun"),
+  help: open("help"),
   theme: theme.toggle,
   parent: session.openAt,
 };

@@ -9,19 +9,14 @@ import { gentlerRate } from "./texts.js";
 /** @import { Api } from "./api.js" */
 /** @import { Clock, Stats } from "./stream/clock.js" */
 /** @import { Connection } from "./stream/connection.js" */
-/** @import { Problem, Run, RunConfig, Store } from "./types.js" */
+/** @import { Problem, Run, RunConfig, SetTimer, Store } from "./types.js" */
 
 const RETRY_MS = 1000;
 
 /** @typedef {ReturnType<typeof createRunSession>} RunSession */
 
 /**
- * @param {Object} dependencies
- * @param {Store} dependencies.store
- * @param {Api} dependencies.api
- * @param {Clock} dependencies.clock
- * @param {Stats} dependencies.stats
- * @param {(callback: () => void, ms: number) => unknown} dependencies.setTimer
+ * @param {{store: Store, api: Api, clock: Clock, stats: Stats, setTimer: SetTimer}} dependencies
  */
 export function createRunSession({ store, api, clock, stats, setTimer }) {
   /** @type {Connection|null} */

@@ -223,7 +223,7 @@
  * A run whose lines are laid over the charts.
  * @typedef {Object} Overlay
  * @property {Run} run
- * @property {Series[]} series in the order of compare/overlay.js's SERIES
+ * @property {Series[]} series in the order of overlay_series.js's SERIES
  * @property {string|undefined} base the run that `divergence` compares it with
  * @property {Divergence|null} divergence
  */
@@ -297,6 +297,8 @@
  *   | {type: "resized"}
  *   | {type: "appearance", dark: boolean, reducedMotion: boolean}} Action
  */
+
+/** @typedef {(callback: () => void, ms: number) => unknown} SetTimer */
 
 /** @template {Action["type"]} T @typedef {Extract<Action, {type: T}>} ActionOf */
 

@@ -3,10 +3,10 @@
 // about charts. Fetched when the first run is laid over.
 
 import { problemOf } from "../api.js";
-import { SERIES } from "./overlay.js";
+import { SERIES } from "./overlay_series.js";
 
 /** @import { Api } from "../api.js" */
-/** @import { Divergence, Overlay, Run, Store } from "../types.js" */
+/** @import { Divergence, Overlay, Run, SetTimer, Store } from "../types.js" */
 
 const POINTS = 1200;
 const REFRESH_MS = 2000;
@@ -16,7 +16,7 @@ const GROWTH = 1.25; // runs are compared again once they have so many times the
  * @param {Object} dependencies
  * @param {Store} dependencies.store
  * @param {Pick<Api, "run"|"series"|"of">} dependencies.api
- * @param {(callback: () => void, ms: number) => unknown} dependencies.setTimer
+ * @param {SetTimer} dependencies.setTimer
  */
 export function createOverlayLoader({ store, api, setTimer }) {
   /** What the last fetch was for: which runs lie over which, and whether that one trains. */

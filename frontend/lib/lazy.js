@@ -1,6 +1,8 @@
 // Something that is loaded when it is first needed; a load that failed is tried again.
 // Knows nothing about what is loaded or how.
 
+/** @import { SetTimer } from "../types.js" */
+
 const RETRY_MS = 1000;
 
 /**
@@ -11,7 +13,7 @@ const RETRY_MS = 1000;
  * @param {() => Promise<T>} options.load
  * @param {(thing: T) => void} options.use called on each call, and when the load is done
  * @param {(error: unknown) => void} options.onError
- * @param {(callback: () => void, ms: number) => unknown} options.setTimer
+ * @param {SetTimer} options.setTimer
  */
 export function lazily({ isNeeded, load, use, onError, setTimer }) {
   /** @type {T|null} */

@@ -2,14 +2,14 @@
 // missing,
 // and when they are fetched. Knows nothing about sockets or how a record is read.
 
-/** @import { StepRange } from "../types.js" */
+/** @import { SetTimer, StepRange } from "../types.js" */
 
 /**
  * @typedef {Object} BackfillOptions
  * @property {(range: StepRange) => Promise<void>} exact fetch every record
  * @property {(range: StepRange) => Promise<void>} thinned fetch series for a long range
  * @property {() => boolean} isAtRest nothing is being trained
- * @property {(callback: () => void, ms: number) => unknown} setTimer
+ * @property {SetTimer} setTimer
  */
 
 export const MOST_STEPS = 4096; // fetched exactly at once

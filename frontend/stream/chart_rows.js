@@ -54,14 +54,8 @@ function draftFrom(rows) {
 
 /** Give a draft arrays of its own. @param {Draft} draft */
 function own(draft) {
-  const { steps, loss, validation, norms } = draft;
-  const copies = {
-    steps: steps.slice(),
-    loss: loss.slice(),
-    validation: validation.slice(),
-    norms: norms.map((line) => line.slice()),
-  };
-  Object.assign(draft, draftOver(copies), { length: draft.length });
+  const [steps, loss, validation, ...norms] = [draft.steps, ...draft.lines].map((a) => a.slice());
+  Object.assign(draft, draftOver({ steps, loss, validation, norms }), { length: draft.length });
 }
 
 /** @param {Draft} draft @returns {ChartRows} */
@@ -118,7 +112,7 @@ function writeRecords(draft, layout, first, values) {
  */
 function openRow(draft, step) {
   while (draft.length > 0 && draft.steps[draft.length - 1] >= step) draft.length--;
-  if (draft.length === draft.steps.length) thinDraft(draft);
+  if (draft.length === draft.steps.length) thin(draft);
   if (draft.length < draft.borrowed) own(draft);
   draft.steps[draft.length] = step;
   return draft.length++;
@@ -127,17 +121,9 @@ function openRow(draft, step) {
 /**
  * Leave out at least half of the rows. Ranges of equally many steps keep equally many rows, the
  * extremes of every line first.
- * @param {ChartRows} rows
- * @returns {ChartRows}
+ * @param {Draft} draft
  */
-export function thin(rows) {
-  const draft = draftFrom(rows);
-  thinDraft(draft);
-  return finish(draft);
-}
-
-/** @param {Draft} draft */
-function thinDraft(draft) {
+function thin(draft) {
   if (draft.borrowed > 0) own(draft);
   const { steps, lines } = draft;
   const most = 2 * lines.length + 1; // rows of a range that stay

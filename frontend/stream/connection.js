@@ -8,7 +8,7 @@ import { seriesNames } from "./chart_rows.js";
 import { decodeFrame, decodeFrames, decodeMessage } from "./protocol.js";
 
 /** @import { Api } from "../api.js" */
-/** @import { Action, Layout, Message, Run, Store, ViewerMessage } from "../types.js" */
+/** @import { Action, Layout, Message, Run, SetTimer, Store, ViewerMessage } from "../types.js" */
 /** @import { Stats } from "./clock.js" */
 
 const RETRY_MS = { first: 250, most: 5000 };
@@ -21,7 +21,7 @@ const POINTS = 800; // of each series of the past
  * @property {Pick<Api, "run"|"series"|"data"|"records"|"of">} api
  * @property {Stats} stats
  * @property {(path: string) => WebSocket} open
- * @property {(callback: () => void, ms: number) => unknown} setTimer
+ * @property {SetTimer} setTimer
  */
 
 /** @typedef {{drawn: () => void, retry: () => void, close: () => void}} Connection */

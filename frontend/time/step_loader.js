@@ -6,7 +6,7 @@ import { RecordCache } from "./record_cache.js";
 import { playbackSpeed } from "./shown_moment.js";
 
 /** @import { Entry, Source } from "./record_cache.js" */
-/** @import { Layout, State, Store } from "../types.js" */
+/** @import { Layout, SetTimer, State, Store } from "../types.js" */
 
 const RETRY_MS = 500;
 const REST_MS = 120; // a person who stays here so long may look at the steps around
@@ -18,7 +18,7 @@ const HOLD_MS = 400; // playback waits so long for a step before it skips it
  * @property {Store} store
  * @property {(id: string, layout: Layout) => Source} sourceOf
  * @property {(callback: (now: number) => void) => unknown} nextFrame
- * @property {(callback: () => void, ms: number) => unknown} setTimer
+ * @property {SetTimer} setTimer
  */
 
 /** @typedef {{follow: () => void, recordCache: () => RecordCache|null}} StepLoader */

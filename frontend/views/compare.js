@@ -1,7 +1,7 @@
 // The dialog that compares runs: their loss, the norm of each gradient, and where they differ.
 // Knows nothing about how runs are chosen.
 
-import { distinct, lookOf, overlay, PARAMETERS } from "../compare/overlay.js";
+import { distinct, lookOf, overlay, PARAMETERS } from "../compare/overlay_series.js";
 import { divergenceText } from "../compare/run_tree.js";
 import { format, stepText } from "../lib/format.js";
 import { numberOf } from "../lib/number.js";

@@ -4,7 +4,7 @@
 import { lazily } from "../lib/lazy.js";
 import { element } from "./dom.js";
 
-/** @import { State, Store, View } from "../types.js" */
+/** @import { SetTimer, State, Store, View } from "../types.js" */
 
 /** @typedef {{mount: (root: HTMLElement, store: Store) => View}} ViewModule */
 
@@ -13,7 +13,7 @@ import { element } from "./dom.js";
  * @param {string} options.heading
  * @param {() => Promise<ViewModule>} options.load
  * @param {(error: unknown) => void} options.onError
- * @param {(callback: () => void, ms: number) => unknown} options.setTimer
+ * @param {SetTimer} options.setTimer
  * @returns {ViewModule["mount"]}
  */
 export function create({ heading, load, onError, setTimer }) {

@@ -1,7 +1,7 @@
 // Draws the loss on a log axis: training, validation, and the training loss of overlaid runs. Knows
 // nothing about where rows come from.
 
-import { valueAt, withOverlays } from "../compare/overlay.js";
+import { valueAt, withOverlays } from "../compare/overlay_series.js";
 import { numberOf } from "../lib/number.js";
 import { namedOverlayLines, overlayKey } from "./chart/overlay_lines.js";
 import { createChart } from "./chart.js";
@@ -31,14 +31,12 @@ export function mount(root, store) {
     (
       /** @type {unknown} */ _chart,
       /** @type {ChartRows|null} */ rows,
-      /** @type {number} */ length,
-      /** @type {number} */ _newest,
       /** @type {Overlay[]} */ overlays,
     ) => {
       const plotted = {
         steps: rows?.steps ?? [],
         lines: [rows?.loss ?? [], rows?.validation ?? []],
-        length,
+        length: rows?.length ?? 0,
       };
       chart.draw(
         withOverlays(
@@ -71,7 +69,7 @@ export function mount(root, store) {
       lines.say(overlays, run);
       recolour(dark);
       mark(chart, visited, visited && moment, visited && run, overlays);
-      draw(chart, rows, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1, overlays);
+      draw(chart, rows, overlays);
     },
     unmount: () => chart?.unmount(),
   };

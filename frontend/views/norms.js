@@ -1,7 +1,7 @@
 // Draws the norm of each parameter's gradient on a log axis, over those of overlaid runs. Knows
 // nothing about where rows come from.
 
-import { withOverlays } from "../compare/overlay.js";
+import { withOverlays } from "../compare/overlay_series.js";
 import { norm } from "../lib/number.js";
 import { overlayKey, quietOverlayLines } from "./chart/overlay_lines.js";
 import { createChart } from "./chart.js";
@@ -53,11 +53,13 @@ export function mount(root, store) {
     (
       /** @type {unknown} */ _chart,
       /** @type {ChartRows|null} */ rows,
-      /** @type {number} */ length,
-      /** @type {number} */ _newest,
       /** @type {Overlay[]} */ overlays,
     ) => {
-      const plotted = { steps: rows?.steps ?? [], lines: rows?.norms ?? [], length };
+      const plotted = {
+        steps: rows?.steps ?? [],
+        lines: rows?.norms ?? [],
+        length: rows?.length ?? 0,
+      };
       chart?.draw(
         withOverlays(
           plotted,
@@ -83,7 +85,7 @@ export function mount(root, store) {
       build(layout, overlayKey(overlays));
       mark(chart, visited, visited && moment, layout);
       recolour(dark);
-      draw(chart, rows, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1, overlays);
+      draw(chart, rows, overlays);
     },
     unmount: () => chart?.unmount(),
   };

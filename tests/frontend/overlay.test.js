@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MAX_OVERLAYS, valueAt, withOverlays } from "../../frontend/compare/overlay.js";
+import { MAX_OVERLAYS } from "../../frontend/compare/overlay.js";
+import { valueAt, withOverlays } from "../../frontend/compare/overlay_series.js";
 import { initialState, reduce } from "../../frontend/store.js";
 
 const series = { name: "loss", steps: [40, 50, 60], values: /** @type {any[]} */ ([4, "inf", 2]) };

@@ -1,7 +1,7 @@
 // The lines of the runs that are laid over a chart, and what the key says about each. Knows nothing
 // about how they are drawn.
 
-import { distinct, lookOf, PARAMETERS } from "../../compare/overlay.js";
+import { distinct, lookOf, PARAMETERS } from "../../compare/overlay_series.js";
 import { divergenceNote, divergenceText } from "../../compare/run_tree.js";
 import { element, keepFocus, set, write } from "../dom.js";
 

@@ -53,15 +53,8 @@ export function createTrack(store) {
   }
 
   const drawShape = whenChanged(
-    (
-      /** @type {ChartRows|null} */ rows,
-      /** @type {number} */ from,
-      /** @type {number} */ to,
-      /** @type {number} */ _,
-      /** @type {number} */ __,
-    ) => {
-      set(shape, "d", rows === null ? "" : outline(rows, from, to));
-    },
+    (/** @type {ChartRows|null} */ rows, /** @type {number} */ from, /** @type {number} */ to) =>
+      set(shape, "d", rows === null ? "" : outline(rows, from, to)),
   );
   const drawMarks = whenChanged(
     (
@@ -103,7 +96,7 @@ export function createTrack(store) {
       begin = run?.first_step ?? 0;
       end = run === null ? 1 : reach(begin, run.step, run.config?.max_steps ?? run.step);
       const newest = run?.step ?? 0;
-      drawShape(rows, begin, end, rows?.length ?? 0, rows?.steps[rows.length - 1] ?? -1);
+      drawShape(rows, begin, end);
       drawGaps(exact, begin, end);
       drawMarks(visited?.step ?? newest, newest, visited !== null, begin, end);
       set(root, "aria-valuemin", begin);
