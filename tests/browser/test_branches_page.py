@@ -31,7 +31,8 @@ def branch_here(board: Dashboard, **values: str) -> str:
     dialog.get_by_role("button", name="Continue", exact=True).click()
     expect(dialog).to_have_count(0)
     board.wait(
-        "before => { const { opened, run } = window.livegrad.store.state; return opened !== before && run; }",
+        "before => { const { opened, run } = window.livegrad.store.state; return opened !== "
+        "before && run; }",
         before,
     )
     return str(page.evaluate("window.livegrad.store.state.opened"))

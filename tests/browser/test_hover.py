@@ -126,7 +126,8 @@ def test_the_numbers_are_kept_current_while_training_runs(dashboard: Dashboard) 
     seen: set[str] = set()
     for _ in range(5):
         dashboard.wait(
-            "(seen) => !seen.includes(document.querySelector('#network .tooltip .value').textContent)",
+            "(seen) => !seen.includes(document.querySelector('#network .tooltip "
+            ".value').textContent)",
             list(seen),
         )
         seen.add(str(tooltip(dashboard).locator(".value").text_content()))

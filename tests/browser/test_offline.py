@@ -61,7 +61,8 @@ def test_a_whole_session_asks_nobody_else(
             "Content Security Policy",
         ),
         (
-            "() => document.body.append(Object.assign(document.createElement('script'), {text: '1'}))",
+            "() => document.body.append(Object.assign(document.createElement('script'), {text: "
+            "'1'}))",
             "Security Policy",
         ),
     ],

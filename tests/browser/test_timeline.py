@@ -223,7 +223,8 @@ def test_history_plays_forwards_and_backwards_at_the_speed_asked_for(
     page.locator("#playback-speed").press("Enter")
     page.locator("#play-on").click()
     board.wait(
-        "() => { const { visited } = window.livegrad.store.state; return (visited?.moment?.step ?? 0) >= 40; }"
+        "() => { const { visited } = window.livegrad.store.state; return "
+        "(visited?.moment?.step ?? 0) >= 40; }"
     )
     page.locator("#play-on").click()
     stopped = page.evaluate("window.livegrad.store.state.visited.step")
@@ -231,7 +232,8 @@ def test_history_plays_forwards_and_backwards_at_the_speed_asked_for(
     assert_shows(board, server, run, stopped)
     page.keyboard.press("Shift+P")
     board.wait(
-        "step => { const { visited } = window.livegrad.store.state; return visited.moment?.step <= step - 20; }",
+        "step => { const { visited } = window.livegrad.store.state; return "
+        "visited.moment?.step <= step - 20; }",
         stopped,
     )
     for _ in range(5):
