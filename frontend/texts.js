@@ -10,11 +10,12 @@ import { numberOf } from "./lib/number.js";
 /** In the order in which they run. @type {Phase[]} */
 export const PHASES = ["zero_grad", "forward", "loss", "backward", "step"];
 
+/** The names of optimizers in torch.optim. @type {Record<string, string>} */
 const OPTIMIZERS = { sgd: "SGD", adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop" };
 
-/** @param {RunConfig} config */
-export function optimizerName({ optimizer }) {
-  return OPTIMIZERS[optimizer.kind] ?? optimizer.kind;
+/** @param {string} kind an optimizer's, as the run's configuration has it */
+export function optimizerName(kind) {
+  return OPTIMIZERS[kind] ?? kind;
 }
 
 /** @param {RunConfig|null} config @param {number} lr */
@@ -24,7 +25,7 @@ export function configText(config, lr) {
   const momentum = config.optimizer.momentum ? `, momentum ${config.optimizer.momentum}` : "";
   const batch = config.batch_size === null ? "full batch" : `batches of ${config.batch_size}`;
   const clears = config.zero_grad === false ? ["no zero_grad"] : [];
-  const optimizer = `${optimizerName(config)}, lr ${plain(lr)}${momentum}`;
+  const optimizer = `${optimizerName(config.optimizer.kind)}, lr ${plain(lr)}${momentum}`;
   const layers = `1–${config.hidden}–1 ${activation}`;
   return [config.dataset, layers, optimizer, batch, ...clears].join(" · ");
 }
@@ -120,7 +121,7 @@ function updateText(config) {
     return `RMSprop moved every parameter by −lr × \`.grad\` ÷ its usual size${by}${decayed}.`;
   }
   const by = "along the running mean of its gradients, ÷ their usual size";
-  return `${optimizerName(config)} moved every parameter ${by}${decayed}.`;
+  return `${optimizerName(config.optimizer.kind)} moved every parameter ${by}${decayed}.`;
 }
 
 /**
@@ -142,7 +143,7 @@ function reasonOf(config) {
   const decayed = decay ? ", or weight decay pulls harder" : "";
   const opposite = `still points the other way${nesterov ? ", even with Nesterov momentum" : ""}`;
   if (kind === "adam" || kind === "adamw") {
-    const mean = `exp_avg, the running mean that ${optimizerName(config)} follows,`;
+    const mean = `exp_avg, the running mean that ${optimizerName(config.optimizer.kind)} follows,`;
     return `${mean} ${opposite}${decayed}.`;
   }
   if (momentum) return `momentum_buffer ${opposite}${decayed}.`;

@@ -52,7 +52,7 @@
 
 /**
  * @typedef {{
- *   kind: "sgd"|"adam"|"adamw"|"rmsprop",
+ *   kind: string,
  *   lr: number,
  *   [argument: string]: any,
  * }} OptimizerConfig

@@ -165,17 +165,23 @@ const SLOPES = {
 
 /**
  * How the optimizer changes a parameter p by its gradient g, line by line, as the documentation of
- * torch.optim writes it.
+ * torch.optim writes it; no lines for an optimizer whose rule is not here.
  * @param {RunConfig} config
  * @returns {Symbol[][]}
  */
 export function updateRule({ optimizer }) {
   const { kind, weight_decay: decay } = optimizer;
   const decayed = decay ? [sign(" + "), sign(String(decay)), dot, p] : [];
-  if (kind === "adamw") return [...shrunk(decay), ...adamRule(optimizer, [])];
-  if (kind === "adam") return adamRule(optimizer, decayed);
-  return kind === "rmsprop" ? rmspropRule(optimizer, decayed) : sgdRule(optimizer, decayed);
+  return RULES[kind]?.(optimizer, decayed) ?? [];
 }
+
+/** @type {Record<string, (optimizer: any, decayed: Symbol[]) => Symbol[][]>} */
+const RULES = {
+  sgd: sgdRule,
+  adam: adamRule,
+  adamw: (optimizer) => [...shrunk(optimizer.weight_decay), ...adamRule(optimizer, [])],
+  rmsprop: rmspropRule,
+};
 
 const p = symbol("p", "weight");
 const dot = symbol("·", "sum");

@@ -63,8 +63,13 @@ function ruleParts(config) {
   const lines = updateRule(config).map((symbols) =>
     element("span", {}, ...symbols.map(symbolSpan)),
   );
+  if (lines.length === 0) return [];
   return [
-    element("h3", { class: "rule-title" }, `How ${optimizerName(config)} updates each number p`),
+    element(
+      "h3",
+      { class: "rule-title" },
+      `How ${optimizerName(config.optimizer.kind)} updates each number p`,
+    ),
     element("p", { class: "formula rule" }, ...lines),
   ];
 }
@@ -194,7 +199,7 @@ function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt
   const delta = settled.values[valueAt] - settled.before[valueAt];
   change(
     delta > 0 ? `+${format(delta)}` : format(delta),
-    `of update ${settled.step}, by ${optimizerName(config)}`,
+    `of update ${settled.step}, by ${optimizerName(config.optimizer.kind)}`,
     String(delta),
   );
   write(note, disagreement(config, settled.values[gradientAt_], delta));

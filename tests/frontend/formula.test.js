@@ -93,3 +93,7 @@ test("each optimizer's rule is written with its own arguments", () => {
   );
   assert.equal(rule({ kind: "rmsprop", alpha: 0.99 }).at(-1), "p ← p − lr·.grad ÷ √square_avg");
 });
+
+test("an optimizer without a rule here shows none instead of another's", () => {
+  assert.deepEqual(updateRule({ ...run().config, optimizer: { kind: "adamax", lr: 0.002 } }), []);
+});

@@ -3,6 +3,7 @@
 
 import { weightColour } from "../../lib/colour.js";
 import { format } from "../../lib/format.js";
+import { optimizerName } from "../../texts.js";
 import { Mark } from "./mark.js";
 
 /** @import { GradState } from "../../types.js" */
@@ -21,9 +22,6 @@ export function powerText(value) {
     .join("");
   return `10${exponent < 0 ? "⁻" : ""}${digits}`;
 }
-
-/** @type {Record<string, string>} */
-const OPTIMIZERS = { sgd: "SGD", adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop" };
 
 /** Where the three parts of the legend begin. @param {Plan} plan */
 function partsOf({ legend, narrow, scale }) {
@@ -66,7 +64,7 @@ export class Legend {
       picture.changes.decades,
     );
     this.gradients.title.say("−.grad: downhill");
-    this.changes.title.say(`Δ: the change by ${OPTIMIZERS[optimizer] ?? optimizer}`);
+    this.changes.title.say(`Δ: the change by ${optimizerName(optimizer)}`);
   }
 
   /** @param {Picture} picture */
