@@ -4,6 +4,7 @@ Knows nothing of how they came about.
 """
 
 import re
+import sys
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
@@ -61,7 +62,9 @@ class Report:
     def violate(self, text: str) -> None:
         """Note a violation."""
         secs = time.monotonic() - self.begun
-        self.violations.append(Violation(self.index, tuple(self.recent), secs, text))
+        violation = Violation(self.index, tuple(self.recent), secs, text)
+        self.violations.append(violation)
+        print(self._line(violation), file=sys.stderr, flush=True)  # a long run may be broken off
 
     def note_stderr(self, text: str) -> None:
         """Count the tracebacks in what a server wrote, by their last lines."""
@@ -122,11 +125,14 @@ class Report:
         sorts = Counter(violation.sort for violation in self.violations)
         lines = [f"{count} × {sort}" for sort, count in sorts.most_common()]
         lines += ["", "one by one, each with the last faults before it, the newest first:"]
-        lines += [
-            f"seed {self.seed}, fault {v.index}, {v.secs:.1f} s: {v.text} [{' < '.join(v.kinds)}]"
-            for v in self.violations[:SHOWN]
-        ]
+        lines += [self._line(violation) for violation in self.violations[:SHOWN]]
         return "\n".join([f"{len(self.violations)} violations:", *lines])
+
+    def _line(self, violation: Violation) -> str:
+        return (
+            f"seed {self.seed}, fault {violation.index}, {violation.secs:.1f} s: "
+            f"{violation.text} [{' < '.join(violation.kinds)}]"
+        )
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
