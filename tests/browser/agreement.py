@@ -117,7 +117,9 @@ def assert_change_arrows_agree(screen: Screen, twin: Twin) -> None:
 
 
 def assert_arrows(arrows: dict[str, Arrow], truth: dict[str, float], floor: float) -> None:
-    """Exactly where the number reaches the printed floor; up where it makes the parameter larger; never shorter."""
+    """Exactly where the number reaches the printed floor; up where it makes the parameter larger;
+    never shorter.
+    """
     assert set(arrows) == {name for name, value in truth.items() if abs(value) >= floor}
     for name, arrow in arrows.items():
         assert arrow.direction == arrow.drawn == ("up" if truth[name] > 0 else "down"), (

@@ -1,4 +1,7 @@
-"""What no page may do: log an error, throw, break its own policy, ask another host. Knows nothing of livegrad."""
+"""What no page may do: log an error, throw, break its own policy, ask another host.
+
+Knows nothing of livegrad.
+"""
 
 import re
 from urllib.parse import urlsplit

@@ -63,7 +63,10 @@ def make_run(server: Server) -> Iterator[MakeRun]:
 
 @pytest.fixture
 def open_page(browser: Browser, make_run: MakeRun, complaints: Complaints) -> Iterator[OpenPage]:
-    """Open the dashboard of a server, at a run or as a newcomer. It is closed before the runs are deleted."""
+    """Open the dashboard of a server, at a run or as a newcomer.
+
+    It is closed before the runs are deleted.
+    """
     contexts: list[BrowserContext] = []
 
     def open_(

@@ -1,4 +1,7 @@
-"""What stands on the dashboard's screen, read from the page as a person would see it. Judges nothing."""
+"""What stands on the dashboard's screen, read from the page as a person would see it.
+
+Judges nothing.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -49,7 +52,8 @@ READ = """() => {
     chips: all("#network .chip").map(parameterMark),
     arrows: all("#network .arrow[data-name]").map(arrow),
     against: all("#network .note[data-kind=disagreement]").map((note) => note.dataset.name),
-    scales: all("#network .legend .sample").map((sample) => all(".tick", sample).map((tick) => tick.textContent)),
+    scales: all("#network .legend .sample").map((sample) => all(".tick", sample).map((tick) =>
+      tick.textContent)),
     ramps: all("#network .legend > .name").map((name) => name.textContent),
     legend: all("#network .legend text").map((words) => words.textContent),
     table: all("#parameters tr[data-parameter]").map(row),
@@ -65,7 +69,8 @@ READ = """() => {
       facts: Object.fromEntries(all("#inspector .facts dt").map((term) => {
         const data = term.nextElementSibling;
         const number = text(".fact-number", data);
-        return [term.textContent, { text: number, note: text(".fact-note", data), exact: data.title || null }];
+        return [term.textContent, { text: number, note: text(".fact-note", data),
+          exact: data.title || null }];
       })),
       disagreement: text("#inspector .disagree"),
       formula: text("#inspector .formula"),

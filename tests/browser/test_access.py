@@ -34,12 +34,14 @@ CONTRASTS = """() => {
     return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255]);
   };
   const luminance = (rgb) => {
-    const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 +
+      0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const opacity = (element) => {
     let share = 1;
-    for (let at = element; at !== null; at = at.parentElement) share *= Number(getComputedStyle(at).opacity);
+    for (let at = element; at !== null;
+      at = at.parentElement) share *= Number(getComputedStyle(at).opacity);
     return share;
   };
   const root = document.querySelector("dialog[open]") ?? document.body;
@@ -48,7 +50,8 @@ CONTRASTS = """() => {
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     if (walker.currentNode.data.trim() === "" || element.closest(EXEMPT)) continue;
-    if (!element.checkVisibility({ visibilityProperty: true }) || element.getClientRects().length === 0) continue;
+    if (!element.checkVisibility({ visibilityProperty: true }) ||
+      element.getClientRects().length === 0) continue;
     const style = getComputedStyle(element);
     const colour = rgba(element instanceof SVGElement ? style.fill : style.color);
     colour[3] *= opacity(element);
@@ -56,7 +59,8 @@ CONTRASTS = """() => {
     const [low, high] = [luminance(over(colour, ground)), luminance(ground)].sort((a, b) => a - b);
     const key = `${element.tagName}.${element.getAttribute("class") ?? ""}`;
     const ratio = (high + 0.05) / (low + 0.05);
-    if (!(found.get(key)?.ratio <= ratio)) found.set(key, { ratio, text: walker.currentNode.data.trim().slice(0, 40) });
+    if (!(found.get(key)?.ratio <= ratio)) found.set(key, { ratio,
+      text: walker.currentNode.data.trim().slice(0, 40) });
   }
   return [...found].map(([where, { ratio, text }]) => ({ where, ratio, text }));
 }"""
@@ -73,13 +77,15 @@ FOCUS = """() => {
   const at = document.activeElement;
   const { outlineStyle, outlineWidth } = getComputedStyle(at);
   const light = [...document.querySelectorAll("#network .frame, #network .halo")];
-  const isFramed = at.closest("#network svg") !== null && light.some((mark) => (mark.getAttribute("d") ?? "") !== "");
+  const isFramed = at.closest("#network svg") !== null && light.some((mark) =>
+    (mark.getAttribute("d") ?? "") !== "");
   const box = at.getBoundingClientRect();
   return {
     stop: at.dataset.stop ?? null,
     what: `${at.tagName} ${at.id} ${at.getAttribute("class") ?? ""}`,
     isSeen: isFramed || (outlineStyle !== "none" && parseFloat(outlineWidth) >= 2),
-    isInView: box.width > 0 && box.right > 0 && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight,
+    isInView: box.width > 0 && box.right > 0 && box.left < innerWidth && box.bottom > 0 &&
+      box.top < innerHeight,
   };
 }"""
 
@@ -129,7 +135,8 @@ def training(dashboard: Dashboard) -> None:
     dashboard.stands_at(0)
     dashboard.page.click("#train")
     dashboard.wait(
-        "() => { const { run, busy } = livegrad.store.state; return !busy && run.state === 'running' && run.step > 5; }"
+        "() => { const { run, busy } = livegrad.store.state; return !busy && run.state === "
+        "'running' && run.step > 5; }"
     )
     dashboard.wait(SETTLED)
 
@@ -211,7 +218,10 @@ def accessibility_tree(page: Page) -> list[Any]:
 
 
 def focus_of(page: Page, seconds: float = 10.0) -> Any:
-    """Return where the focus is. The drawing shows it in its next frame, which a busy machine draws late."""
+    """Return where the focus is.
+
+    The drawing shows it in its next frame, which a busy machine draws late.
+    """
     end = time.monotonic() + seconds
     while True:
         focus = page.evaluate(FOCUS)
@@ -289,7 +299,8 @@ def test_a_screen_reader_hears_value_gradient_and_change(
 
 
 # Where the pulses are at one moment of the animation, in pixels from the left.
-PULSES = """(time) => document.querySelector("#network .flow").getAnimations({ subtree: true }).flatMap((animation) => {
+PULSES = """(time) => document.querySelector("#network .flow")
+  .getAnimations({ subtree: true }).flatMap((animation) => {
   animation.pause();
   animation.currentTime = time;
   const path = animation.effect.target;

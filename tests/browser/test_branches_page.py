@@ -1,4 +1,6 @@
-"""From the screen: a run that goes on from a past step, the tree that it grows, runs laid over each other."""
+"""From the screen: a run that goes on from a past step, the tree that it grows,
+runs laid over each other.
+"""
 
 from typing import Any
 
@@ -29,7 +31,8 @@ def branch_here(board: Dashboard, **values: str) -> str:
     dialog.get_by_role("button", name="Continue", exact=True).click()
     expect(dialog).to_have_count(0)
     board.wait(
-        "before => { const { opened, run } = window.livegrad.store.state; return opened !== before && run; }",
+        "before => { const { opened, run } = window.livegrad.store.state; return opened !== "
+        "before && run; }",
         before,
     )
     return str(page.evaluate("window.livegrad.store.state.opened"))
@@ -124,7 +127,9 @@ def test_start_again_goes_on_from_the_very_first_step(
 
 
 def lies_over_the_charts(server: Server, board: Dashboard, other: str, run: str, step: int) -> None:
-    """The key of the loss names the other run, its loss at the step on the screen and where the two part."""
+    """The key of the loss names the other run,
+    its loss at the step on the screen and where the two part.
+    """
     truth: Any = server.get(f"/runs/{run}/divergence", params={"other": other})
     row = board.page.locator("#loss .readout-row", has=board.page.locator(".remove-overlay"))
     expect(row).to_have_count(1)

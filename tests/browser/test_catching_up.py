@@ -1,4 +1,6 @@
-"""After a lost connection the page's charts hold every step that was missed, with the stored bytes."""
+"""After a lost connection the page's charts hold every step that was missed,
+with the stored bytes.
+"""
 
 import signal
 import struct

@@ -1,4 +1,6 @@
-"""Taking things along from the page: the files that the browser keeps are what the server recorded."""
+"""Taking things along from the page: the files that the browser keeps are what the server
+recorded.
+"""
 
 import io
 import json
@@ -96,10 +98,14 @@ def test_the_svg_looks_as_the_screen_does(
             .filter((node) => getComputedStyle(node).visibility !== "hidden");
           const made = [...copy.querySelectorAll(":scope > g :is(path, rect, circle, text)")]
             .filter((node) => node.closest("clipPath") === null);
-          const names = ["fill", "stroke", "stroke-width", "font-size", "font-family", "text-anchor", "opacity"];
-          const look = (node) => names.map((name) => getComputedStyle(node).getPropertyValue(name)).join("|");
-          const wrong = seen.filter((node, i) => made[i] === undefined || look(node) !== look(made[i]));
-          return {count: made.length, expected: seen.length, wrong: wrong.slice(0, 3).map((node) => node.outerHTML)};
+          const names = ["fill", "stroke", "stroke-width", "font-size", "font-family",
+            "text-anchor", "opacity"];
+          const look = (node) => names.map((name) =>
+            getComputedStyle(node).getPropertyValue(name)).join("|");
+          const wrong = seen.filter((node, i) => made[i] === undefined ||
+            look(node) !== look(made[i]));
+          return {count: made.length, expected: seen.length, wrong: wrong.slice(0,
+            3).map((node) => node.outerHTML)};
         }""",
         path.read_text(encoding="utf-8"),
     )
@@ -126,18 +132,21 @@ def test_the_network_as_png_has_twice_the_pixels(
 ) -> None:
     page = opened(open_page, server, run)
     size = page.evaluate(
-        "(({width, height}) => [width, height])(document.querySelector('#network svg.drawing').viewBox.baseVal)"
+        "(({width, height}) => [width, height])(document.querySelector('#network "
+        "svg.drawing').viewBox.baseVal)"
     )
     data = taken(page, "png", tmp_path).read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", data[16:24]) == (2 * size[0], 2 * size[1])
     colours = page.evaluate(
         """async (bytes) => {
-          const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)], {type: "image/png"}));
+          const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)],
+            {type: "image/png"}));
           const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
           const context = canvas.getContext("2d");
           context.drawImage(bitmap, 0, 0);
-          return new Set(new Uint32Array(context.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer)).size;
+          return new Set(new Uint32Array(context.getImageData(0, 0, bitmap.width,
+            bitmap.height).data.buffer)).size;
         }""",
         list(data),
     )
@@ -233,7 +242,8 @@ WATCH = """(row) => {
   window.seen = [];
   const [bar, told] = ["progress", ".exports-status"].map((part) => row.querySelector(part));
   const note = () => window.seen.push([bar.value, told.textContent]);
-  new MutationObserver(note).observe(row, {subtree: true, childList: true, characterData: true, attributes: true});
+  new MutationObserver(note).observe(row, {subtree: true, childList: true, characterData: true,
+    attributes: true});
 }"""
 
 

@@ -1,4 +1,6 @@
-"""Resting on anything shows what PyTorch calls it and its numbers, kept current; it lights up everywhere at once."""
+"""Resting on anything shows what PyTorch calls it and its numbers,
+kept current; it lights up everywhere at once.
+"""
 
 import numpy as np
 import pytest
@@ -124,7 +126,8 @@ def test_the_numbers_are_kept_current_while_training_runs(dashboard: Dashboard) 
     seen: set[str] = set()
     for _ in range(5):
         dashboard.wait(
-            "(seen) => !seen.includes(document.querySelector('#network .tooltip .value').textContent)",
+            "(seen) => !seen.includes(document.querySelector('#network .tooltip "
+            ".value').textContent)",
             list(seen),
         )
         seen.add(str(tooltip(dashboard).locator(".value").text_content()))

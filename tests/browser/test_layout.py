@@ -24,7 +24,8 @@ CUT_OFF = """() => {
   const FREE = "defs, clipPath, .flow, .tooltip, .quiet-voice, .u-over, .u-under, .buttons";
   const found = [];
   const say = (element, what) =>
-    found.push(`${element.tagName.toLowerCase()}.${element.getAttribute("class") ?? ""}#${element.id} ` +
+    found.push(element.tagName.toLowerCase() +
+      `.${element.getAttribute("class") ?? ""}#${element.id} ` +
       `"${element.textContent.trim().slice(0, 30)}" ${what}`);
   const isShown = (element) =>
     element.checkVisibility({ visibilityProperty: true }) && element.getClientRects().length > 0;
@@ -38,11 +39,13 @@ CUT_OFF = """() => {
       if (!isShown(inner) || inner.closest(FREE)) continue;
       const style = getComputedStyle(inner);
       const box = inner.getBoundingClientRect();
-      if (box.left < edge.left - 1 || box.right > edge.right + 1) say(inner, "stands out of its card sideways");
+      if (box.left < edge.left - 1 || box.right > edge.right + 1) say(inner,
+        "stands out of its card sideways");
       const scroller = inner.closest(".scroll, .elements, #inspector");
       const isHigher = box.top < edge.top - 1 || box.bottom > edge.bottom + 1;
       if (scroller === null && isHigher) say(inner, "stands out of its card");
-      if (style.overflowX !== "visible" && inner.scrollWidth > inner.clientWidth + 1 && !inner.title) {
+      if (style.overflowX !== "visible" && inner.scrollWidth > inner.clientWidth + 1 &&
+        !inner.title) {
         say(inner, `hides ${inner.scrollWidth - inner.clientWidth} px at its side`);
       }
     }
@@ -58,7 +61,8 @@ OVERLAPS = """() => {
     .map((card) => {
       const { left, right, top, bottom } = card.getBoundingClientRect();
       const column = card.closest(".column")?.getBoundingClientRect();
-      return [card.id, { left, right, top, bottom: isDesk ? Math.min(bottom, column?.bottom ?? bottom) : bottom }];
+      return [card.id, { left, right, top, bottom: isDesk ? Math.min(bottom, column?.bottom ??
+        bottom) : bottom }];
     });
   const found = [];
   boxes.forEach(([one, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
@@ -100,7 +104,8 @@ PAGE_SCROLLS = "() => document.documentElement.scrollHeight > innerHeight || scr
 # The drawing has the size of its place, and nothing is left to draw.
 SETTLED = """() => {
   const svg = document.querySelector("#network svg");
-  return framesDue === 0 && Math.abs(svg.viewBox.baseVal.width - svg.getBoundingClientRect().width) < 1.5;
+  return framesDue === 0 &&
+    Math.abs(svg.viewBox.baseVal.width - svg.getBoundingClientRect().width) < 1.5;
 }"""
 
 
@@ -213,7 +218,9 @@ def test_a_window_that_changes_its_size_goes_on_showing_the_same_numbers(
 
 def luminance(dashboard: Dashboard) -> Any:
     return dashboard.page.evaluate(
-        "() => getComputedStyle(document.documentElement).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map(Number)"
+        "() => "
+        "getComputedStyle(document.documentElement).backgroundColor"
+        ".match(/[\\d.]+/g).slice(0, 3).map(Number)"
     )
 
 

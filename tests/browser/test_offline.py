@@ -1,4 +1,6 @@
-"""Everything comes from this server: the page, the reader of the REST interface, and nothing else is ever asked."""
+"""Everything comes from this server: the page, the reader of the REST interface,
+and nothing else is ever asked.
+"""
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -59,7 +61,8 @@ def test_a_whole_session_asks_nobody_else(
             "Content Security Policy",
         ),
         (
-            "() => document.body.append(Object.assign(document.createElement('script'), {text: '1'}))",
+            "() => document.body.append(Object.assign(document.createElement('script'), {text: "
+            "'1'}))",
             "Security Policy",
         ),
     ],

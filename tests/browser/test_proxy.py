@@ -1,4 +1,6 @@
-"""Behind a proxy that serves livegrad below a path of its own: everything works, and nothing asks beside that path."""
+"""Behind a proxy that serves livegrad below a path of its own: everything works,
+and nothing asks beside that path.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

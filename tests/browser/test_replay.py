@@ -1,4 +1,6 @@
-"""A replay, opened from the disk: it asks nobody for anything, and shows the numbers that were recorded."""
+"""A replay, opened from the disk: it asks nobody for anything,
+and shows the numbers that were recorded.
+"""
 
 import re
 from collections.abc import Iterator
@@ -50,7 +52,8 @@ class Opened:
         self.page.fill("#place", str(step))
         self.page.press("#place", "Enter")
         self.page.wait_for_function(
-            "() => (({visited}) => visited === null || visited.moment?.step === visited.step)(livegrad.store.state)"
+            "() => (({visited}) => visited === null || visited.moment?.step === "
+            "visited.step)(livegrad.store.state)"
         )
         return int(
             self.page.evaluate(

@@ -110,8 +110,13 @@ def test_a_filled_in_form_makes_that_run_and_opens_it(dashboard: Dashboard, serv
     run = created(dashboard, form)
     config = server.get(f"/runs/{run}")["config"]
     assert config["optimizer"] == {
-        "kind": "adam", "lr": 0.02, "betas": [0.8, 0.99], "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False
-    }  # fmt: skip
+        "kind": "adam",
+        "lr": 0.02,
+        "betas": [0.8, 0.99],
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+        "amsgrad": False,
+    }
     wanted = {
         "name": "second",
         "dataset": "sine",

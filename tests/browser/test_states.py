@@ -1,4 +1,6 @@
-"""Every state that a run or the connection can be in is said on the page, with the way out of it."""
+"""Every state that a run or the connection can be in is said on the page,
+with the way out of it.
+"""
 
 import sqlite3
 import time

@@ -1,4 +1,6 @@
-"""A look back shows the stored bytes of that step, exactly, however one came there, while training goes on behind."""
+"""A look back shows the stored bytes of that step, exactly, however one came there,
+while training goes on behind.
+"""
 
 import random
 from typing import Any
@@ -39,7 +41,9 @@ def type_step(board: Dashboard, step: int) -> None:
 
 
 def drag_to(board: Dashboard, *shares: float) -> None:
-    """Press on the timeline at the first share of its width, move over the others, let go at the last."""
+    """Press on the timeline at the first share of its width, move over the others,
+    let go at the last.
+    """
     box = board.page.locator("#track").bounding_box()
     assert box
     middle = box["y"] + box["height"] / 2
@@ -70,7 +74,9 @@ def columns_of(server: Server, run: str) -> list[tuple[str, int, int]]:
 
 
 def assert_shows(board: Dashboard, server: Server, run: str, step: int) -> None:
-    """Every edge, chip, table row, arrow, the phase strip's loss and the charts' readout are those of the record."""
+    """Every edge, chip, table row, arrow,
+    the phase strip's loss and the charts' readout are those of the record.
+    """
     board.wait(THERE, step)
     screen = board.read()
     rest = server.get(f"/runs/{run}/parameters", params={"step": step})
@@ -217,7 +223,8 @@ def test_history_plays_forwards_and_backwards_at_the_speed_asked_for(
     page.locator("#playback-speed").press("Enter")
     page.locator("#play-on").click()
     board.wait(
-        "() => { const { visited } = window.livegrad.store.state; return (visited?.moment?.step ?? 0) >= 40; }"
+        "() => { const { visited } = window.livegrad.store.state; return "
+        "(visited?.moment?.step ?? 0) >= 40; }"
     )
     page.locator("#play-on").click()
     stopped = page.evaluate("window.livegrad.store.state.visited.step")
@@ -225,7 +232,8 @@ def test_history_plays_forwards_and_backwards_at_the_speed_asked_for(
     assert_shows(board, server, run, stopped)
     page.keyboard.press("Shift+P")
     board.wait(
-        "step => { const { visited } = window.livegrad.store.state; return visited.moment?.step <= step - 20; }",
+        "step => { const { visited } = window.livegrad.store.state; return "
+        "visited.moment?.step <= step - 20; }",
         stopped,
     )
     for _ in range(5):

@@ -21,7 +21,8 @@ INKED = """([card, token]) => {
   probe.remove();
   const canvas = document.querySelector(`${card} canvas`);
   if (canvas === null) return 0;  // charts are fetched once there is something to draw
-  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {
+    willReadFrequently: true });
   copy.drawImage(canvas, 0, 0);
   const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
   let count = 0;

@@ -149,7 +149,8 @@ ENDS = """() => Object.fromEntries([...document.querySelectorAll("#network .edge
   const ends = [0, path.getTotalLength()].map((at) => path.getPointAtLength(at));
   return [edge.dataset.name, ends.map(({ x, y }) => [x, y])];
 }))"""
-BOXES = """() => Object.fromEntries([...document.querySelectorAll("#network g:has(> .box)[data-name]")].map((place) => {
+BOXES = """() => Object.fromEntries(
+  [...document.querySelectorAll("#network g:has(> .box)[data-name]")].map((place) => {
   const { x, y, width, height } = place.querySelector(".box").getBBox();
   return [place.dataset.name, [x, y, x + width, y + height]];
 }))"""

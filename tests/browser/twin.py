@@ -1,4 +1,7 @@
-"""Plain PyTorch as a screen is held to it: by parameter, with gradient and change. Knows nothing of the page."""
+"""Plain PyTorch as a screen is held to it: by parameter, with gradient and change.
+
+Knows nothing of the page.
+"""
 
 import math
 from collections.abc import Mapping

@@ -18,7 +18,7 @@ PAGE = """<!doctype html>
 <html>
   <head>
     <!-- head -->
-    <link rel="stylesheet" href="/css/one.css" />
+    <link rel="stylesheet" href="css/one.css" />
   </head>
   <body>
     <!-- tail -->
@@ -27,6 +27,8 @@ PAGE = """<!doctype html>
 """
 FILES = {
     "page.html": PAGE,
+    "sibling.html": '<link rel="stylesheet" href="css/shared.css" />',
+    "css/shared.css": "b { color: blue; }",
     "css/one.css": 'a::after { content: "</style>"; }',
     "main.js": 'import { two } from "./lib/two.js";\n/** @typedef {import("./types.js").A} A */\n'
     'const later = () => import("./lib/three.js");\ntwo(later);\n',
@@ -45,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 def bundle(folder: Path) -> str:
     blocks = [Block("data", "application/json", as_text({"text": "</script><b>"}))]
-    return pack(folder, "page.html", "main.js", "a < b", blocks)
+    return pack(folder, "page.html", "sibling.html", "main.js", "a < b", blocks)
 
 
 def scripts(html: str) -> dict[str, str]:

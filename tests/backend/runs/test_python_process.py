@@ -83,7 +83,9 @@ async def test_writing_to_a_process_that_has_ended_raises_an_error_of_the_system
         await write_much(process)
 
 
-@pytest.mark.parametrize(("program", "said"), [("", "does not know where"), ("/nope", "see that")])
+@pytest.mark.parametrize(
+    ("program", "said"), [("", "does not know the path"), ("/nope", "check that")]
+)
 async def test_an_interpreter_that_cannot_be_started_is_told_in_words(
     monkeypatch: pytest.MonkeyPatch, program: str, said: str
 ) -> None:

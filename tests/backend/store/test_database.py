@@ -233,9 +233,9 @@ def test_a_transaction_sees_what_it_has_done(tmp_path: Path) -> None:
     ("code", "words"),
     [
         (sqlite3.SQLITE_FULL, "is full: free some space"),
-        (sqlite3.SQLITE_IOERR, "see that it has space and is still there"),
-        (sqlite3.SQLITE_READONLY, "see to its rights"),
-        (sqlite3.SQLITE_CANTOPEN, "see to its rights"),
+        (sqlite3.SQLITE_IOERR, "check that it has space and is still there"),
+        (sqlite3.SQLITE_READONLY, "check its permissions"),
+        (sqlite3.SQLITE_CANTOPEN, "check its permissions"),
         (sqlite3.SQLITE_CORRUPT, "is damaged"),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, "another program holds"),
         (sqlite3.SQLITE_MISUSE, "cannot be used: made up"),

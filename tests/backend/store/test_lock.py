@@ -80,11 +80,13 @@ def test_a_lock_file_that_another_takes_meanwhile_is_said_to_be_lost_once(
     os.unlink(tmp_path / LOCK)
     second = FolderLock(tmp_path)
     try:
-        wait(lambda: "is not ours any more" in caplog.text or "made again" in caplog.text)
+        wait(
+            lambda: "is no longer ours" in caplog.text or "created and locked again" in caplog.text
+        )
     finally:
         second.release()
         first.release()
-    assert caplog.text.count("is not ours any more") <= 1
+    assert caplog.text.count("is no longer ours") <= 1
 
 
 def test_the_lock_of_a_folder_that_was_moved_away_is_not_made_in_what_stands_there_now(

@@ -38,7 +38,7 @@ def test_a_file_that_is_away_or_another_is_told_and_its_return_is_enough(
     files, file = LogFiles(path), Path(f"{path}{ending}")
     files.remember()
     file.rename(path.parent / "away")
-    with pytest.raises(LogMoved, match=f"{file} is not there any more .*No such file"):
+    with pytest.raises(LogMoved, match=f"{file} is missing \\(.*No such file"):
         files.check()
     file.write_bytes(b"x")
     with pytest.raises(LogMoved, match=f"{file} was replaced by another file"):

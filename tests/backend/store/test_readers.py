@@ -70,7 +70,11 @@ def test_who_waits_too_long_is_told_that_too_many_read(
 ) -> None:
     monkeypatch.setattr("livegrad.store.readers.WAIT_SECS", 0.05)
     readers = Readers(connections, 1)
-    with readers.lent(), pytest.raises(LogError, match="read by too many at once"), readers.lent():
+    with (
+        readers.lent(),
+        pytest.raises(LogError, match="too many readers use the run log at once"),
+        readers.lent(),
+    ):
         pass
     readers.close()
 
