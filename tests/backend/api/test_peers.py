@@ -38,6 +38,15 @@ async def read(peer: socket.socket, count: int) -> None:
         count -= len(await asyncio.to_thread(peer.recv, min(count, 1_000_000)))
 
 
+async def settled(reader: Reader) -> None:
+    """Wait until the system has taken as much as it does without the peer."""
+    before = -1
+    while before != reader._waiting:
+        before = reader._waiting
+        await asyncio.sleep(0.1)
+        reader.idle_secs()
+
+
 async def test_a_peer_for_whom_nothing_waits_is_never_idle() -> None:
     clock = Clock()
     async with pair() as (transport, _):
@@ -51,7 +60,7 @@ async def test_a_peer_that_takes_nothing_is_idle_until_it_does() -> None:
     async with pair() as (transport, peer):
         reader = Reader(transport, clock)
         transport.write(bytes(30_000_000))
-        reader.idle_secs()
+        await settled(reader)
         clock.now += 7
         assert reader.idle_secs() == 7
         await read(peer, 20_000_000)

@@ -53,7 +53,7 @@ def test_a_name_stays_within_its_length() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"hidden": 6}, "hidden: expected 5, that of the run to continue, received 6"),
+        ({"hidden": 6}, "hidden: expected 5, as in the run to continue, received 6"),
         ({"named_layers": not PARENT["named_layers"]}, "named_layers: expected"),
         ({"max_steps": 100}, "max_steps: expected more than 100"),
     ],
