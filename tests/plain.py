@@ -61,7 +61,7 @@ class Plain:
         self.model = nn.Sequential(
             OrderedDict(zip(names if named else ["0", "1", "2"], layers, strict=True))
         )
-        arguments = dict(asked.get("optimizer", {"kind": "sgd", "lr": 0.001}))
+        arguments = dict(asked.get("optimizer", {"kind": "sgd", "lr": 0.0005}))
         self.optimizer = OPTIMIZERS[arguments.pop("kind")](self.model.parameters(), **arguments)
 
         self.step, self.phase = 0, "step"

@@ -69,10 +69,14 @@ class _Closed(BaseModel):
 
 
 class SgdConfig(_Closed):
-    """torch.optim.SGD, with its argument names and defaults."""
+    """torch.optim.SGD, with its argument names and defaults.
+
+    The default learning rate is half of PyTorch's. With 0.001, the loss of the default run rises
+    from 4 to 20 after step 831; with 0.0005 it does not rise in 5,000 steps.
+    """
 
     kind: Literal["sgd"] = "sgd"
-    lr: LearningRate = 0.001
+    lr: LearningRate = 0.0005
     momentum: _Momentum = 0.0
     dampening: float = Field(
         0.0,

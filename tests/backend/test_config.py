@@ -32,7 +32,7 @@ def test_the_default_is_the_contracts_default_run() -> None:
         "pace": 60,
     }
     assert {name: plain[name] for name in contract} == contract
-    assert (plain["optimizer"]["kind"], plain["optimizer"]["lr"]) == ("sgd", 0.001)
+    assert (plain["optimizer"]["kind"], plain["optimizer"]["lr"]) == ("sgd", 0.0005)
 
 
 @pytest.mark.parametrize(("config", "optimizer"), PAIRS, ids=lambda part: part.__name__)

@@ -60,5 +60,5 @@ def test_what_is_no_decimal_number_is_no_learning_rate(
     assert "decimal number from 0 to 1,000,000" in said
     field.press("Enter")
     board.page.locator("#network").focus()
-    expect(field).to_have_value("0.001")
-    assert server.get(f"/runs/{run}")["lr"] == 0.001
+    expect(field).to_have_value("0.0005")
+    assert server.get(f"/runs/{run}")["lr"] == 0.0005

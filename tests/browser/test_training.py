@@ -168,11 +168,11 @@ def test_keys_mean_nothing_behind_an_open_dialog(start: Start) -> None:
 
 def test_a_learning_rate_typed_in_is_the_one_of_the_next_step(start: Start) -> None:
     dashboard = start()
-    dashboard.page.fill("#lr", "0.0005")
+    dashboard.page.fill("#lr", "0.0002")
     with dashboard.page.expect_response(re.compile(r"/commands$")):
         dashboard.page.press("#lr", "Enter")
-    expect(dashboard.page.locator("#bar .run-config")).to_contain_text("lr 0.0005")
-    assert dashboard.about()["lr"] == 0.0005
+    expect(dashboard.page.locator("#bar .run-config")).to_contain_text("lr 0.0002")
+    assert dashboard.about()["lr"] == 0.0002
     before = dashboard.read().parameter_marks
     dashboard.page.click("#step-once")
     after = dashboard.stands_at(1)
@@ -180,7 +180,7 @@ def test_a_learning_rate_typed_in_is_the_one_of_the_next_step(start: Start) -> N
     change = float(after.chips["output_linear.bias[0]"].value) - float(
         before["output_linear.bias[0]"].value
     )
-    assert change == pytest.approx(-0.0005 * rest["grad"][0], rel=1e-4)
+    assert change == pytest.approx(-0.0002 * rest["grad"][0], rel=1e-4)
 
 
 def test_a_learning_rate_that_is_none_is_refused_and_put_back(start: Start) -> None:
@@ -191,7 +191,7 @@ def test_a_learning_rate_that_is_none_is_refused_and_put_back(start: Start) -> N
     field.press("Enter")
     assert field.evaluate("(input) => input.validationMessage") != ""
     field.blur()
-    expect(field).to_have_value("0.001")
+    expect(field).to_have_value("0.0005")
     assert sent == []
 
 

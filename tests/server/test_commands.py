@@ -151,11 +151,11 @@ def test_a_tuned_learning_rate_is_recorded_and_does_what_it_does_in_plain_pytorc
 def test_a_run_under_way_takes_a_new_learning_rate_from_the_step_it_names(server: Server) -> None:
     run = server.create(pace=None, max_steps=10_000_000)
     server.command(run, "play")
-    at = server.command(run, "tune", lr=0.0005)["applied_at_step"]
+    at = server.command(run, "tune", lr=0.0002)["applied_at_step"]
     end = server.command(run, "pause")["step"]
     records = stored(server, run, record_bytes(server, run), max(0, at - 1), min(end, at + 5))
     rates = {step: float(np.frombuffer(row, np.float32)[2]) for step, row in records.items()}
-    assert rates == {step: float(np.float32(0.001 if step <= at else 0.0005)) for step in rates}
+    assert rates == {step: float(np.float32(0.0005 if step <= at else 0.0002)) for step in rates}
     server.client.delete(f"/api/runs/{run}")
 
 

@@ -13,7 +13,7 @@ _RUN: dict[str, Any] = {
         "named_layers": True,
         "optimizer": {
             "kind": "sgd",
-            "lr": 0.001,
+            "lr": 0.0005,
             "momentum": 0.0,
             "dampening": 0.0,
             "weight_decay": 0.0,
@@ -31,7 +31,7 @@ _RUN: dict[str, Any] = {
     "step": 240,
     "loss": 30.25,
     "validation_loss": 27.5,
-    "lr": 0.001,
+    "lr": 0.0005,
     "pace": 60.0,
     "reason": None,
     "created_at": "2026-01-31T12:00:00Z",
