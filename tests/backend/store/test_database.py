@@ -233,7 +233,7 @@ def test_a_transaction_sees_what_it_has_done(tmp_path: Path) -> None:
     ("code", "words"),
     [
         (sqlite3.SQLITE_FULL, "is full: free some space"),
-        (sqlite3.SQLITE_IOERR, "check that it has space and is still there"),
+        (sqlite3.SQLITE_IOERR, "check that it has space and is still mounted"),
         (sqlite3.SQLITE_READONLY, "check its permissions"),
         (sqlite3.SQLITE_CANTOPEN, "check its permissions"),
         (sqlite3.SQLITE_CORRUPT, "is damaged"),
