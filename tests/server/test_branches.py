@@ -100,6 +100,25 @@ def test_a_changed_branch_parts_from_its_parent_at_its_first_own_step(server: Se
     assert parted["parameter"].startswith(mine[int(np.argmax(gaps))]["name"])
 
 
+def test_the_first_record_of_a_branch_is_its_parents_whatever_rate_comes_next(
+    server: Server,
+) -> None:
+    run = server.create(optimizer={"kind": "adam", "lr": 0.01}, pace=None)
+    server.command(run, "step", count=20)
+    server.command(run, "tune", lr=0.002)  # at the very step that is continued
+    server.command(run, "step", count=5)
+    size = record_bytes(server, run)
+    [parents] = stored(server, run, size, 20, 20).values()
+    for child in (branch(server, run, 20), branch(server, run, 20, optimizer={"lr": 0.5})):
+        server.wait(child, "paused")
+        assert stored(server, child, size, 20, 20)[20] == parents
+    before, after = (
+        np.frombuffer(row, np.float32)[2]
+        for row in (parents, stored(server, run, size, 21, 21)[21])
+    )
+    assert (before, after) == (np.float32(0.01), np.float32(0.002))
+
+
 def test_a_branch_may_change_its_optimizer_and_its_data_order(server: Server) -> None:
     run = server.create(batch_size=4, pace=None)
     server.command(run, "step", count=30)

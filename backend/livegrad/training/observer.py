@@ -111,6 +111,7 @@ class Observer:
         self.validation_loss = _NAN  # the last one computed without gradients, on validation points
         # whether backward() has run since the last forward began
         self._filled_in_this_iteration = True
+        self._recalled_lr: float | None = None
         self._handles: list[RemovableHandle] = []
         self._phase_handles: list[RemovableHandle] = []
 
@@ -196,12 +197,13 @@ class Observer:
         for copy, parameter in zip(self._gradients, self._parameters, strict=True):
             copy.copy_(_no_gradient(parameter) if parameter.grad is None else parameter.grad)
 
-    def _record(self) -> bytes:
+    def _record(self, lr: float | None = None) -> bytes:
         # bytes.join reads the tensors' memory directly, in a fifth of the time that numpy takes to
         # write a row.
         if not self._has_state:
             self._find_state()
-        lr = self._optimizer.param_groups[0]["lr"]
+        if lr is None:
+            lr = self._optimizer.param_groups[0]["lr"]
         scalars = _SCALARS.pack(self.loss, self.validation_loss, lr)
         return b"".join((scalars, *self._parts, *self._state))
 
@@ -216,9 +218,13 @@ class Observer:
             self._has_state = True
 
     def write_initial(self) -> None:
-        """Write record 0: the parameters before any update, no gradient, no loss."""
+        """Write the first record: the state from which the run goes on, before its first update.
+
+        At step 0 there is no gradient and no loss. After `recall`, the losses and the learning rate
+        are those of the iteration that led to the state.
+        """
         self._copy_gradients()
-        self.ring.put(self._record())
+        self.ring.put(self._record(self._recalled_lr))
 
     def picture(self, epoch: int) -> Frame:
         """Return a frame of the present `param`, `param.grad`, loss and optimizer state."""
@@ -240,9 +246,13 @@ class Observer:
         present: GradState = "fresh" if self._filled_in_this_iteration else "stale"
         return ["none" if parameter.grad is None else present for parameter in self._parameters]
 
-    def recall(self, loss: float, validation_loss: float) -> None:
-        """Set the losses to those of the record from which the run continues."""
+    def recall(self, loss: float, validation_loss: float, lr: float) -> None:
+        """Set the scalars of the first record to those of the record from which the run continues.
+
+        Update k of the parent used `lr`; the run's own rate, from update k + 1 on, may be another.
+        """
         self.loss, self.validation_loss = loss, validation_loss
+        self._recalled_lr = lr if self.step > 0 else None
 
 
 def _no_gradient(parameter: Tensor) -> Tensor:

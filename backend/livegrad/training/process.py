@@ -16,7 +16,7 @@ from torch import nn
 from livegrad.assignment import Assignment, Origin
 from livegrad.config import RunConfig
 from livegrad.lifecycle.states import State
-from livegrad.protocol import Column, grad_states_of, plain_number
+from livegrad.protocol import SCALARS, Column, grad_states_of, plain_number
 from livegrad.training import network, optimizers
 from livegrad.training.control import Control, Message, Stopped
 from livegrad.training.data import Batches, split
@@ -55,7 +55,7 @@ class Trainer:
         )
         if origin is not None:
             restore(self.model, self.optimizer, self.observer.columns, origin)
-            self.observer.recall(*np.frombuffer(origin.record, np.float32, 2).tolist())
+            self.observer.recall(*np.frombuffer(origin.record, np.float32, len(SCALARS)).tolist())
         self.link = Link(
             assignment.address,
             self.observer.ring,
