@@ -89,18 +89,25 @@ export function createRunSession({ store, api, clock, stats, setTimer }) {
 
   /** @param {string} id */
   async function remove(id) {
-    await api.deleteRun(id);
+    const isHere = id === store.state.opened;
+    // First, so that nothing asks for a run that is no longer there.
+    if (isHere) leave();
+    try {
+      await api.deleteRun(id);
+    } catch (error) {
+      if (isHere) open(id);
+      throw error;
+    }
     await refresh();
-    if (id === store.state.opened) leave();
+    if (isHere) void openNewest();
   }
 
-  /** The run on the screen was deleted: the newest takes its place. */
+  /** The run on the screen is about to be deleted: the newest will take its place. */
   function leave() {
     connection?.close();
     connection = null;
     history.replaceState(null, "", location.pathname);
     store.dispatch({ type: "close" });
-    void openNewest();
   }
 
   /** Open the newest run. While there is none, look again: someone else may create one. */

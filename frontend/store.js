@@ -1,7 +1,7 @@
 // The state of the page and everything that changes it: message → reduce → state.
 // Reducers are pure. Only createStore holds a variable. Knows nothing about the socket or the page.
 
-import { addOverlay, removeOverlay, swapOverlay } from "./compare/overlay.js";
+import { addOverlay, keepOverlays, removeOverlay, swapOverlay } from "./compare/overlay.js";
 import { isSame } from "./lib/target.js";
 import {
   appendRecords,
@@ -91,7 +91,7 @@ const REDUCERS = {
   backfillSeries: ({ rows, layout }, { series, wanted }) =>
     rows === null || layout === null ? {} : { rows: insertSeries(rows, layout, series, wanted) },
   data: (_, { data }) => ({ data }),
-  runs: (_, { runs }) => ({ runs, loaded: true }),
+  runs: (state, { runs }) => ({ runs, loaded: true, ...keepOverlays(state, runs) }),
   loop: (_, { loop }) => ({ loop }),
   health: (_, { torch }) => ({ torch }),
   visit: (state, { step, isMoving }) => visit(state, step, isMoving ?? false),
