@@ -79,7 +79,7 @@ export function createTrack(store) {
       const marks = places.map(([from, to]) => {
         const mark = element("div", {
           class: "thinned",
-          title: `Thinned out: steps ${stepText(from)} to ${stepText(to)}`,
+          title: thinnedText(from, to),
         });
         at(mark, from);
         mark.style.width = `${((share(to) - share(from)) * 100).toFixed(3)}%`;
@@ -136,6 +136,15 @@ function measured(element, entered) {
   }
   return box;
 }
+
+/**
+ * Which steps retention keeps of a range.
+ * @param {number} from kept
+ * @param {number} to kept
+ */
+export const thinnedText = (from, to) =>
+  `Thinned out: of steps ${stepText(from)} to ${stepText(to)}, kept are ${stepText(from)}, ` +
+  `every 256th, ${stepText(to)}, the best so far, and those that other runs continue`;
 
 /** @param {State} state */
 function valueText(state) {
