@@ -17,7 +17,7 @@ import * as lazyCard from "./views/lazy_card.js";
 import * as notice from "./views/notice.js";
 import { setTheme } from "./views/palette.js";
 
-/** @import { SetTimer } from "./types.js" */
+/** @import { Layout, SetTimer } from "./types.js" */
 
 /** @import { StepLoader } from "./time/step_loader.js" */
 
@@ -32,6 +32,7 @@ const store = createStore((hurry) => {
   clock.invalidate(hurry);
   followVisited();
   followOverlays();
+  followDivergence();
 });
 
 /** @type {StepLoader|null} */
@@ -65,6 +66,22 @@ const followOverlays = lazily({
     return createOverlayLoader({ store, api, setTimer });
   },
   use: (loader) => loader.follow(),
+  onError,
+  setTimer,
+});
+
+const followDivergence = lazily({
+  isNeeded: () => store.state.diverged,
+  async load() {
+    const [{ createNonfiniteFinder }, { httpSource }] = await Promise.all([
+      import("./time/nonfinite.js"),
+      import("./time/http_source.js"),
+    ]);
+    const sourceOf = (/** @type {string} */ id, /** @type {Layout} */ layout) =>
+      httpSource(id, api, layout);
+    return createNonfiniteFinder({ store, sourceOf, setTimer });
+  },
+  use: (finder) => finder.follow(),
   onError,
   setTimer,
 });
@@ -111,6 +128,7 @@ const noticeActions = {
   newRun: actions.newRun,
   again: () => store.state.run !== null && void session.again(store.state.run),
   gentler: () => store.state.run !== null && void session.gentler(store.state.run),
+  goOn: () => void session.goOnGentler(store.state),
   play: () => void toggle(store, send),
   dismiss: () => store.dispatch({ type: "dismissNews" }),
 };

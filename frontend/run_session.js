@@ -9,7 +9,7 @@ import { gentlerRate } from "./texts.js";
 /** @import { Api } from "./api.js" */
 /** @import { Clock, Stats } from "./stream/clock.js" */
 /** @import { Connection } from "./stream/connection.js" */
-/** @import { Problem, Run, RunConfig, SetTimer, Store } from "./types.js" */
+/** @import { Problem, Run, RunConfig, SetTimer, State, Store } from "./types.js" */
 
 const RETRY_MS = 1000;
 
@@ -162,6 +162,12 @@ export function createRunSession({ store, api, clock, stats, setTimer }) {
     again: (run) => attempt(() => restart(run)),
     /** The same run with a smaller learning rate. @param {Run} run */
     gentler: (run) => attempt(() => restart(run, { optimizer: { lr: gentlerRate(run) } })),
+    /** From the last step that is all finite, with a smaller learning rate. @param {State} state */
+    async goOnGentler({ run, nonfinite }) {
+      const step = nonfinite?.finite ?? null;
+      if (run === null || step === null) return;
+      await attempt(() => branch(run.id, step, { optimizer: { lr: gentlerRate(run) } }));
+    },
     followAddress: () => follow(addressedRun()),
     drawn: () => connection?.drawn(),
     retry: () => connection?.retry(),

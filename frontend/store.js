@@ -48,6 +48,7 @@ function ofTheRun() {
     moment: null,
     settled: null,
     diverged: false,
+    nonfinite: null,
     rows: null,
     exact: null,
     visited: null,
@@ -99,6 +100,7 @@ const REDUCERS = {
   visitedThinned: ({ visited }, { step, kept }) =>
     visited === null || visited.step !== step ? {} : { visited: { ...visited, kept } },
   exactRanges: (_, { exact }) => ({ exact }),
+  nonfinite: (_, { nonfinite }) => ({ nonfinite }),
   stopMoving: ({ visited }) =>
     visited === null ? {} : { visited: { ...visited, isMoving: false } },
   live: ({ playback }) => ({ visited: null, playback: { ...playback, direction: 0 } }),

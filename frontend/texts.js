@@ -4,7 +4,8 @@
 import { format, stepText } from "./lib/format.js";
 import { numberOf } from "./lib/number.js";
 /**
- * @import { GradState, Layout, Moment, Phase, Run, RunConfig, Scalar, State } from "./types.js"
+ * @import { GradState, Layout, Moment, Nonfinite, Phase, Run, RunConfig } from "./types.js"
+ * @import { Scalar, State } from "./types.js"
  */
 
 /** @typedef {"good"|"wait"|"bad"|"calm"} Mood */
@@ -306,15 +307,16 @@ const logNotice = (trouble) => ({
  * @property {Mood} mood
  * @property {string} title
  * @property {string} text
- * @property {"runs"|"newRun"|"again"|"gentler"|"play"|"dismiss"|"signIn"|null} act
+ * @property {"runs"|"newRun"|"again"|"gentler"|"goOn"|"play"|"dismiss"|"signIn"|null} act
  * @property {string} [label] the text of its button
+ * @property {{act: "gentler", label: string}} [more] a second button
  */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
   if (run.state === "failed") return failedNotice(run);
   if (state.news.log !== null) return logNotice(state.news.log);
-  if (state.diverged) return divergedNotice(run);
+  if (state.diverged) return divergedNotice(run, state.nonfinite);
   if (run.state === "starting") return startingNotice(state);
   if (run.state === "interrupted") {
     const reason = run.reason ?? "its training process is gone";
@@ -371,18 +373,42 @@ export function gentlerRate(run) {
   return Number((run.lr / 10).toPrecision(3));
 }
 
-/** @param {Run} run @returns {Notice} */
-function divergedNotice(run) {
-  const value = format(numberOf(run.loss));
-  return {
-    mood: "bad",
-    title: `Diverged: the loss is ${value}`,
-    text:
-      "Each step was too long and made the loss larger, until float32 overflowed. " +
-      "A smaller lr makes shorter steps.",
-    act: "gentler",
-    label: `Start again, lr ${plain(gentlerRate(run))}`,
+/** @param {Run} run @param {Nonfinite|null} first @returns {Notice} */
+function divergedNotice(run, first) {
+  const loss = numberOf(run.loss);
+  const lr = plain(gentlerRate(run));
+  const again = { act: /** @type {const} */ ("gentler"), label: `Start again, try lr ${lr}` };
+  const made = {
+    mood: /** @type {const} */ ("bad"),
+    title: `Diverged: ${Number.isFinite(loss) ? "a parameter" : "the loss"} is ${
+      Number.isFinite(loss) ? "not finite" : format(loss)
+    }`,
+    text: first === null ? "The first number that is not finite is being looked for." : "",
   };
+  if (first === null) return { ...made, ...again };
+  const { step, finite } = first;
+  if (finite === null) {
+    const text = `Already in step ${stepText(step)}, and no finite step before it is kept: `;
+    return { ...made, ...again, text: `${text}${firstText(first)}.` };
+  }
+  return {
+    ...made,
+    text: [
+      `The first number that is not finite came up in step ${stepText(step)}: ${firstText(first)}.`,
+      ...(finite === step - 1 ? [] : [`Steps from ${stepText(finite + 1)} on were thinned out.`]),
+      "Whether a smaller lr helps is for you to try.",
+    ].join(" "),
+    act: "goOn",
+    label: `Continue from step ${stepText(finite)}, try lr ${lr}`,
+    more: again,
+  };
+}
+
+/** @param {Nonfinite} first */
+function firstText({ role, name, value }) {
+  if (role === "loss") return `the loss is ${format(value)}`;
+  if (role === "gradient") return `backward() made the gradient of ${name} ${format(value)}`;
+  return `the update made ${name} ${format(value)}`;
 }
 
 /** @param {State} state @returns {Notice} */
