@@ -106,11 +106,22 @@ const theme = createTheme(({ dark, reducedMotion }) => {
 /** @param {string} heading @param {() => Promise<lazyCard.ViewModule>} load */
 const chart = (heading, load) => lazyCard.create({ heading, load, onError, setTimer });
 
+/** Fetched once the network is drawn, since nobody points at it before. */
+const inspector = lazyCard.create({
+  heading: "Nothing selected",
+  text: "Point at an edge, a unit, an arrow or a row to see its numbers.",
+  isNeeded: ({ moment }) => moment !== null,
+  load: () => import("./views/inspector.js"),
+  onError,
+  setTimer,
+});
+
 const { show } = mountCards({
   store,
   clock,
   timeCommands,
   branch: open("branch"),
+  inspector,
   charts: {
     loss: chart("Loss (log)", () => import("./views/loss.js")),
     norms: chart("‖.grad‖ by parameter (log)", () => import("./views/norms.js")),

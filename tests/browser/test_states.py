@@ -159,7 +159,7 @@ def test_a_run_that_diverged_says_what_happened_and_what_to_try(
         "(all) => all.map((path) => path.getAttribute('d'))"
     )
     assert not any("NaN" in (path or "") or "Infinity" in (path or "") for path in paths)
-    notice(dashboard).get_by_role("button", name="Start again, lr 1").click()
+    notice(dashboard).get_by_role("button", name="Start again, try lr 1").click()
     expect(notice(dashboard)).to_contain_text("before its first step")
     gentler = first_run(server)
     assert gentler != dashboard.run
