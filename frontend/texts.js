@@ -331,7 +331,7 @@ function runNotice(state, run) {
     return {
       mood: "good",
       title: `Finished: ${run.step} steps`,
-      text: `The loss is ${format(numberOf(run.loss))}. You can still look at every step.`,
+      text: `The loss before the last update is ${format(numberOf(run.loss))}. ${STILL}`,
       act: "again",
     };
   }
@@ -353,6 +353,8 @@ function runNotice(state, run) {
   }
   return null;
 }
+
+const STILL = "You can still look at every step.";
 
 /** @param {Run} run @returns {Notice} */
 function failedNotice({ config, reason }) {
