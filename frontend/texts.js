@@ -118,27 +118,28 @@ function beginSentence({ config, first_step: first = 0, parent, grad_states }, r
   );
 }
 
-/** @typedef {{count: number, still: number, total: number}} Moved */
+/** @typedef {{count: number, still: number, broken: number, total: number}} Moved */
 
 /**
- * How many numbers of the parameters the update changed, and how many gradients are 0; null: the
- * record of the step before is not here.
+ * How many numbers of the parameters the update changed, how many are not finite now, and how many
+ * gradients are 0; null: the record of the step before is not here.
  * @param {Moment} moment
  * @param {Layout|null} layout
  * @returns {Moved|null}
  */
 function movedIn({ values, before }, layout) {
   if (before === null || layout === null) return null;
-  let [count, still, total] = [0, 0, 0];
+  let [count, still, broken, total] = [0, 0, 0, 0];
   for (const { value, gradient, size } of layout.parameters) {
     for (let i = 0; i < size; i++) {
       const [now, then] = [values[value + i], before[value + i]];
-      if (now !== then && !(Number.isNaN(now) && Number.isNaN(then))) count++;
+      if (now !== then) count++;
+      if (!Number.isFinite(now)) broken++;
       if (values[gradient + i] === 0) still++;
     }
     total += size;
   }
-  return { count, still, total };
+  return { count, still, broken, total };
 }
 
 /** @param {Run} run */
@@ -191,7 +192,10 @@ const STALE = "`.grad` is stale: left over from an earlier iteration.";
  * @param {Moved|null} moved
  */
 function updateText(config, moved) {
-  const who = `${optimizerName(config.optimizer.kind)} moved ${movedText(moved)}`;
+  const name = optimizerName(config.optimizer.kind);
+  if (moved !== null && moved.broken > 0)
+    return `after it, ${moved.broken} of the ${moved.total} parameters are not finite.`;
+  const who = `${name} moved ${movedText(moved)}`;
   const zeros = moved !== null && moved.count < moved.total && moved.still > 0;
   const why = zeros ? ` ${moved.still} of the ${moved.total} gradients are 0.` : "";
   return `${who} ${wayText(config)}.${why}`;

@@ -16,7 +16,7 @@ export function mount(root, _store) {
   /** @type {Partial<Record<Phase, HTMLElement>>} */
   let lineOf = {};
   const drawLoop = whenChanged((/** @type {LoopSource|null} */ loop) => {
-    const lines = (loop?.lines ?? []).map((line) => element("li", {}, ...colour(line)));
+    const lines = (loop?.lines ?? []).map(lineFrom);
     list.replaceChildren(...lines);
     lineOf = Object.fromEntries(PHASES.map((phase) => [phase, lines[loop?.phases[phase] ?? -1]]));
   });
@@ -53,6 +53,13 @@ export function mount(root, _store) {
     },
     unmount: () => root.replaceChildren(),
   };
+}
+
+/** Apart from its indentation, which is not struck out with it. @param {string} line */
+function lineFrom(line) {
+  const text = line.trimStart();
+  const indent = line.slice(0, line.length - text.length);
+  return element("li", {}, indent, element("span", { class: "text" }, ...colour(text)));
 }
 
 /** @param {string} line */

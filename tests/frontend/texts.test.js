@@ -115,6 +115,10 @@ test("only when every number moved is every parameter said to have moved", () =>
   assert.match(say([]), /SGD moved every parameter against the running sum/);
   assert.match(say([3, 5]), /SGD moved 5 of the 7 parameters .* 2 of the 7 gradients are 0/);
   assert.match(phaseSentence(state({ step: 3, ...grad("fresh") })), /SGD moved the parameters/);
+  const broken = state({ step: 3, ...grad("fresh") }, { layout });
+  const moment = { .../** @type {any} */ (broken.moment), values: before.map(() => NaN), before };
+  const text = phaseSentence({ ...broken, moment });
+  assert.match(text, /Update 3 is done: after it, 7 of the 7 parameters are not finite/);
 });
 
 test("a loop without zero_grad is described as it is", () => {

@@ -4,7 +4,7 @@
 import { format, stepText } from "../../lib/format.js";
 import { hasPast, shownLoss } from "../../time/shown_moment.js";
 import { element, set, svg, whenChanged, write } from "../dom.js";
-import { outline, reach, thinned } from "./silhouette.js";
+import { outline, reach, thinned, thinnedText } from "./silhouette.js";
 /** @import { ChartRows, State, Store } from "../../types.js" */
 
 /** @param {Store} store */
@@ -136,15 +136,6 @@ function measured(element, entered) {
   }
   return box;
 }
-
-/**
- * Which steps retention keeps of a range.
- * @param {number} from kept
- * @param {number} to kept
- */
-export const thinnedText = (from, to) =>
-  `Thinned out: of steps ${stepText(from)} to ${stepText(to)}, kept are ${stepText(from)}, ` +
-  `every 256th, ${stepText(to)}, the best so far, and those that other runs continue`;
 
 /** @param {State} state */
 function valueText(state) {
