@@ -5,7 +5,6 @@ import { createShown } from "./time/shown_moment.js";
 import * as code from "./views/code.js";
 import { element } from "./views/dom.js";
 import * as fit from "./views/fit.js";
-import * as inspector from "./views/inspector.js";
 import * as network from "./views/network.js";
 import * as parameters from "./views/parameters.js";
 import * as stepBadge from "./views/step_badge.js";
@@ -32,9 +31,10 @@ export const place = (id) => /** @type {HTMLElement} */ (document.getElementById
  * @param {Clock} parts.clock
  * @param {TimeCommands} parts.timeCommands
  * @param {() => void} parts.branch continue from the step on the screen
+ * @param {Mount} parts.inspector
  * @param {{loss: Mount, norms: Mount}} parts.charts
  */
-export function mountCards({ store, clock, timeCommands, branch, charts }) {
+export function mountCards({ store, clock, timeCommands, branch, inspector, charts }) {
   document.querySelector("main")?.append(...places());
   const shown = createShown();
   /** A card that draws the newest state. @type {Show} */
@@ -47,7 +47,7 @@ export function mountCards({ store, clock, timeCommands, branch, charts }) {
   card(fit.mount(place("fit"), store));
   card(code.mount(place("code"), store), READ_MS);
   card(parameters.mount(place("parameters"), store), READ_MS);
-  card(inspector.mount(place("inspector"), store), READ_MS);
+  card(inspector(place("inspector"), store), READ_MS);
   card(charts.loss(place("loss"), store), CHART_MS);
   card(charts.norms(place("norms"), store), CHART_MS);
   const line = timeline.mount(place("timeline"), store, { timeCommands, branch });

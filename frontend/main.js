@@ -17,7 +17,7 @@ import * as lazyCard from "./views/lazy_card.js";
 import * as notice from "./views/notice.js";
 import { setTheme } from "./views/palette.js";
 
-/** @import { SetTimer } from "./types.js" */
+/** @import { Layout, SetTimer } from "./types.js" */
 
 /** @import { StepLoader } from "./time/step_loader.js" */
 
@@ -32,6 +32,7 @@ const store = createStore((hurry) => {
   clock.invalidate(hurry);
   followVisited();
   followOverlays();
+  followDivergence();
 });
 
 /** @type {StepLoader|null} */
@@ -69,6 +70,22 @@ const followOverlays = lazily({
   setTimer,
 });
 
+const followDivergence = lazily({
+  isNeeded: () => store.state.diverged,
+  async load() {
+    const [{ createNonfiniteFinder }, { httpSource }] = await Promise.all([
+      import("./time/nonfinite.js"),
+      import("./time/http_source.js"),
+    ]);
+    const sourceOf = (/** @type {string} */ id, /** @type {Layout} */ layout) =>
+      httpSource(id, api, layout);
+    return createNonfiniteFinder({ store, sourceOf, setTimer });
+  },
+  use: (finder) => finder.follow(),
+  onError,
+  setTimer,
+});
+
 const send = createSend(store, api);
 const timeCommands = createTimeCommands(store, send);
 const session = createRunSession({ store, api, clock, stats, setTimer });
@@ -89,11 +106,22 @@ const theme = createTheme(({ dark, reducedMotion }) => {
 /** @param {string} heading @param {() => Promise<lazyCard.ViewModule>} load */
 const chart = (heading, load) => lazyCard.create({ heading, load, onError, setTimer });
 
+/** Fetched once the network is drawn, since nobody points at it before. */
+const inspector = lazyCard.create({
+  heading: "Nothing selected",
+  text: "Point at an edge, a unit, an arrow or a row to see its numbers.",
+  isNeeded: ({ moment }) => moment !== null,
+  load: () => import("./views/inspector.js"),
+  onError,
+  setTimer,
+});
+
 const { show } = mountCards({
   store,
   clock,
   timeCommands,
   branch: open("branch"),
+  inspector,
   charts: {
     loss: chart("Loss (log)", () => import("./views/loss.js")),
     norms: chart("‖.grad‖ by parameter (log)", () => import("./views/norms.js")),
@@ -111,6 +139,7 @@ const noticeActions = {
   newRun: actions.newRun,
   again: () => store.state.run !== null && void session.again(store.state.run),
   gentler: () => store.state.run !== null && void session.gentler(store.state.run),
+  goOn: () => void session.goOnGentler(store.state),
   play: () => void toggle(store, send),
   dismiss: () => store.dispatch({ type: "dismissNews" }),
 };

@@ -9,7 +9,7 @@ import { gentlerRate } from "./texts.js";
 /** @import { Api } from "./api.js" */
 /** @import { Clock, Stats } from "./stream/clock.js" */
 /** @import { Connection } from "./stream/connection.js" */
-/** @import { Problem, Run, RunConfig, SetTimer, Store } from "./types.js" */
+/** @import { Problem, Run, RunConfig, SetTimer, State, Store } from "./types.js" */
 
 const RETRY_MS = 1000;
 
@@ -89,18 +89,25 @@ export function createRunSession({ store, api, clock, stats, setTimer }) {
 
   /** @param {string} id */
   async function remove(id) {
-    await api.deleteRun(id);
+    const isHere = id === store.state.opened;
+    // First, so that nothing asks for a run that is no longer there.
+    if (isHere) leave();
+    try {
+      await api.deleteRun(id);
+    } catch (error) {
+      if (isHere) open(id);
+      throw error;
+    }
     await refresh();
-    if (id === store.state.opened) leave();
+    if (isHere) void openNewest();
   }
 
-  /** The run on the screen was deleted: the newest takes its place. */
+  /** The run on the screen is about to be deleted: the newest will take its place. */
   function leave() {
     connection?.close();
     connection = null;
     history.replaceState(null, "", location.pathname);
     store.dispatch({ type: "close" });
-    void openNewest();
   }
 
   /** Open the newest run. While there is none, look again: someone else may create one. */
@@ -155,6 +162,12 @@ export function createRunSession({ store, api, clock, stats, setTimer }) {
     again: (run) => attempt(() => restart(run)),
     /** The same run with a smaller learning rate. @param {Run} run */
     gentler: (run) => attempt(() => restart(run, { optimizer: { lr: gentlerRate(run) } })),
+    /** From the last step that is all finite, with a smaller learning rate. @param {State} state */
+    async goOnGentler({ run, nonfinite }) {
+      const step = nonfinite?.finite ?? null;
+      if (run === null || step === null) return;
+      await attempt(() => branch(run.id, step, { optimizer: { lr: gentlerRate(run) } }));
+    },
     followAddress: () => follow(addressedRun()),
     drawn: () => connection?.drawn(),
     retry: () => connection?.retry(),

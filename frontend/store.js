@@ -1,7 +1,7 @@
 // The state of the page and everything that changes it: message → reduce → state.
 // Reducers are pure. Only createStore holds a variable. Knows nothing about the socket or the page.
 
-import { addOverlay, removeOverlay, swapOverlay } from "./compare/overlay.js";
+import { addOverlay, keepOverlays, removeOverlay, swapOverlay } from "./compare/overlay.js";
 import { isSame } from "./lib/target.js";
 import {
   appendRecords,
@@ -48,6 +48,7 @@ function ofTheRun() {
     moment: null,
     settled: null,
     diverged: false,
+    nonfinite: null,
     rows: null,
     exact: null,
     visited: null,
@@ -91,7 +92,7 @@ const REDUCERS = {
   backfillSeries: ({ rows, layout }, { series, wanted }) =>
     rows === null || layout === null ? {} : { rows: insertSeries(rows, layout, series, wanted) },
   data: (_, { data }) => ({ data }),
-  runs: (_, { runs }) => ({ runs, loaded: true }),
+  runs: (state, { runs }) => ({ runs, loaded: true, ...keepOverlays(state, runs) }),
   loop: (_, { loop }) => ({ loop }),
   health: (_, { torch }) => ({ torch }),
   visit: (state, { step, isMoving }) => visit(state, step, isMoving ?? false),
@@ -99,6 +100,7 @@ const REDUCERS = {
   visitedThinned: ({ visited }, { step, kept }) =>
     visited === null || visited.step !== step ? {} : { visited: { ...visited, kept } },
   exactRanges: (_, { exact }) => ({ exact }),
+  nonfinite: (_, { nonfinite }) => ({ nonfinite }),
   stopMoving: ({ visited }) =>
     visited === null ? {} : { visited: { ...visited, isMoving: false } },
   live: ({ playback }) => ({ visited: null, playback: { ...playback, direction: 0 } }),

@@ -1,14 +1,35 @@
 // The sentences on the page: about a run, its phases, and why a change went against its gradient.
 // Pure: knows nothing about the DOM. `Code` stands in backticks.
 
-import { format } from "./lib/format.js";
+import { format, stepText } from "./lib/format.js";
 import { numberOf } from "./lib/number.js";
-/** @import { GradState, Phase, Run, RunConfig, Scalar, State } from "./types.js" */
+/**
+ * @import { GradState, Layout, Moment, Nonfinite, Phase, Run, RunConfig } from "./types.js"
+ * @import { Scalar, State } from "./types.js"
+ */
 
 /** @typedef {"good"|"wait"|"bad"|"calm"} Mood */
 
 /** In the order in which they run. @type {Phase[]} */
 export const PHASES = ["zero_grad", "forward", "loss", "backward", "step"];
+
+/**
+ * The phases that a run goes through: without zero_grad() there are four.
+ * @param {RunConfig|null|undefined} config
+ */
+export const phasesOf = (config) => (config?.zero_grad === false ? FOUR : PHASES);
+const FOUR = PHASES.filter((phase) => phase !== "zero_grad");
+
+/**
+ * What a step's loss belongs to: update k follows the loss of step k.
+ * @param {number} step
+ */
+export const lossOfStep = (step) =>
+  `The loss of step ${stepText(step)} was computed before update ${stepText(step)}. ` +
+  "The parameters and the fit are shown as they are after it.";
+
+/** Why one of the phases is struck out. */
+export const SKIPPED = "This run does not call zero_grad(): gradients add up.";
 
 /** The names of optimizers in torch.optim. @type {Record<string, string>} */
 const OPTIMIZERS = { sgd: "SGD", adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop" };
@@ -18,10 +39,16 @@ export function optimizerName(kind) {
   return OPTIMIZERS[kind] ?? kind;
 }
 
+/**
+ * nn.Identity is the module that stands where there is no activation.
+ * @param {RunConfig["activation"]} activation
+ */
+export const activationName = (activation) => (activation === "none" ? "Identity" : activation);
+
 /** @param {RunConfig|null} config @param {number} lr */
 export function configText(config, lr) {
   if (config === null) return "its configuration cannot be read";
-  const activation = config.activation === "none" ? "linear" : config.activation;
+  const activation = activationName(config.activation);
   const momentum = config.optimizer.momentum ? `, momentum ${config.optimizer.momentum}` : "";
   const batch = config.batch_size === null ? "full batch" : `batches of ${config.batch_size}`;
   const clears = config.zero_grad === false ? ["no zero_grad"] : [];
@@ -57,37 +84,88 @@ export function stateText({ run, connection, diverged, missing, loaded, opened }
 }
 
 /** What the line that has just run did. @param {State} state */
-export function phaseSentence({ run, moment }) {
+export function phaseSentence({ run, moment, layout, runs }) {
   if (run === null || moment === null)
     return "This is the training loop. It runs in a process of its own.";
   if (run.state === "running") return runningSentence(run);
-  if (moment.step === 0 && moment.phase === "step")
-    return "Nothing has run yet. Every `.grad` is None until the first `backward()`.";
+  if (isBegin(run, moment)) return beginSentence(run, runs);
   if (run.config === null) return "";
   const { step, loss, config } = run;
-  return PHASE_SENTENCES[moment.phase]({ step, loss, config }, moment.gradStates[0] ?? "none");
+  const facts = { step, loss, config, moved: movedIn(moment, layout) };
+  return PHASE_SENTENCES[moment.phase](facts, moment.gradStates[0] ?? "none");
+}
+
+/**
+ * Whether none of the run's own lines has run: its first record is its initial state, or that of
+ * the run that it continues.
+ * @param {Run|null} run
+ * @param {Moment} moment
+ */
+export const isBegin = (run, { step, phase }) =>
+  phase === "step" && step === (run?.first_step ?? 0);
+
+/** @param {Run} run @param {Run[]} runs */
+function beginSentence({ config, first_step: first = 0, parent, grad_states }, runs) {
+  if (first === 0)
+    return "Nothing has run yet. Every `.grad` is None until the first `backward()`.";
+  const name = runs.find(({ id }) => id === parent?.run)?.name;
+  const of = name === undefined ? "a run that was deleted" : `“${name}”`;
+  const grad = grad_states[0] === "fresh" ? " and `.grad` are" : " is";
+  const who = config === null ? "its optimizer" : optimizerName(config.optimizer.kind);
+  return (
+    `This run begins with the numbers of step ${first} of ${of}. ` +
+    `Update ${first}${grad} that run's; the first update by ${who} here is ${first + 1}.`
+  );
+}
+
+/** @typedef {{count: number, still: number, broken: number, total: number}} Moved */
+
+/**
+ * How many numbers of the parameters the update changed, how many are not finite now, and how many
+ * gradients are 0; null: the record of the step before is not here.
+ * @param {Moment} moment
+ * @param {Layout|null} layout
+ * @returns {Moved|null}
+ */
+function movedIn({ values, before }, layout) {
+  if (before === null || layout === null) return null;
+  let [count, still, broken, total] = [0, 0, 0, 0];
+  for (const { value, gradient, size } of layout.parameters) {
+    for (let i = 0; i < size; i++) {
+      const [now, then] = [values[value + i], before[value + i]];
+      if (now !== then) count++;
+      if (!Number.isFinite(now)) broken++;
+      if (values[gradient + i] === 0) still++;
+    }
+    total += size;
+  }
+  return { count, still, broken, total };
 }
 
 /** @param {Run} run */
-function runningSentence({ pace }) {
+function runningSentence({ pace, config }) {
   const rate = pace === null ? "as fast as possible" : `at most ${plain(pace)} times a second`;
   const hint = "Pause, then press Phase to run them one by one.";
-  return `The five phases run over and over, ${rate}. ${hint}`;
+  const count = phasesOf(config).length === PHASES.length ? "five" : "four";
+  return `The ${count} phases run over and over, ${rate}. ${hint}`;
 }
 
-/** @typedef {{step: number, loss: Scalar, config: RunConfig}} Facts */
+/** @typedef {{step: number, loss: Scalar, config: RunConfig, moved: Moved|null}} Facts */
 
 /** @type {Record<Phase, (run: Facts, gradState: GradState) => string>} */
 const PHASE_SENTENCES = {
-  zero_grad({ config }, gradState) {
+  zero_grad({ config, step }, gradState) {
+    if (config.zero_grad !== false && step === 0)
+      return "There is nothing to clear: every `.grad` is None until the first `backward()`.";
     if (config.zero_grad !== false)
       return "Every `.grad` is None again: the last gradients are gone. No parameter has changed.";
     return gradState === "none"
       ? "This run does not call `zero_grad()`. Every `.grad` is still None."
       : "This run does not call `zero_grad()`: the next `backward()` adds to the old `.grad`.";
   },
-  forward(_, gradState) {
-    const grad = gradState === "none" ? "`.grad` is None: there is no gradient yet." : STALE;
+  forward({ step }, gradState) {
+    const none = step === 0 ? "there is no gradient yet" : "`zero_grad()` of this step cleared it";
+    const grad = gradState === "none" ? `\`.grad\` is None: ${none}.` : STALE;
     return `The model has computed its predictions. PyTorch recorded every operation. ${grad}`;
   },
   loss({ loss }, gradState) {
@@ -100,28 +178,46 @@ const PHASE_SENTENCES = {
     const what = "Every `.grad` now says how the loss changes when that number grows.";
     return `${what}${sum} No parameter has changed yet.`;
   },
-  step({ step, config }) {
+  step({ step, config, moved }) {
     const grad = "`.grad` still holds the gradients from before the update.";
-    return `Update ${step} is done: ${updateText(config)} ${grad}`;
+    return `Update ${step} is done: ${updateText(config, moved)} ${grad}`;
   },
 };
 
 const STALE = "`.grad` is stale: left over from an earlier iteration.";
 
-/** How the optimizer changed each parameter. @param {RunConfig} config */
-function updateText(config) {
-  const { kind, momentum, weight_decay: decay } = config.optimizer;
-  const decayed = decay ? ", and decayed it towards zero" : "";
+/**
+ * How the optimizer changed which parameters.
+ * @param {RunConfig} config
+ * @param {Moved|null} moved
+ */
+function updateText(config, moved) {
+  const name = optimizerName(config.optimizer.kind);
+  if (moved !== null && moved.broken > 0)
+    return `after it, ${moved.broken} of the ${moved.total} parameters are not finite.`;
+  const who = `${name} moved ${movedText(moved)}`;
+  const zeros = moved !== null && moved.count < moved.total && moved.still > 0;
+  const why = zeros ? ` ${moved.still} of the ${moved.total} gradients are 0.` : "";
+  return `${who} ${wayText(config)}.${why}`;
+}
+
+/** @param {Moved|null} moved */
+function movedText(moved) {
+  if (moved === null) return "the parameters";
+  const { count, total } = moved;
+  return count === total ? "every parameter" : `${count} of the ${total} parameters`;
+}
+
+/** @param {RunConfig} config */
+function wayText({ optimizer: { kind, momentum, weight_decay: decay } }) {
+  const decayed = decay ? ", and towards zero by weight decay" : "";
   if (kind === "sgd") {
-    const by = momentum ? "along the running sum of its gradients" : "by −lr × `.grad`";
-    return `SGD moved every parameter ${by}${decayed}.`;
+    const by = momentum ? "against the running sum of its gradients" : "by −lr × `.grad`";
+    return `${by}${decayed}`;
   }
-  if (kind === "rmsprop") {
-    const by = momentum ? ", through momentum" : "";
-    return `RMSprop moved every parameter by −lr × \`.grad\` ÷ its usual size${by}${decayed}.`;
-  }
-  const by = "along the running mean of its gradients, ÷ their usual size";
-  return `${optimizerName(config.optimizer.kind)} moved every parameter ${by}${decayed}.`;
+  if (kind === "rmsprop")
+    return `by −lr × \`.grad\` ÷ its usual size${momentum ? ", through momentum" : ""}${decayed}`;
+  return `against the running mean of its gradients, ÷ their usual size${decayed}`;
 }
 
 /**
@@ -215,15 +311,16 @@ const logNotice = (trouble) => ({
  * @property {Mood} mood
  * @property {string} title
  * @property {string} text
- * @property {"runs"|"newRun"|"again"|"gentler"|"play"|"dismiss"|"signIn"|null} act
+ * @property {"runs"|"newRun"|"again"|"gentler"|"goOn"|"play"|"dismiss"|"signIn"|null} act
  * @property {string} [label] the text of its button
+ * @property {{act: "gentler", label: string}} [more] a second button
  */
 
 /** @param {State} state @param {Run} run @returns {Notice|null} */
 function runNotice(state, run) {
   if (run.state === "failed") return failedNotice(run);
   if (state.news.log !== null) return logNotice(state.news.log);
-  if (state.diverged) return divergedNotice(run);
+  if (state.diverged) return divergedNotice(run, state.nonfinite);
   if (run.state === "starting") return startingNotice(state);
   if (run.state === "interrupted") {
     const reason = run.reason ?? "its training process is gone";
@@ -238,7 +335,7 @@ function runNotice(state, run) {
     return {
       mood: "good",
       title: `Finished: ${run.step} steps`,
-      text: `The loss is ${format(numberOf(run.loss))}. You can still look at every step.`,
+      text: `The loss before the last update is ${format(numberOf(run.loss))}. ${STILL}`,
       act: "again",
     };
   }
@@ -261,6 +358,8 @@ function runNotice(state, run) {
   return null;
 }
 
+const STILL = "You can still look at every step.";
+
 /** @param {Run} run @returns {Notice} */
 function failedNotice({ config, reason }) {
   if (config === null) {
@@ -280,18 +379,42 @@ export function gentlerRate(run) {
   return Number((run.lr / 10).toPrecision(3));
 }
 
-/** @param {Run} run @returns {Notice} */
-function divergedNotice(run) {
-  const value = format(numberOf(run.loss));
-  return {
-    mood: "bad",
-    title: `Diverged: the loss is ${value}`,
-    text:
-      "Each step was too long and made the loss larger, until float32 overflowed. " +
-      "A smaller lr makes shorter steps.",
-    act: "gentler",
-    label: `Start again, lr ${plain(gentlerRate(run))}`,
+/** @param {Run} run @param {Nonfinite|null} first @returns {Notice} */
+function divergedNotice(run, first) {
+  const loss = numberOf(run.loss);
+  const lr = plain(gentlerRate(run));
+  const again = { act: /** @type {const} */ ("gentler"), label: `Start again, try lr ${lr}` };
+  const made = {
+    mood: /** @type {const} */ ("bad"),
+    title: `Diverged: ${Number.isFinite(loss) ? "a parameter" : "the loss"} is ${
+      Number.isFinite(loss) ? "not finite" : format(loss)
+    }`,
+    text: first === null ? "The first number that is not finite is being looked for." : "",
   };
+  if (first === null) return { ...made, ...again };
+  const { step, finite } = first;
+  if (finite === null) {
+    const text = `Already in step ${stepText(step)}, and no finite step before it is kept: `;
+    return { ...made, ...again, text: `${text}${firstText(first)}.` };
+  }
+  return {
+    ...made,
+    text: [
+      `The first number that is not finite came up in step ${stepText(step)}: ${firstText(first)}.`,
+      ...(finite === step - 1 ? [] : [`Steps from ${stepText(finite + 1)} on were thinned out.`]),
+      "Whether a smaller lr helps is for you to try.",
+    ].join(" "),
+    act: "goOn",
+    label: `Continue from step ${stepText(finite)}, try lr ${lr}`,
+    more: again,
+  };
+}
+
+/** @param {Nonfinite} first */
+function firstText({ role, name, value }) {
+  if (role === "loss") return `the loss is ${format(value)}`;
+  if (role === "gradient") return `backward() made the gradient of ${name} ${format(value)}`;
+  return `the update made ${name} ${format(value)}`;
 }
 
 /** @param {State} state @returns {Notice} */

@@ -242,6 +242,7 @@
  * @property {Moment|null} moment
  * @property {Moment|null} settled the last whole record; the moment itself between iterations
  * @property {boolean} diverged the newest loss or a parameter is NaN or infinite
+ * @property {Nonfinite|null} nonfinite the run's first such number, once it was found
  * @property {ChartRows|null} rows
  * @property {[number, number][]|null} exact ranges of which every step is kept; null: unknown
  * @property {Visited|null} visited null: the screen shows the newest step
@@ -260,6 +261,16 @@
  * @property {Overlay[]} overlays what is known of them so far
  * @property {boolean} reducedMotion
  * @property {boolean} dark the theme on the screen
+ */
+
+/**
+ * The first number of a run that is not finite.
+ * @typedef {Object} Nonfinite
+ * @property {number} step the first kept one that has such a number
+ * @property {"loss"|"gradient"|"value"} role
+ * @property {string} name of the element: hidden_linear.weight[9, 0]
+ * @property {number} value
+ * @property {number|null} finite the last kept step before it; null: there is none
  */
 
 /**
@@ -283,6 +294,7 @@
  *   | {type: "visitedRecord", step: number, values: Float32Array, before: Float32Array|null}
  *   | {type: "visitedThinned", step: number, kept: number[]}
  *   | {type: "exactRanges", exact: [number, number][]}
+ *   | {type: "nonfinite", nonfinite: Nonfinite}
  *   | {type: "stopMoving"}
  *   | {type: "live"}
  *   | {type: "playback", direction?: -1|0|1, speed?: number}

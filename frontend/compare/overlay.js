@@ -20,6 +20,21 @@ export function removeOverlay({ overlaid, overlays }, id) {
 }
 
 /**
+ * Without the runs that were deleted meanwhile.
+ * @param {State} state
+ * @param {{id: string}[]} runs all that there are
+ * @returns {Partial<State>}
+ */
+export function keepOverlays({ overlaid, overlays }, runs) {
+  const known = new Set(runs.map(({ id }) => id));
+  if (overlaid.every((id) => known.has(id))) return {};
+  return {
+    overlaid: overlaid.filter((id) => known.has(id)),
+    overlays: overlays.filter(({ run }) => known.has(run.id)),
+  };
+}
+
+/**
  * An overlaid run is opened: the run that was on the screen becomes an overlay instead.
  * @param {State} state
  * @param {string} id

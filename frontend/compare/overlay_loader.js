@@ -74,7 +74,9 @@ export function createOverlayLoader({ store, api, setTimer }) {
       known !== undefined && isSettled(known, run)
         ? known.series
         : await api.series(id, SERIES, POINTS);
-    return { run, series, base, divergence: await divergence(run, base, known) };
+    // The run on the screen may be gone; this one is not.
+    const where = await divergence(run, base, known).catch(() => null);
+    return { run, series, base, divergence: where };
   }
 
   /**

@@ -103,7 +103,7 @@ export function unitFormula(j, { activation }) {
     symbol("b", "weight", { sub }),
   ];
   const left = [symbol("h", "answer", { sub }), symbol(" = ", "sum")];
-  if (activation === "none") return [...left, ...inside];
+  if (activation === "none") return [...left, ...inside]; // nn.Identity
   return [...left, symbol(`${activation}(`, "sum"), ...inside, symbol(")", "sum")];
 }
 
@@ -191,62 +191,91 @@ const slot = (/** @type {string} */ name) =>
   symbol(name, "gradient", { means: "kept by the optimizer for each element" });
 const grad = symbol(".grad", "gradient");
 
+/** @param {number} value */
+const times = (value) => sign(`${value}·`);
+
 /** @param {...Symbol} by */
 const moved = (...by) => [p, sign(" ← "), p, sign(" − "), lr, dot, ...by];
 
 /** The weight decay that AdamW applies first. @param {number} decay */
 function shrunk(decay) {
-  return decay ? [[p, sign(" ← "), p, sign(" − "), lr, dot, sign(String(decay)), dot, p]] : [];
+  return decay ? [moved(sign(String(decay)), dot, p)] : [];
 }
+
+/**
+ * A running mean: share of its last value, and the rest of something new.
+ * @param {Symbol} mean
+ * @param {number} share
+ * @param {Symbol[]} fresh
+ */
+const running = (mean, share, fresh) => [
+  mean,
+  sign(` ← ${share}·`),
+  mean,
+  sign(` + ${rest(share)}·`),
+  ...fresh,
+];
 
 /** @param {any} optimizer @param {Symbol[]} decayed @returns {Symbol[][]} */
 function sgdRule({ momentum, nesterov, dampening }, decayed) {
-  const g = [grad, ...decayed];
-  if (!momentum) return [moved(...(decayed.length > 0 ? bracketed(g) : g))];
-  const fresh = dampening ? [sign(`${1 - dampening}·`), ...bracketed(g)] : g;
+  const g = decayed.length > 0 ? bracketed([grad, ...decayed]) : [grad];
+  if (!momentum) return [moved(...g)];
   const buffer = slot("momentum_buffer");
   const by = nesterov ? bracketed([...g, sign(` + ${momentum}·`), buffer]) : [buffer];
-  return [[buffer, sign(` ← ${momentum}·`), buffer, sign(" + "), ...fresh], moved(...by)];
+  const fresh = dampening ? [times(rest(dampening)), ...g] : g;
+  const line = [buffer, sign(` ← ${momentum}·`), buffer, sign(" + "), ...fresh];
+  const first = [sign("at its first update: "), buffer, sign(" ← "), ...g];
+  return [...(dampening ? [first] : []), line, moved(...by)];
 }
 
 /** @param {any} optimizer @param {Symbol[]} decayed @returns {Symbol[][]} */
-function adamRule({ betas, amsgrad }, decayed) {
+function adamRule({ betas, amsgrad, eps }, decayed) {
   const [first, second] = betas;
   const g = decayed.length > 0 ? bracketed([grad, ...decayed]) : [grad];
   const mean = slot("exp_avg");
   const square = slot("exp_avg_sq");
-  const under = amsgrad ? slot("max_exp_avg_sq") : square;
+  const largest = slot("max_exp_avg_sq");
+  const most = [[largest, sign(" ← max("), largest, sign(", "), square, sign(")")]];
+  const under = amsgrad ? largest : square;
   return [
-    [mean, sign(` ← ${first}·`), mean, sign(` + ${rest(first)}·`), ...g],
-    [square, sign(` ← ${second}·`), square, sign(` + ${rest(second)}·`), ...g, sign("²")],
-    [...moved(mean), sign(" ÷ √"), under, sign("  (with bias correction)")],
+    running(mean, first, g),
+    running(square, second, [...g, sign("²")]),
+    ...(amsgrad ? most : []),
+    moved(
+      ...[mean, sign(" ÷ "), ...unbiased(first), sign(" ÷ (√("), under, sign(" ÷ ")],
+      ...[...unbiased(second), sign(")"), ...added(eps), sign(")")],
+    ),
   ];
 }
 
+/** A running mean begins at 0; divided by this it does not lag. @param {number} share */
+const unbiased = (share) => [
+  sign(`(1 − ${share}^`),
+  symbol("step", "gradient", { means: "how many updates this optimizer has made" }),
+  sign(")"),
+];
+
+/** @param {number} eps */
+const added = (eps) =>
+  eps ? [symbol(` + ${eps}`, "sum", { means: "eps, so that it is never zero" })] : [];
+
 /** @param {any} optimizer @param {Symbol[]} decayed @returns {Symbol[][]} */
-function rmspropRule({ alpha, momentum, centered }, decayed) {
+function rmspropRule({ alpha, momentum, centered, eps }, decayed) {
   const g = decayed.length > 0 ? bracketed([grad, ...decayed]) : [grad];
   const square = slot("square_avg");
   const average = slot("grad_avg");
-  const size = centered
-    ? [sign(" ÷ √("), square, sign(" − "), average, sign("²)")]
-    : [sign(" ÷ √"), square];
-  const first = [
-    [square, sign(` ← ${alpha}·`), square, sign(` + ${rest(alpha)}·`), ...g, sign("²")],
-  ];
-  if (centered)
-    first.push([average, sign(` ← ${alpha}·`), average, sign(` + ${rest(alpha)}·`), ...g]);
-  if (!momentum) return [...first, [...moved(...g), ...size]];
+  const deviation = centered ? [sign(" − "), average, sign("²")] : [];
+  const size = [sign(" ÷ (√("), square, ...deviation, sign(")"), ...added(eps), sign(")")];
+  const first = [running(square, alpha, [...g, sign("²")])];
+  if (centered) first.push(running(average, alpha, g));
+  if (!momentum) return [...first, moved(...g, ...size)];
   const buffer = slot("momentum_buffer");
-  return [
-    ...first,
-    [buffer, sign(` ← ${momentum}·`), buffer, sign(" + "), ...g, ...size],
-    moved(buffer),
-  ];
+  const line = [buffer, sign(` ← ${momentum}·`), buffer, sign(" + "), ...g, ...size];
+  return [...first, line, moved(buffer)];
 }
 
 /** @param {Symbol[]} symbols */
 const bracketed = (symbols) => [sign("("), ...symbols, sign(")")];
 
-/** @param {number} share */
-const rest = (share) => Number((1 - share).toPrecision(6));
+/** What is left of 1, without the digits that float64 adds. @param {number} share */
+const rest = (share) => Number((1 - share).toPrecision(12));

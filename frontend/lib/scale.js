@@ -17,9 +17,12 @@ export function niceAbove(value) {
   return Number((nice * power).toPrecision(3));
 }
 
+/** How much too large a scale may be for a past step that is played or dragged past. */
+const SLACK = 10;
+
 /**
  * A bound that grows at once, and shrinks only after `patience` updates in a row would have fitted
- * a smaller one.
+ * a smaller one. A past step that is looked at has a bound of its own, whatever was shown before.
  * @param {(magnitude: number) => number} round magnitude → the bound to print
  * @param {number} start
  * @param {number} patience
@@ -36,23 +39,37 @@ function steady(round, start, patience) {
     quiet = 0;
     peak = 0;
   };
+  /** @param {number} magnitude the largest of this moment */
+  function update(magnitude) {
+    if (!Number.isFinite(magnitude) || magnitude <= 0) return bound;
+    if (untouched || magnitude > bound) settle(round(magnitude));
+    else if (round(magnitude) >= bound) quiet = peak = 0;
+    else {
+      peak = Math.max(peak, magnitude);
+      if (++quiet >= patience) settle(round(peak));
+    }
+    return bound;
+  }
   return {
     get bound() {
       return bound;
     },
-    /** @param {number} magnitude the largest of this moment */
-    update(magnitude) {
-      if (!Number.isFinite(magnitude) || magnitude <= 0) return bound;
-      if (untouched || magnitude > bound) settle(round(magnitude));
-      else if (round(magnitude) >= bound) quiet = peak = 0;
-      else {
-        peak = Math.max(peak, magnitude);
-        if (++quiet >= patience) settle(round(peak));
-      }
-      return bound;
+    update,
+    /** @param {number} magnitude @param {Look} look */
+    fit(magnitude, look) {
+      const isFar = look === "passing" && round(magnitude) * SLACK < bound;
+      if (look === "resting" || isFar) untouched = true;
+      if (untouched && !(magnitude > 0 && magnitude < Infinity)) bound = start;
+      return update(magnitude);
     },
   };
 }
+
+/**
+ * live: the newest step; resting: a past step that is looked at; passing: one of several that are
+ * played or dragged past.
+ * @typedef {"live"|"resting"|"passing"} Look
+ */
 
 /**
  * A linear scale from −bound to bound. `update(largest magnitude)` returns the bound.
@@ -79,6 +96,7 @@ export function steadyLogScale(decades = 5, patience = PATIENCE) {
       return scale.bound / 10 ** decades;
     },
     update: scale.update,
+    fit: scale.fit,
     /**
      * From 0 at the floor to 1 at the bound; −1 below the floor and for NaN.
      * @param {number} magnitude

@@ -9,6 +9,7 @@ import { createTheme } from "../theme.js";
 import { createStepLoader } from "../time/step_loader.js";
 import { createTimeCommands, timeKeys } from "../time/time_commands.js";
 import { set, write } from "../views/dom.js";
+import * as inspector from "../views/inspector.js";
 import * as loss from "../views/loss.js";
 import * as norms from "../views/norms.js";
 import { setTheme } from "../views/palette.js";
@@ -59,6 +60,7 @@ const { card } = mountCards({
   clock,
   timeCommands,
   branch: () => undefined,
+  inspector: inspector.mount,
   charts: { loss: loss.mount, norms: norms.mount },
 });
 card(heading.mount(place("bar"), facts, moments.length, theme.toggle), READ_MS);

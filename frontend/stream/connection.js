@@ -13,6 +13,7 @@ import { decodeFrame, decodeFrames, decodeMessage } from "./protocol.js";
 
 const RETRY_MS = { first: 250, most: 5000 };
 const POINTS = 800; // of each series of the past
+const NOT_FOUND = 4404; // the server's code for a run that is not there
 
 /**
  * What a connection needs; tests bring their own.
@@ -40,6 +41,8 @@ export function connect(id, { store, api, stats, open, setTimer }) {
   let hasPast = false;
   let failures = 0;
   let isClosed = false;
+  /** Why the server does not stream the run; the code with which it closes says more. */
+  let refusal = /** @type {Message & {kind: "error"}|null} */ (null);
 
   function attach() {
     if (isClosed || socket !== null) return;
@@ -50,10 +53,14 @@ export function connect(id, { store, api, stats, open, setTimer }) {
     socket.onclose = lose;
   }
 
-  function lose() {
+  /** @param {{code?: number}} [event] */
+  function lose({ code } = {}) {
     socket = null;
     undrawn = [];
     if (isClosed) return;
+    if (code === NOT_FOUND) return vanish();
+    if (refusal !== null) store.dispatch(actionOf(refusal));
+    refusal = null;
     if (store.state.connection !== "signed-out")
       store.dispatch({ type: "connection", connection: "lost" });
     const ms = Math.min(RETRY_MS.first * 2 ** failures++, RETRY_MS.most);
@@ -70,8 +77,12 @@ export function connect(id, { store, api, stats, open, setTimer }) {
     const problem = problemOf(error);
     if (problem.status === 401) return store.dispatch({ type: "problem", problem });
     store.dispatch({ type: "connection", connection: "lost" });
-    if (problem.status !== 404) return;
-    isClosed = true; // the run was deleted: it will not come back
+    if (problem.status === 404) vanish();
+  }
+
+  /** The run was deleted: it will not come back. */
+  function vanish() {
+    isClosed = true;
     store.dispatch({ type: "missing", id });
   }
 
@@ -99,7 +110,9 @@ export function connect(id, { store, api, stats, open, setTimer }) {
   function read(message) {
     if (message.kind === "hello") greet(message.run, message.layout);
     if (message.kind === "state") store.dispatch({ type: "state", run: message.run });
-    if (message.kind === "error") store.dispatch(actionOf(message));
+    if (message.kind !== "error") return;
+    if (message.title === "refused") refusal = message;
+    else store.dispatch(actionOf(message));
   }
 
   /** @param {Run} run @param {Layout|null} columns */

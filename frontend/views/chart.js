@@ -234,11 +234,11 @@ function createReadout(lines, isLast) {
           ? "newest values"
           : `step ${shown.steps[row].toLocaleString("en")}`;
       write(at, isEmpty ? "" : where());
+      const isPast = isLast || cursor !== null;
+      const textOf = (/** @type {number} */ number) =>
+        isPast && Number.isNaN(number) ? "–" : format(number, 3); // no number so far
       values.forEach((value, i) =>
-        write(
-          value,
-          isEmpty ? "" : format(known(shown.lines[i], row, isLast || cursor !== null), 3),
-        ),
+        write(value, isEmpty ? "" : textOf(known(shown.lines[i], row, isPast))),
       );
     },
   };

@@ -1,7 +1,7 @@
 // Shows the source of the training loop, marks the line that has just run, and says in one sentence
 // what it did. Knows nothing about Python except the names of some keywords.
 
-import { PHASES, phaseSentence } from "../texts.js";
+import { isBegin, PHASES, phaseSentence, phasesOf, SKIPPED } from "../texts.js";
 import { element, prose, set, whenChanged } from "./dom.js";
 
 /** @import { LoopSource, Phase, Store, View } from "../types.js" */
@@ -16,7 +16,7 @@ export function mount(root, _store) {
   /** @type {Partial<Record<Phase, HTMLElement>>} */
   let lineOf = {};
   const drawLoop = whenChanged((/** @type {LoopSource|null} */ loop) => {
-    const lines = (loop?.lines ?? []).map((line) => element("li", {}, ...colour(line)));
+    const lines = (loop?.lines ?? []).map(lineFrom);
     list.replaceChildren(...lines);
     lineOf = Object.fromEntries(PHASES.map((phase) => [phase, lines[loop?.phases[phase] ?? -1]]));
   });
@@ -24,17 +24,17 @@ export function mount(root, _store) {
     (
       /** @type {Phase|null} */ phase,
       /** @type {boolean} */ isRunning,
+      /** @type {Phase[]} */ phases,
       /** @type {unknown} */ _,
     ) => {
       const at = phase === null ? -1 : PHASES.indexOf(phase);
       PHASES.forEach((name, i) => {
         const line = lineOf[name];
         if (line === undefined) return;
-        set(
-          line,
-          "class",
-          isRunning ? "running" : i === at ? "now" : phase !== null && i > at ? "ahead" : null,
-        );
+        const isSkipped = !phases.includes(name);
+        const place = i === at ? "now" : phase !== null && i > at ? "ahead" : null;
+        set(line, "class", isSkipped ? "skipped" : isRunning ? "running" : place);
+        set(line, "title", isSkipped ? SKIPPED : null);
         set(line, "aria-current", !isRunning && i === at ? "step" : null);
       });
     },
@@ -45,13 +45,21 @@ export function mount(root, _store) {
   return {
     draw(state) {
       const { moment, run, loop } = state;
-      const isAtStart = moment === null || (moment.step === 0 && moment.phase === "step");
+      const isAtStart = moment === null || isBegin(run, moment);
       drawLoop(loop);
-      drawLine(isAtStart ? null : moment.phase, run?.state === "running", loop);
+      const isRunning = run?.state === "running";
+      drawLine(isAtStart ? null : moment.phase, isRunning, phasesOf(run?.config), loop);
       drawSentence(phaseSentence(state));
     },
     unmount: () => root.replaceChildren(),
   };
+}
+
+/** Apart from its indentation, which is not struck out with it. @param {string} line */
+function lineFrom(line) {
+  const text = line.trimStart();
+  const indent = line.slice(0, line.length - text.length);
+  return element("li", {}, indent, element("span", { class: "text" }, ...colour(text)));
 }
 
 /** @param {string} line */

@@ -91,7 +91,8 @@ async function divergence(one, other, api) {
   const [mine, theirs] = await Promise.all(
     [one, other].map(({ id }) => api.series(id, ["loss"], 2, at)),
   );
-  const loss = (/** @type {Series[]} */ [series]) => format(numberOf(series.values.at(-1)), 4);
+  const loss = (/** @type {Series[]} */ [{ steps, values }]) =>
+    steps.at(-1) === 0 || values.length === 0 ? "–" : format(numberOf(values.at(-1)), 4);
   const last = stepText(found.last);
   const losses = `${loss(mine)} and ${loss(theirs)}`;
   return `${words} At step ${last}, the last that both have, their losses are ${losses}.`;

@@ -2,14 +2,14 @@
 // speed. Knows nothing about how commands are sent.
 
 import { permitted, toggle } from "../commands.js";
-import { format } from "../lib/format.js";
+import { format, stepText } from "../lib/format.js";
 import { numberOf, parseDecimal } from "../lib/number.js";
-import { PHASES, paceText, plain } from "../texts.js";
+import { isBegin, lossOfStep, PHASES, paceText, phasesOf, plain, SKIPPED } from "../texts.js";
 import { shown } from "../time/shown_moment.js";
 import { barButton, element, set, whenChanged, write } from "./dom.js";
 
 /** @import { Send } from "../commands.js" */
-/** @import { Phase, Run, State, Store, View } from "../types.js" */
+/** @import { Moment, Phase, Run, State, Store, View } from "../types.js" */
 
 /** Steps per second that the slider offers; null: as fast as possible. */
 const PACES = [1, 2, 5, 10, 30, 60, 120, 300, 1000, null];
@@ -85,11 +85,17 @@ function createStrip() {
       /** @type {Phase|null} */ phase,
       /** @type {boolean} */ isRunning,
       /** @type {string} */ loss,
+      /** @type {string} */ lossTitle,
+      /** @type {Phase[]} */ phases,
     ) => {
       const at = phase === null ? -1 : PHASES.indexOf(phase);
       parts.forEach((part, i) => {
         write(part, PHASES[i] === "loss" && loss !== "" ? `loss ${loss}` : PHASES[i]);
-        set(part, "class", isRunning ? "running" : i === at ? "now" : i < at ? "done" : "ahead");
+        const isSkipped = !phases.includes(PHASES[i]);
+        const place = isRunning ? "running" : i === at ? "now" : i < at ? "done" : "ahead";
+        set(part, "class", isSkipped ? "skipped" : place);
+        const title = PHASES[i] === "loss" && loss !== "" ? lossTitle : null;
+        set(part, "title", isSkipped ? SKIPPED : title);
         set(part, "aria-current", !isRunning && i === at ? "step" : null);
       });
     },
@@ -100,16 +106,23 @@ function createStrip() {
     draw(state) {
       const { run, moment } = shown(state);
       const isRunning = run?.state === "running";
-      const isAtStart = moment !== null && moment.step === 0 && moment.phase === "step";
-      const loss = numberOf(run?.loss);
+      const isAtStart = moment === null || isBegin(run, moment);
+      // Until this iteration has computed its loss, there is only the one before it.
+      const hasLoss = moment?.phase !== "zero_grad" && moment?.phase !== "forward";
       draw(
-        moment === null || isAtStart ? null : moment.phase,
+        isAtStart ? null : moment.phase,
         isRunning,
-        isAtStart || run?.loss == null ? "" : format(loss, 3),
+        run?.loss == null || !hasLoss ? "" : format(numberOf(run.loss), 3),
+        moment === null ? "" : lossTitle(moment),
+        phasesOf(run?.config),
       );
     },
   };
 }
+
+/** Which parameters the loss in the strip belongs to. @param {Moment} moment */
+const lossTitle = ({ step, phase }) =>
+  phase === "step" ? lossOfStep(step) : `The loss of step ${stepText(step + 1)}, before its update`;
 
 /** @param {Send} send */
 function createPace(send) {

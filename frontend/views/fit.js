@@ -49,6 +49,7 @@ export function mount(root, store) {
         data === null || width < 60 || height < 60
           ? null
           : createPlot(picture, data, width, height);
+      if (data === null) picture.replaceChildren(); // another run, or one that was deleted
       write(title, data === null ? "Fit" : `Fit: ${axisName(data.y)} against ${axisName(data.x)}`);
     },
   );

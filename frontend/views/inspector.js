@@ -137,7 +137,7 @@ function parameterBody(place, layout, target, run) {
       drawGrad(grad, moment, target, gradientOf + target.index);
       drawChange(change, note, state, valueAt + target.index, gradientOf + target.index);
       for (const { column, number } of states)
-        write(number, stateText(column, target.index, moment));
+        write(number, stateText(column, target.index, moment, state.run?.first_step ?? 0));
       write(where, whereText(state, layout, target));
     },
   };
@@ -169,10 +169,14 @@ function factList() {
 function drawGrad(grad, moment, target, at) {
   const gradState = moment.gradStates[target.parameter] ?? "none";
   if (gradState === "none")
-    return grad("None", moment.step === 0 ? "no backward() yet" : "cleared by zero_grad()", "");
+    return grad("None", moment.step === 0 ? "no backward() yet" : clearedText(moment), "");
   const note = gradState === "stale" ? "stale: from an earlier iteration" : "";
   grad(format(moment.values[at]), note, exact(moment.values[at]));
 }
+
+/** @param {Moment} moment */
+const clearedText = ({ step, phase }) =>
+  phase === "step" ? "" : `again, since zero_grad() of step ${step + 1}`;
 
 /**
  * @param {Fact} change
@@ -187,15 +191,20 @@ function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt
     change("none", "no update yet", "");
     return write(note, "");
   }
+  if (settled.before === null) write(note, "");
   if (settled.before === null && settled.step === (run.first_step ?? 0)) {
     return change(
       "unknown",
-      `update ${settled.step} belongs to the run that this one continues`,
+      `update ${settled.step} is of the run that this one continues: no record of the step before`,
       "",
     );
   }
   if (settled.before === null)
-    return change(visited === null ? "…" : "not kept", `of update ${settled.step}`, "");
+    return change(
+      visited === null ? "…" : "unknown",
+      `of update ${settled.step}: there is no record of step ${settled.step - 1}`,
+      "",
+    );
   const delta = settled.values[valueAt] - settled.before[valueAt];
   change(
     delta > 0 ? `+${format(delta)}` : format(delta),
@@ -205,10 +214,16 @@ function drawChange(change, note, { settled, run, visited }, valueAt, gradientAt
   write(note, disagreement(config, settled.values[gradientAt_], delta));
 }
 
-/** @param {Column} column @param {number} index @param {Moment} moment */
-function stateText({ slot, shape, offset }, index, { values, step }) {
+/**
+ * The optimizer makes its state at its first update; one that goes on from another has none before.
+ * @param {Column} column
+ * @param {number} index
+ * @param {Moment} moment
+ * @param {number} first step of the run's first record
+ */
+function stateText({ slot, shape, offset }, index, { values, step }, first) {
   const value = values[offset + (shape.reduce((product, n) => product * n, 1) > 1 ? index : 0)];
-  if (step === 0 && !Number.isFinite(value)) return "none yet";
+  if (step === first && Number.isNaN(value)) return "none yet";
   return slot === "step" ? String(value) : format(value);
 }
 

@@ -11,23 +11,33 @@ import { element } from "./dom.js";
 /**
  * @param {Object} options
  * @param {string} options.heading
+ * @param {string} [options.text] shown until then
+ * @param {(state: State) => boolean} [options.isNeeded] there is something to draw
  * @param {() => Promise<ViewModule>} options.load
  * @param {(error: unknown) => void} options.onError
  * @param {SetTimer} options.setTimer
  * @returns {ViewModule["mount"]}
  */
-export function create({ heading, load, onError, setTimer }) {
+export function create({
+  heading,
+  text = "Nothing yet: training has not begun.",
+  isNeeded = ({ rows }) => rows !== null && rows.length > 1,
+  load,
+  onError,
+  setTimer,
+}) {
   return (root, store) => {
-    const text = "Nothing yet: training has not begun.";
     root.replaceChildren(element("h2", {}, heading), element("p", { class: "chart-empty" }, text));
     /** @type {State} */
     let newest = store.state;
     /** @type {View|null} */
     let view = null;
     const draw = lazily({
-      isNeeded: () => newest.rows !== null && newest.rows.length > 1,
+      isNeeded: () => isNeeded(newest),
       async load() {
-        view = (await load()).mount(root, store);
+        const { mount } = await load();
+        root.replaceChildren();
+        view = mount(root, store);
         store.dispatch({ type: "resized" });
         return view;
       },

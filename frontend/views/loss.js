@@ -3,9 +3,10 @@
 
 import { valueAt, withOverlays } from "../compare/overlay_series.js";
 import { numberOf } from "../lib/number.js";
+import { lossOfStep } from "../texts.js";
 import { namedOverlayLines, overlayKey } from "./chart/overlay_lines.js";
 import { createChart } from "./chart.js";
-import { whenChanged } from "./dom.js";
+import { set, whenChanged } from "./dom.js";
 
 /** @import { ChartRows, Overlay, Run, State, Store, View } from "../types.js" */
 
@@ -69,6 +70,9 @@ export function mount(root, store) {
       lines.say(overlays, run);
       recolour(dark);
       mark(chart, visited, visited && moment, visited && run, overlays);
+      const step = moment?.step ?? 0;
+      const heading = root.querySelector("h2");
+      if (heading !== null) set(heading, "title", step === 0 ? null : lossOfStep(step));
       draw(chart, rows, overlays);
     },
     unmount: () => chart?.unmount(),

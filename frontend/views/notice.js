@@ -7,12 +7,17 @@ import { element, keepFocus, whenChanged } from "./dom.js";
 /** @import { Notice } from "../texts.js" */
 /** @import { Problem, Store, View } from "../types.js" */
 
-/** @typedef {Record<"runs"|"newRun"|"again"|"gentler"|"play"|"dismiss", () => void>} Actions */
+/**
+ * @typedef {Record<
+ *   "runs"|"newRun"|"again"|"gentler"|"goOn"|"play"|"dismiss", () => void
+ * >} Actions
+ */
 const LABELS = {
   runs: "See the runs",
   newRun: "New run",
   again: "Start again",
   gentler: "Start again",
+  goOn: "Continue",
   play: "▶ Train",
   dismiss: "OK",
 };
@@ -30,15 +35,19 @@ export function mount(root, _store, actions) {
 }
 
 /** @param {Notice} notice @param {Actions} actions */
-function strip({ mood, title, text, act, label }, actions) {
+function strip({ mood, title, text, act, label, more }, actions) {
   const sentence = element("p", {}, element("strong", {}, title), " ", text);
   const made = element("div", { class: "notice", "data-mood": mood }, sentence);
   if (act === "signIn") made.append(signInLink());
-  else if (act !== null) {
-    const attributes = { type: "button", onclick: actions[act], onmousedown: keepFocus };
-    made.append(element("button", attributes, label ?? LABELS[act]));
-  }
+  else if (act !== null) made.append(button(act, label, actions));
+  if (more !== undefined) made.append(button(more.act, more.label, actions));
   return made;
+}
+
+/** @param {keyof Actions} act @param {string|undefined} label @param {Actions} actions */
+function button(act, label, actions) {
+  const attributes = { type: "button", onclick: actions[act], onmousedown: keepFocus };
+  return element("button", attributes, label ?? LABELS[act]);
 }
 
 /** After signing in, the browser returns to the run that the address names. */

@@ -49,7 +49,7 @@ export function openRuns(store, actions) {
   );
   const count = () => {
     const { overlaid, runs } = store.state;
-    if (overlaid.length === 0) compare.remove();
+    if (shown().length < 2) compare.remove();
     else if (!compare.isConnected) fresh.before(compare);
     compare.textContent = `Compare ${shown().length} runs`;
     hint.textContent =

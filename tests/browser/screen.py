@@ -82,6 +82,7 @@ STANDS = """([step, phase]) => {
   const { data, moment, run } = window.livegrad.store.state;
   if (data === null) return false; // its points make the drawing anew
   if (moment === null || moment.step !== step || moment.phase !== phase) return false;
+  if (document.querySelector("#inspector .selected") === null) return false; // still being fetched
   if (run.state === "running" || run.step !== step || run.phase !== phase) return false;
   if (phase === "step" && step > 0 && moment.before === null) return false;
   return window.framesDue === 0;

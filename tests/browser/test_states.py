@@ -159,7 +159,7 @@ def test_a_run_that_diverged_says_what_happened_and_what_to_try(
         "(all) => all.map((path) => path.getAttribute('d'))"
     )
     assert not any("NaN" in (path or "") or "Infinity" in (path or "") for path in paths)
-    notice(dashboard).get_by_role("button", name="Start again, lr 1").click()
+    notice(dashboard).get_by_role("button", name="Start again, try lr 1").click()
     expect(notice(dashboard)).to_contain_text("before its first step")
     gentler = first_run(server)
     assert gentler != dashboard.run
@@ -277,10 +277,13 @@ def test_a_run_that_is_deleted_elsewhere_while_it_is_on_the_screen_is_said_to_be
         dashboard.stands_at(0)
         dashboard.page.click("#open-runs")
         expect(dashboard.page.locator("dialog[open] .run-open")).to_have_count(2)
+        expect(dashboard.page.locator("#fit .dot")).not_to_have_count(0)
         server.client.delete(f"/api/runs/{run}")
         dashboard.page.keyboard.press("Escape")
         expect(notice(dashboard)).to_contain_text("This run does not exist")
         expect(badge(dashboard)).to_have_text("no run")
+        expect(dashboard.page.locator("#fit .dot")).to_have_count(0)
+        expect(dashboard.page.locator("#toast")).to_be_empty()
         dashboard.page.goto(f"{server.url}/#run={other}")
         dashboard.wait("(id) => livegrad.store.state.run?.id === id", other)
 

@@ -108,6 +108,20 @@ test("a frame of the lost connection is not acknowledged to the next one", () =>
   assert.deepEqual(sockets[1].sent, []);
 });
 
+test("a refusal is a problem, unless its code says that the run is not there", () => {
+  for (const [code, missing, title] of /** @type {[number, string|null, string|undefined][]} */ ([
+    [4429, null, "refused"],
+    [4404, "a", undefined],
+  ])) {
+    const { world, sockets, store } = fakeServer();
+    connect("a", world);
+    const refusal = { kind: "error", title: "refused", detail: "no" };
+    sockets[0].onmessage({ data: JSON.stringify(refusal) });
+    sockets[0].onclose({ code });
+    assert.deepEqual([store.state.missing, store.state.problem?.title], [missing, title]);
+  }
+});
+
 test("a run that was deleted is not waited for", async () => {
   const gone = new Refusal({ type: "about:blank", title: "Not Found", status: 404, detail: "" });
   const { world, sockets, timers, store } = fakeServer({

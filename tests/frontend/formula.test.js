@@ -91,7 +91,14 @@ test("each optimizer's rule is written with its own arguments", () => {
     rule({ kind: "adamw", betas: [0.9, 0.999], weight_decay: 0.01 })[0],
     "p ← p − lr·0.01·p",
   );
-  assert.equal(rule({ kind: "rmsprop", alpha: 0.99 }).at(-1), "p ← p − lr·.grad ÷ √square_avg");
+  assert.equal(
+    rule({ kind: "rmsprop", alpha: 0.99, eps: 1e-8 }).at(-1),
+    "p ← p − lr·.grad ÷ (√(square_avg) + 1e-8)",
+  );
+  assert.deepEqual(rule({ kind: "sgd", momentum: 0.5, dampening: 0.9 }).slice(0, 2), [
+    "at its first update: momentum_buffer ← .grad",
+    "momentum_buffer ← 0.5·momentum_buffer + 0.1·.grad",
+  ]);
 });
 
 test("an optimizer without a rule here shows none instead of another's", () => {

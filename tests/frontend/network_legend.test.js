@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { isAgainst } from "../../frontend/views/network/arrows.js";
-import { changeText, gradientText, powerText } from "../../frontend/views/network/legend.js";
+import {
+  againstText,
+  gradientText,
+  powerText,
+  unknownChange,
+} from "../../frontend/views/network/legend.js";
 
 test("powers of ten are written as by hand", () => {
   assert.deepEqual([1e-12, 1e-3, 1, 10, 1e20].map(powerText), [
@@ -15,15 +20,23 @@ test("powers of ten are written as by hand", () => {
 });
 
 test("the legend says what .grad is at this moment", () => {
-  assert.match(gradientText(["none", "none"]), /None/);
-  assert.match(gradientText(["stale", "stale"]), /stale/);
-  assert.match(gradientText(["fresh", "fresh"]), /↑ makes the number larger, ↓ smaller/);
+  assert.equal(gradientText(["none", "none"], 0), ".grad is None: no backward() yet");
+  assert.equal(gradientText(["none", "none"], 3), ".grad is None again: zero_grad()");
+  assert.match(gradientText(["stale", "stale"], 3), /stale/);
+  assert.match(gradientText(["fresh", "fresh"], 3), /↑ makes the number larger, ↓ smaller/);
 });
 
 test("the legend counts the changes that went against their gradient", () => {
-  assert.match(changeText(false, 0), /after step\(\)/);
-  assert.match(changeText(true, 0), /none/);
-  assert.match(changeText(true, 7), /≠.*7/);
+  assert.match(againstText(0), /none/);
+  assert.match(againstText(7), /≠.*7/);
+});
+
+test("the legend says why there is no change to show", () => {
+  const why = (/** @type {number} */ step, /** @type {any} */ phase = "step") =>
+    unknownChange({ step, phase });
+  assert.equal(why(3, "backward"), "shown after step()");
+  assert.equal(why(0), "no update yet");
+  assert.equal(why(22_272), "no record of step 22,271");
 });
 
 test("standing still, or an unknown, is no disagreement", () => {

@@ -40,3 +40,10 @@ test("no more runs are overlaid than a person can tell apart", () => {
     state = reduce(state, { type: "overlay", id, isShown: true });
   assert.equal(state.overlaid.length, MAX_OVERLAYS);
 });
+
+test("a run that is no longer in the list of runs is not laid over the charts", () => {
+  let state = reduce(initialState(), { type: "open", id: "a" });
+  for (const id of ["b", "c"]) state = reduce(state, { type: "overlay", id, isShown: true });
+  const runs = /** @type {any[]} */ ([{ id: "a" }, { id: "c" }]);
+  assert.deepEqual(reduce(state, { type: "runs", runs }).overlaid, ["c"]);
+});

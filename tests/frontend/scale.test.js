@@ -56,3 +56,25 @@ test("ticks are round numbers within the ends", () => {
   assert.deepEqual(ticks(-0.05, 0.26), [-0.05, 0, 0.05, 0.1, 0.15, 0.2, 0.25]);
   assert.deepEqual(ticks(3, 3), []);
 });
+
+test("a past step that is looked at has its own scale, whatever was shown before", () => {
+  const scale = steadyScale();
+  for (const before of [1e30, 0.01, 7]) {
+    scale.fit(before, "passing");
+    assert.equal(scale.fit(0.93, "resting"), 1.5);
+  }
+  scale.fit(1e30, "resting");
+  assert.equal(scale.fit(NaN, "resting"), 1);
+});
+
+test("while steps are played, a scale is steady unless it is far too large", () => {
+  const scale = steadyScale();
+  assert.equal(scale.fit(9, "passing"), 10);
+  assert.equal(scale.fit(1, "passing"), 10);
+  assert.equal(scale.fit(0.5, "passing"), 0.6);
+  const arrows = steadyLogScale(4);
+  assert.equal(arrows.fit(50, "passing"), 100);
+  assert.equal(arrows.fit(5, "passing"), 100);
+  assert.equal(arrows.fit(0.5, "passing"), 1);
+  assert.equal(arrows.floor, 1e-4);
+});

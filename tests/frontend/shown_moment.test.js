@@ -5,7 +5,7 @@ import { decodeFrame, decodeFrames, layoutOf } from "../../frontend/stream/proto
 import { noticeOf } from "../../frontend/texts.js";
 import { otherSpeed, playbackSpeed, shown } from "../../frontend/time/shown_moment.js";
 import { createTimeCommands } from "../../frontend/time/time_commands.js";
-import { outline, reach, thinned } from "../../frontend/views/timeline/silhouette.js";
+import { outline, reach, thinned, thinnedText } from "../../frontend/views/timeline/silhouette.js";
 import { columns, FLOATS, frame, run } from "./frames.js";
 
 /** @import { Layout, State } from "../../frontend/types.js" */
@@ -187,6 +187,7 @@ test("what was thinned out lies between the stretches that are kept whole", () =
   assert.deepEqual(thinned(null, 0), []);
   assert.deepEqual(thinned([[0, 900]], 0), []);
   assert.deepEqual(thinned([[500, 900]], 0), [[0, 500]]);
+  assert.match(thinnedText(0, 22_272), /of steps 0 to 22,272, kept are 0, every 256th, 22,272,/);
   assert.deepEqual(
     thinned(
       [

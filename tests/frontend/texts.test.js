@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { initialState } from "../../frontend/store.js";
+import { layoutOf } from "../../frontend/stream/protocol.js";
 import {
   configText,
   disagreement,
@@ -10,7 +11,7 @@ import {
   plain,
   stateText,
 } from "../../frontend/texts.js";
-import { run } from "./frames.js";
+import { columns, FLOATS, run } from "./frames.js";
 
 /** @import { Phase, State } from "../../frontend/types.js" */
 
@@ -79,7 +80,53 @@ test("each phase has a sentence that is true of .grad", () => {
   assert.match(say("step", grad("fresh")), /Update 3 is done/);
 });
 
+test("the first zero_grad clears nothing, a later one the last gradients", () => {
+  const say = (/** @type {number} */ step, /** @type {Phase} */ phase) =>
+    phaseSentence(state({ step, phase, ...grad("none") }));
+  assert.match(say(0, "zero_grad"), /nothing to clear.*until the first `backward/);
+  assert.match(say(0, "forward"), /there is no gradient yet/);
+  assert.match(say(3, "zero_grad"), /is None again: the last gradients are gone/);
+  assert.match(say(3, "forward"), /`zero_grad\(\)` of this step cleared it/);
+});
+
+test("a branch that has not trained does not credit its optimizer with its parent's update", () => {
+  const config = { ...run().config, optimizer: { kind: "adam", lr: 0.01 } };
+  const changes = { step: 40, first_step: 40, parent: { run: "p", step: 40 }, config };
+  const branch = state({ ...changes, ...grad("fresh") });
+  const text = phaseSentence({ ...branch, runs: [{ ...run(), id: "p", name: "by SGD" }] });
+  assert.match(text, /begins with the numbers of step 40 of “by SGD”/);
+  assert.match(text, /Update 40 and `\.grad` are that run's; the first update by Adam here is 41/);
+  assert.match(phaseSentence(branch), /of a run that was deleted/);
+  assert.doesNotMatch(text, /moved/);
+});
+
+test("only when every number moved is every parameter said to have moved", () => {
+  const layout = /** @type {any} */ (layoutOf(columns(), FLOATS * 4));
+  const before = new Float32Array(FLOATS).fill(1);
+  const say = (/** @type {number[]} */ still) => {
+    const values = before.map((one, i) => (still.includes(i) ? one : one + 1));
+    for (const i of still) values[layout.parameters[0].gradient + i - 3] = 0;
+    const made = state({ step: 3, ...grad("fresh") }, { layout });
+    return phaseSentence({
+      ...made,
+      moment: { .../** @type {any} */ (made.moment), values, before },
+    });
+  };
+  assert.match(say([]), /SGD moved every parameter against the running sum/);
+  assert.match(say([3, 5]), /SGD moved 5 of the 7 parameters .* 2 of the 7 gradients are 0/);
+  assert.match(phaseSentence(state({ step: 3, ...grad("fresh") })), /SGD moved the parameters/);
+  const broken = state({ step: 3, ...grad("fresh") }, { layout });
+  const moment = { .../** @type {any} */ (broken.moment), values: before.map(() => NaN), before };
+  const text = phaseSentence({ ...broken, moment });
+  assert.match(text, /Update 3 is done: after it, 7 of the 7 parameters are not finite/);
+});
+
 test("a loop without zero_grad is described as it is", () => {
+  const running = { state: /** @type {const} */ ("running"), step: 3 };
+  const without = { ...running, config: { ...run().config, zero_grad: false } };
+  assert.match(phaseSentence(state(running)), /five phases/);
+  assert.match(phaseSentence(state(without)), /four phases/);
+
   const config = { ...run().config, zero_grad: false };
   assert.match(
     phaseSentence(state({ step: 3, phase: "zero_grad", config, ...grad("fresh") })),

@@ -76,7 +76,7 @@ function createTail(run, store) {
     root: element("span", { class: "overlay-tail" }, note, off),
     /** @param {Overlay} overlay @param {Run|null} base */
     say({ run: { name }, divergence }, base) {
-      write(note, divergence === null ? "" : divergenceNote(divergence));
+      write(note, divergence === null || base === null ? "" : divergenceNote(divergence));
       set(
         note,
         "title",

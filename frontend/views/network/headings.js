@@ -2,6 +2,7 @@
 // values.
 
 import { shapeText } from "../../lib/format.js";
+import { activationName } from "../../texts.js";
 import { Mark } from "./mark.js";
 
 /** @import { Layout, Run, RunData } from "../../types.js" */
@@ -22,7 +23,7 @@ export function drawHeadings(parent, plan, layout, run, data) {
   const words = [
     ["input", shape(1)],
     [layerName(hidden.name), shapeText(hidden.shape)],
-    [activationName(run), shape(hidden.size)],
+    [run?.config ? activationName(run.config.activation) : "", shape(hidden.size)],
     [layerName(output.name), shapeText(output.shape)],
     ["output", shape(1)],
   ];
@@ -32,12 +33,6 @@ export function drawHeadings(parent, plan, layout, run, data) {
     new Mark("text", parent, { class: isCode ? "heading code" : "heading", x, y }).say(name);
     new Mark("text", parent, { class: "shape", x, y: y + 15 * plan.scale }).say(size);
   });
-}
-
-/** @param {Run|null} run */
-function activationName(run) {
-  const name = run?.config?.activation ?? "";
-  return name === "none" ? "linear" : name;
 }
 
 /** "hidden_linear", or the number that nn.Sequential gave it. @param {string} parameter */

@@ -2,11 +2,11 @@
 // nothing about single parameters.
 
 import { weightColour } from "../../lib/colour.js";
-import { format } from "../../lib/format.js";
+import { format, stepText } from "../../lib/format.js";
 import { optimizerName } from "../../texts.js";
 import { Mark } from "./mark.js";
 
-/** @import { GradState } from "../../types.js" */
+/** @import { GradState, Moment } from "../../types.js" */
 /** @import { Plan } from "../../lib/geometry.js" */
 /** @import { ArrowPaths } from "./arrows.js" */
 /** @import { Picture } from "./picture.js" */
@@ -73,10 +73,11 @@ export class Legend {
     this.gradients.scale(picture.gradients);
     this.changes.scale(picture.changes);
     this.gradients.say(
-      gradientText(picture.gradStates),
+      gradientText(picture.gradStates, picture.moment?.step ?? 0),
       picture.gradStates.includes("stale") ? "stale" : "fresh",
     );
-    this.changes.say(changeText(picture.hasChanges, picture.disagreements), "fresh");
+    const { moment, hasChanges, disagreements } = picture;
+    this.changes.say(hasChanges ? againstText(disagreements) : unknownChange(moment), "fresh");
   }
 }
 
@@ -145,17 +146,22 @@ class Ends {
   }
 }
 
-/** @param {GradState[]} gradStates */
-export function gradientText(gradStates) {
-  if (gradStates.every((state) => state === "none")) return ".grad is None: no backward() yet";
+/** @param {GradState[]} gradStates @param {number} step completed updates */
+export function gradientText(gradStates, step) {
+  if (gradStates.every((state) => state === "none"))
+    return step === 0 ? ".grad is None: no backward() yet" : ".grad is None again: zero_grad()";
   if (gradStates.includes("stale")) return "pale: stale, from an earlier backward()";
   return "↑ makes the number larger, ↓ smaller";
 }
 
-/** @param {boolean} hasChanges @param {number} disagreements */
-export function changeText(hasChanges, disagreements) {
-  if (!hasChanges) return "shown after step()";
-  return disagreements === 0 ? "none against its −.grad" : `≠ against its −.grad: ${disagreements}`;
+/** @param {number} disagreements */
+export const againstText = (disagreements) =>
+  disagreements === 0 ? "none against its −.grad" : `≠ against its −.grad: ${disagreements}`;
+
+/** Why there is no change to show. @param {Pick<Moment, "step"|"phase">|null} moment */
+export function unknownChange(moment) {
+  if (moment === null || moment.phase !== "step") return "shown after step()";
+  return moment.step === 0 ? "no update yet" : `no record of step ${stepText(moment.step - 1)}`;
 }
 
 /** One kind of arrow: a row of growing arrows, the ends of their scale, and what they mean. */

@@ -3,6 +3,7 @@
 
 import { steadyLogScale, steadyScale } from "../../lib/scale.js";
 
+/** @import { Look } from "../../lib/scale.js" */
 /** @import { GradState, Layout, Moment, State } from "../../types.js" */
 
 /** Arrows span so many powers of ten. A smaller number has no arrow. */
@@ -13,14 +14,14 @@ const DECADES = 4;
  * nothing.
  */
 export class Picture {
-  /**
-   * Biases have a scale of their own: they grow far beyond the weights when units move along the
-   * input.
-   */
-  weights = steadyScale();
-  biases = steadyScale();
-  gradients = steadyLogScale(DECADES);
-  changes = steadyLogScale(DECADES);
+  // Biases have a scale of their own: they grow far beyond the weights when units move along the
+  // input.
+  #live = scales();
+  #past = scales();
+  /** Those of the newest step, or those of past steps. */
+  #scales = this.#live;
+  /** @type {Look} */
+  look = "live";
   dark = false;
   /**
    * Names for screen readers are kept up to date only while nothing runs.
@@ -44,13 +45,29 @@ export class Picture {
     this.moment = null;
   }
 
+  get weights() {
+    return this.#scales.weights;
+  }
+  get biases() {
+    return this.#scales.biases;
+  }
+  get gradients() {
+    return this.#scales.gradients;
+  }
+  get changes() {
+    return this.#scales.changes;
+  }
+
   /** @param {State} state @param {Moment} moment */
   take(state, moment) {
     this.dark = state.dark;
     this.isAtRest = isAtRest(state);
     this.disagreements = 0;
-    if (moment === this.moment) return;
+    const look = lookOf(state, moment);
+    if (moment === this.moment && look === this.look) return;
     this.moment = moment;
+    this.look = look;
+    this.#scales = look === "live" ? this.#live : this.#past;
     this.values = moment.values;
     this.before = moment.before;
     this.gradStates = moment.gradStates;
@@ -97,11 +114,24 @@ export class Picture {
         change = larger(change, this.change(parameter, i));
       }
     });
-    this.weights.update(weight);
-    this.biases.update(bias);
-    this.gradients.update(gradient);
-    if (this.hasChanges) this.changes.update(change);
+    this.weights.fit(weight, this.look);
+    this.biases.fit(bias, this.look);
+    this.gradients.fit(gradient, this.look);
+    if (this.hasChanges) this.changes.fit(change, this.look);
   }
+}
+
+const scales = () => ({
+  weights: steadyScale(),
+  biases: steadyScale(),
+  gradients: steadyLogScale(DECADES),
+  changes: steadyLogScale(DECADES),
+});
+
+/** @param {State} state @param {Moment} moment @returns {Look} */
+function lookOf({ visited }, moment) {
+  if (visited?.moment !== moment) return "live";
+  return visited.isMoving ? "passing" : "resting";
 }
 
 /** Nothing runs, and the timeline is not dragged or played. @param {State} state */

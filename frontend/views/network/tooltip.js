@@ -3,6 +3,7 @@
 
 import { elementName, format } from "../../lib/format.js";
 import { slotsOf } from "../../lib/geometry.js";
+import { activationName } from "../../texts.js";
 import { isAgainst } from "./arrows.js";
 
 /** @import { Target } from "../../types.js" */
@@ -188,5 +189,4 @@ function unitFacts(picture, j, activation) {
 }
 
 /** @param {Activation} activation @param {string} inside */
-const phi = (activation, inside) =>
-  activation === "none" ? `(${inside})` : `${activation}(${inside})`;
+const phi = (activation, inside) => `${activationName(activation)}(${inside})`;

@@ -3,6 +3,7 @@
 
 import { curve, unit } from "../../lib/forward.js";
 import { steadyScale } from "../../lib/scale.js";
+import { activationName } from "../../texts.js";
 import { Mark } from "./mark.js";
 import { Plot } from "./plot.js";
 
@@ -58,7 +59,8 @@ const nameOf = (target) => (target.kind === "unit" ? `unit ${target.unit}` : tar
  * numbers.
  */
 export class UnitRange {
-  #scale = steadyScale();
+  #live = steadyScale();
+  #past = steadyScale();
 
   /** @param {Activation} activation @param {Range} inputs */
   constructor(activation, inputs) {
@@ -82,7 +84,7 @@ export class UnitRange {
         if (y > most && y < Infinity) most = y;
       }
     }
-    const bound = this.#scale.update(most);
+    const bound = (picture.look === "live" ? this.#live : this.#past).fit(most, picture.look);
     if (bound === this.range.high) return;
     this.range = { low: this.activation === "relu" ? -bound * 0.06 : -bound, high: bound };
   }
@@ -109,7 +111,7 @@ export class Unit {
     this.group = place(parent, "unit", this.target, node.box);
     this.group.set(
       "aria-label",
-      `hidden unit ${j}, ${range.activation} of weight times input plus bias`,
+      `hidden unit ${j}, ${activationName(range.activation)} of weight times input plus bias`,
     );
     if (node.plot) ground(this.group, node.plot);
     this.plot =

@@ -1,6 +1,8 @@
 // The shape of the timeline: the loss as one outline on a log axis, thinned ranges, and the last
 // step. Pure.
 
+import { stepText } from "../../lib/format.js";
+
 /** @import { ChartRows } from "../../types.js" */
 
 const COLUMNS = 500;
@@ -35,6 +37,15 @@ export function thinned(exact, begin) {
   );
   return gaps.filter(([from, to]) => to - from > 1);
 }
+
+/**
+ * Which steps retention keeps of a range.
+ * @param {number} from kept
+ * @param {number} to kept
+ */
+export const thinnedText = (from, to) =>
+  `Thinned out: of steps ${stepText(from)} to ${stepText(to)}, kept are ${stepText(from)}, ` +
+  `every 256th, ${stepText(to)}, the best so far, and those that other runs continue`;
 
 /**
  * The largest loss of each column, from step `begin` to `end`.

@@ -4,7 +4,7 @@
 import { format, stepText } from "../../lib/format.js";
 import { hasPast, shownLoss } from "../../time/shown_moment.js";
 import { element, set, svg, whenChanged, write } from "../dom.js";
-import { outline, reach, thinned } from "./silhouette.js";
+import { outline, reach, thinned, thinnedText } from "./silhouette.js";
 /** @import { ChartRows, State, Store } from "../../types.js" */
 
 /** @param {Store} store */
@@ -79,7 +79,7 @@ export function createTrack(store) {
       const marks = places.map(([from, to]) => {
         const mark = element("div", {
           class: "thinned",
-          title: `Thinned out: steps ${stepText(from)} to ${stepText(to)}`,
+          title: thinnedText(from, to),
         });
         at(mark, from);
         mark.style.width = `${((share(to) - share(from)) * 100).toFixed(3)}%`;
