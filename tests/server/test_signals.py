@@ -131,5 +131,5 @@ def test_an_error_that_nobody_expected_ends_the_server_loudly_with_1(tmp_path: P
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "RuntimeError: nobody expected this" in told
-    assert "start it again" in told
+    assert "start livegrad again" in told
     assert not psutil.wait_procs(children, timeout=10)[1]
