@@ -41,7 +41,9 @@ def test_an_optimizers_arguments_have_pytorchs_names_and_defaults(
 ) -> None:
     theirs = inspect.signature(optimizer).parameters
     for name, field in config.model_fields.items():
-        if name != "kind":
+        if (config, name) == (SgdConfig, "lr"):  # PyTorch's makes the default run's loss jump
+            assert field.default == theirs[name].default / 2
+        elif name != "kind":
             assert field.default == theirs[name].default, name
 
 

@@ -97,7 +97,7 @@ def _document(
         "text/csv",
         "A line of names, then one line per step. Every number reads back as the same float32.",
         'step,loss,validation_loss,lr,"hidden_linear.weight[0, 0]",…\n'
-        "0,,,1.00000005e-03,-7.48682022e-03,…\n",
+        "0,,,5.00000024e-04,-7.48682022e-03,…\n",
     ),
 )
 async def history_csv(

@@ -62,7 +62,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
             "text/csv": {
                 "schema": {"type": "string"},
                 "example": "name,value,grad\n"
-                '"hidden_linear.weight[0, 0]",0.01917906291782856,-26.665882110595703\n',
+                '"hidden_linear.weight[0, 0]",0.005846121348440647,-26.665882110595703\n',
             },
         }
     }
