@@ -155,7 +155,7 @@ def test_play_resumes_an_interrupted_run_with_what_was_tuned(restarted: Restarte
     rates = server.get(f"/runs/{run}/series", params={"name": "lr", "from": 1})["series"][0][
         "values"
     ]
-    assert set(rates[:50]) == {0.0010000000474974513}
+    assert set(rates[:50]) == {0.0005000000237487257}
     assert set(rates[50:]) == {9.999999747378752e-05}
 
 
