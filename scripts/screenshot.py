@@ -24,8 +24,8 @@ CONFIG = {"optimizer": {"kind": "adam", "lr": 0.03}, "max_steps": 1000}
 STEP = 240
 RESTING_ON = "hidden_linear.weight[9, 0]"
 DRAWN = """(step) => {
-  const { moment, history } = window.livegrad.store.state;
-  return moment?.step === step && moment.before !== null && history.length > 100;
+  const { moment, rows } = window.livegrad.store.state;
+  return moment?.step === step && moment.before !== null && rows.length > 100;
 }"""
 
 
