@@ -13,6 +13,7 @@ import { decodeFrame, decodeFrames, decodeMessage } from "./protocol.js";
 
 const RETRY_MS = { first: 250, most: 5000 };
 const POINTS = 800; // of each series of the past
+const OPEN = 1; // WebSocket.OPEN; a socket that is closing has a higher state
 const NOT_FOUND = 4404; // the server's code for a run that is not there
 
 /**
@@ -185,9 +186,10 @@ export function connect(id, { store, api, stats, open, setTimer }) {
     if (!isClosed) backfill.look();
   }
 
-  /** @param {ViewerMessage} message */
+  /** A socket that is closing takes no more. @param {ViewerMessage} message */
   function send(message) {
-    socket?.send(JSON.stringify(message));
+    if (socket !== null && !(socket.readyState > OPEN))
+      socket.send(JSON.stringify(message));
   }
 
   /**

@@ -24,7 +24,7 @@ CUT = """
   window.isAway = false;
   window.WebSocket = class extends Native {
     constructor(address) {
-      super(window.isAway ? String(address).replace(/runs.[^/]+/, "runs/nowhere") : address);
+      super(window.isAway ? "ws://" + location.host + "/api/nowhere" : address);
       window.sockets.push(this);
     }
   };

@@ -99,7 +99,7 @@ def test_the_tuning_in_force_is_the_newest_up_to_that_step(log: RunLog) -> None:
         note = Note(step, State.RUNNING, lr=lr, pace=pace)
         log.apply([Append("a", 1, (Item(note=note),))])
     assert [log.tuning("a", step) for step in (0, 2, 3, 7, 8, 99)] == [
-        (0.001, 60), (0.001, 60), (0.5, 7), (0.5, 7), (0.1, None), (0.1, None)
+        (0.0005, 60), (0.0005, 60), (0.5, 7), (0.5, 7), (0.1, None), (0.1, None)
     ]  # fmt: skip
     with pytest.raises(UnknownThing):
         log.tuning("nobody", 0)

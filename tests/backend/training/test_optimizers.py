@@ -38,14 +38,14 @@ def test_slots_are_what_the_optimizer_keeps(asked: dict[str, Any], kept: set[Slo
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw", "rmsprop"])
-def test_without_arguments_it_is_pytorchs_default_optimizer(kind: str) -> None:
+def test_without_arguments_it_is_pytorchs_default_optimizer_but_for_sgds_rate(kind: str) -> None:
     parameters = list(network.build(RunConfig()).parameters())
     built = optimizers.build(config({"kind": kind}), parameters)
     plain = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}.get(
         kind, torch.optim.RMSprop
     )(parameters)
     assert type(built) is type(plain)
-    assert built.defaults == plain.defaults
+    assert built.defaults == plain.defaults | ({"lr": 0.0005} if kind == "sgd" else {})
 
 
 def test_arguments_reach_it_as_they_are() -> None:
