@@ -188,8 +188,7 @@ export function connect(id, { store, api, stats, open, setTimer }) {
 
   /** A socket that is closing takes no more. @param {ViewerMessage} message */
   function send(message) {
-    if (socket !== null && !(socket.readyState > OPEN))
-      socket.send(JSON.stringify(message));
+    if (socket !== null && !(socket.readyState > OPEN)) socket.send(JSON.stringify(message));
   }
 
   /**
