@@ -23,6 +23,7 @@ from pydantic_settings import (
 from livegrad import __version__
 from livegrad.errors import SettingsError
 from livegrad.hosts import name
+from livegrad.sizes import Size
 
 DEFAULT_PORT = 8000
 MIN_KEEP_BYTES = 1_000_000
@@ -40,13 +41,6 @@ def _digits(text: Any) -> Any:
     # int() also takes 1_0 and the digits of other scripts.
     if isinstance(text, str) and not re.fullmatch(r"[0-9]{1,9}", text.strip()):
         raise ValueError("not a whole number")
-    return text
-
-
-def _sized(text: Any) -> Any:
-    # ByteSize reads a number without a unit as bytes, and ignores what follows the unit.
-    if isinstance(text, str) and not re.fullmatch(r"[0-9.]{1,20}\s*[A-Za-z]+", text.strip()):
-        raise ValueError("not a size")
     return text
 
 
@@ -93,9 +87,7 @@ class Settings(BaseSettings):
     token: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = None
     allow_host: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
     max_runs: WholeNumber = Field(MAX_RUNS, ge=1, le=1000)
-    keep: Annotated[ByteSize, BeforeValidator(_sized)] = Field(
-        ByteSize(4 * 10**9), ge=MIN_KEEP_BYTES
-    )
+    keep: Size = Field(ByteSize(4 * 10**9), ge=MIN_KEEP_BYTES)
 
     @classmethod
     def settings_customise_sources(

@@ -184,7 +184,7 @@ def test_its_policy_lets_nothing_be_fetched(
     ("size", "words"),
     [
         ("300KB", "size: expected at least"),
-        ("2", "size: expected at least"),
+        ("2", "size: expected a number and a unit"),
         ("1GB", "size: Input should be less than or equal to"),
         ("-1MB", "size: expected a number and a unit"),
         ("0MB", "size: Input should be greater than 0"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
-from pydantic import ByteSize, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from livegrad.api.deps import BoardHere, HubHere, RunHere, ThreadsHere
 from livegrad.api.long_responses import TOKEN, Paged, Token, Whole
@@ -25,6 +25,7 @@ from livegrad.export.table import Table, csv, parquet
 from livegrad.protocol import Frame
 from livegrad.runs.hub import Hub
 from livegrad.runs.run import LiveRun
+from livegrad.sizes import Size
 from livegrad.store.entry import Entry
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["exports"])
@@ -154,9 +155,9 @@ async def history_parquet(
 
 LARGEST = 64 * 1024**2
 DEFAULT_SIZE = 4 * 10**6
-Size = Annotated[
+ReplaySize = Annotated[
     Annotated[
-        ByteSize, Field(gt=0, le=LARGEST), WithJsonSchema({"type": "string", "examples": ["2MB"]})
+        Size, Field(gt=0, le=LARGEST), WithJsonSchema({"type": "string", "examples": ["2MB"]})
     ]
     | None,
     Query(
@@ -186,7 +187,7 @@ async def replay_html(
     board: BoardHere,
     threads: ThreadsHere,
     request: Request,
-    size: Size = None,
+    size: ReplaySize = None,
     progress: Token = None,
 ) -> Response:
     """Return one self-contained HTML file that replays the run offline.

@@ -140,14 +140,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
-# Pydantic's own text does not say what a size looks like.
-_MESSAGES = {"byte_size": "expected a number and a unit, such as 2MB"}
-
-
 def _in_words(item: Any) -> dict[str, Any]:
     place = [_shortened(part) for part in item["loc"] if part not in ("body", "query", "path")]
     shown = _shortened(repr(item.get("input")))
-    message = _MESSAGES.get(item["type"], item["msg"].removeprefix("Value error, "))
+    message = item["msg"].removeprefix("Value error, ")
     return {
         "loc": place,
         "msg": f"{message} (received {shown})",

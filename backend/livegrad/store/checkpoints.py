@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from livegrad.errors import LogError
+
 # a checkpoint is due when the write-ahead log has grown by this, or
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 CHECKPOINT_SECS = 1.0  # this long after the last checkpoint
@@ -69,7 +71,7 @@ class Checkpoints:
         try:
             with contextlib.closing(self._connect()) as db:
                 self._move(db)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, LogError) as error:  # LogError: the file was moved or replaced
             _log.warning("checkpoint of the write-ahead log failed: %s", error)
 
     def _move(self, db: sqlite3.Connection) -> None:

@@ -48,7 +48,7 @@ class Database:
         self._writing = threading.Lock()
         self._writing_thread: int | None = None  # the thread of the open transaction
         self._writer: sqlite3.Connection | None = None
-        self._checkpoints = Checkpoints(lambda: self._connect(WRITER_BUSY_MILLISECONDS))
+        self._checkpoints = Checkpoints(self._connect_again)
         self._readers = Readers(self._connect_reader, READERS)
         try:
             self._check()
@@ -151,17 +151,21 @@ class Database:
         db.execute("PRAGMA foreign_keys = ON")
         return db
 
-    def _connect_reader(self) -> sqlite3.Connection:
-        # A path is opened: had the file been replaced, the connection would read the new file.
+    def _connect_again(self) -> sqlite3.Connection:
+        # A path is opened: had the file been replaced, the connection would use the new file.
         self._files.check()
         db = self._connect(READER_BUSY_MILLISECONDS)
         try:
-            db.execute("PRAGMA query_only = ON")
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
             self._files.check()
         except BaseException:
             db.close()
             raise
+        return db
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        db = self._connect_again()
+        db.execute("PRAGMA query_only = ON")
         return db
 
     # -- writing
