@@ -185,9 +185,9 @@ def test_its_policy_lets_nothing_be_fetched(
     [
         ("300KB", "size: expected at least"),
         ("2", "size: expected a number and a unit"),
-        ("1GB", "size: Input should be less than or equal to"),
+        ("1GB", "size: expected more than 0 and at most 64MiB"),
         ("-1MB", "size: expected a number and a unit"),
-        ("0MB", "size: Input should be greater than 0"),
+        ("0MB", "size: expected more than 0 and at most 64MiB"),
     ],
 )
 def test_a_size_that_cannot_be_is_refused_in_words(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
-from pydantic import Field, WithJsonSchema
+from pydantic import AfterValidator, WithJsonSchema
 
 from livegrad.api.deps import BoardHere, HubHere, RunHere, ThreadsHere
 from livegrad.api.long_responses import TOKEN, Paged, Token, Whole
@@ -155,9 +155,17 @@ async def history_parquet(
 
 LARGEST = 64 * 1024**2
 DEFAULT_SIZE = 4 * 10**6
+
+
+def _bounded(size: int) -> int:
+    if not 0 < size <= LARGEST:
+        raise ValueError(f"expected more than 0 and at most {LARGEST // 1024**2}MiB")
+    return size
+
+
 ReplaySize = Annotated[
     Annotated[
-        Size, Field(gt=0, le=LARGEST), WithJsonSchema({"type": "string", "examples": ["2MB"]})
+        Size, AfterValidator(_bounded), WithJsonSchema({"type": "string", "examples": ["2MB"]})
     ]
     | None,
     Query(
