@@ -76,8 +76,8 @@ export class Legend {
       gradientText(picture.gradStates, picture.moment?.step ?? 0),
       picture.gradStates.includes("stale") ? "stale" : "fresh",
     );
-    const { moment, hasChanges, disagreements } = picture;
-    this.changes.say(hasChanges ? againstText(disagreements) : unknownChange(moment), "fresh");
+    const { moment, hasChanges } = picture;
+    this.changes.say(hasChanges ? againstText(picture) : unknownChange(moment), "fresh");
   }
 }
 
@@ -154,9 +154,11 @@ export function gradientText(gradStates, step) {
   return "↑ makes the number larger, ↓ smaller";
 }
 
-/** @param {number} disagreements */
-export const againstText = (disagreements) =>
-  disagreements === 0 ? "none against its −.grad" : `≠ against its −.grad: ${disagreements}`;
+/** @param {Pick<Picture, "disagreements"|"isDiverged">} picture */
+export function againstText({ disagreements, isDiverged }) {
+  if (disagreements > 0) return `≠ against its −.grad: ${disagreements}`;
+  return isDiverged ? "not finite: no sign to compare" : "none against its −.grad";
+}
 
 /** Why there is no change to show. @param {Pick<Moment, "step"|"phase">|null} moment */
 export function unknownChange(moment) {

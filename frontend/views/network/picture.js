@@ -29,6 +29,8 @@ export class Picture {
   isAtRest = true;
   /** Whether .grad and Δ belong to one iteration, so that both may be drawn. */
   hasChanges = false;
+  /** Whether the loss or a parameter is NaN or infinite. */
+  isDiverged = false;
   /** How many changes go against their −.grad. Counted while drawing. */
   disagreements = 0;
 
@@ -63,6 +65,7 @@ export class Picture {
     this.dark = state.dark;
     this.isAtRest = isAtRest(state);
     this.disagreements = 0;
+    this.isDiverged = state.diverged;
     const look = lookOf(state, moment);
     if (moment === this.moment && look === this.look) return;
     this.moment = moment;
