@@ -154,10 +154,10 @@ export function gradientText(gradStates, step) {
   return "↑ makes the number larger, ↓ smaller";
 }
 
-/** @param {Pick<Picture, "disagreements"|"isDiverged">} picture */
-export function againstText({ disagreements, isDiverged }) {
+/** @param {Pick<Picture, "disagreements"|"isFinite">} picture */
+export function againstText({ disagreements, isFinite }) {
   if (disagreements > 0) return `≠ against its −.grad: ${disagreements}`;
-  return isDiverged ? "not finite: no sign to compare" : "none against its −.grad";
+  return isFinite ? "none against its −.grad" : "not finite: no sign to compare";
 }
 
 /** Why there is no change to show. @param {Pick<Moment, "step"|"phase">|null} moment */

@@ -29,8 +29,8 @@ export class Picture {
   isAtRest = true;
   /** Whether .grad and Δ belong to one iteration, so that both may be drawn. */
   hasChanges = false;
-  /** Whether the loss or a parameter is NaN or infinite. */
-  isDiverged = false;
+  /** Whether every parameter is finite, so that every change has a sign. */
+  isFinite = true;
   /** How many changes go against their −.grad. Counted while drawing. */
   disagreements = 0;
 
@@ -65,7 +65,6 @@ export class Picture {
     this.dark = state.dark;
     this.isAtRest = isAtRest(state);
     this.disagreements = 0;
-    this.isDiverged = state.diverged;
     const look = lookOf(state, moment);
     if (moment === this.moment && look === this.look) return;
     this.moment = moment;
@@ -75,6 +74,9 @@ export class Picture {
     this.before = moment.before;
     this.gradStates = moment.gradStates;
     this.hasChanges = moment.phase === "step" && moment.before !== null;
+    this.isFinite = this.layout.parameters.every(({ value, size }) =>
+      moment.values.subarray(value, value + size).every(Number.isFinite),
+    );
     this.#rescale();
   }
 
