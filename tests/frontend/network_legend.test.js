@@ -27,9 +27,9 @@ test("the legend says what .grad is at this moment", () => {
 });
 
 test("the legend counts the changes that went against their gradient", () => {
-  assert.match(againstText({ disagreements: 0, isWhole: true }), /none/);
-  assert.match(againstText({ disagreements: 7, isWhole: true }), /≠.*7/);
-  assert.match(againstText({ disagreements: 0, isWhole: false }), /not finite/);
+  assert.match(againstText({ disagreements: 0, areAllFinite: true }), /none/);
+  assert.match(againstText({ disagreements: 7, areAllFinite: true }), /≠.*7/);
+  assert.match(againstText({ disagreements: 0, areAllFinite: false }), /not finite/);
 });
 
 test("the legend says why there is no change to show", () => {

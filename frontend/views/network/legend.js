@@ -154,10 +154,10 @@ export function gradientText(gradStates, step) {
   return "↑ makes the number larger, ↓ smaller";
 }
 
-/** @param {Pick<Picture, "disagreements"|"isWhole">} picture */
-export function againstText({ disagreements, isWhole }) {
+/** @param {Pick<Picture, "disagreements"|"areAllFinite">} picture */
+export function againstText({ disagreements, areAllFinite }) {
   if (disagreements > 0) return `≠ against its −.grad: ${disagreements}`;
-  return isWhole ? "none against its −.grad" : "not finite: no sign to compare";
+  return areAllFinite ? "none against its −.grad" : "not finite: no sign to compare";
 }
 
 /** Why there is no change to show. @param {Pick<Moment, "step"|"phase">|null} moment */

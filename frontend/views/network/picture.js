@@ -30,7 +30,7 @@ export class Picture {
   /** Whether .grad and Δ belong to one iteration, so that both may be drawn. */
   hasChanges = false;
   /** Whether no parameter is NaN or infinite, so that every change has a sign. */
-  isWhole = true;
+  areAllFinite = true;
   /** How many changes go against their −.grad. Counted while drawing. */
   disagreements = 0;
 
@@ -74,7 +74,7 @@ export class Picture {
     this.before = moment.before;
     this.gradStates = moment.gradStates;
     this.hasChanges = moment.phase === "step" && moment.before !== null;
-    this.isWhole = this.layout.parameters.every(({ value, size }) =>
+    this.areAllFinite = this.layout.parameters.every(({ value, size }) =>
       moment.values.subarray(value, value + size).every(Number.isFinite),
     );
     this.#rescale();
